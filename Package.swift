@@ -1,0 +1,48 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The instruction set the build may use. The package is always built on the machine that runs it, so the
+/// default is that machine's own; `CPT_MARCH=` (empty) builds for the baseline of the architecture, and
+/// `CPT_MARCH=x86-64-v3` (say) for another. Without FMA and wide vectors the elementwise kernels are 20 to 50
+/// times slower (measured: GELU 0.43 ns an element with AVX-512, 20 to 50 ns on baseline x86-64).
+let instructionSet = Context.environment["CPT_MARCH"] ?? "native"
+
+#if arch(x86_64)
+  let architectureFlag = "-march="
+#else
+  let architectureFlag = "-mcpu="
+#endif
+
+let machineSettings: [SwiftSetting] =
+  instructionSet.isEmpty ? [] : [.unsafeFlags(["-Xcc", architectureFlag + instructionSet])]
+
+/// Everything but the numerical core and the byte decoders is written without unsafe constructs, and stays so.
+let safeSettings: [SwiftSetting] = [.strictMemorySafety()]
+
+let package = Package(
+  name: "cpt",
+  products: [
+    .executable(name: "cpt", targets: ["cpt"]),
+    .library(name: "ContextTuning", targets: ["ContextTuning"]),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "COpenBLAS",
+      pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]
+    ),
+    .target(name: "FileFormats"),
+    .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: machineSettings),
+    .target(name: "LanguageModel", dependencies: ["Kernels", "FileFormats"], swiftSettings: machineSettings),
+    .target(name: "Tokenization", dependencies: ["FileFormats"]),
+    .target(name: "ContextTuning", dependencies: ["LanguageModel", "Tokenization"], swiftSettings: safeSettings),
+    .executableTarget(name: "cpt", dependencies: ["ContextTuning"], swiftSettings: safeSettings),
+    .testTarget(name: "FileFormatsTests", dependencies: ["FileFormats"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
+    .testTarget(name: "LanguageModelTests", dependencies: ["LanguageModel"]),
+    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization"]),
+    .testTarget(name: "ContextTuningTests", dependencies: ["ContextTuning"]),
+    .testTarget(name: "CommandLineTests", dependencies: ["ContextTuning"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

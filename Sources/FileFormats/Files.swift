@@ -1,0 +1,206 @@
+import Glibc
+
+/// Joins a path that stands in a file to the folder of that file; absolute paths stay as they are.
+public func resolve(_ path: String, relativeTo folder: String) -> String {
+  if path.hasPrefix("/") || folder.isEmpty || folder == "." { return path }
+  return folder.hasSuffix("/") ? folder + path : folder + "/" + path
+}
+
+/// The folder a path stands in: `a/b.json` → `a`, `b.json` → `.`, `/b` → `/`.
+public func folder(of path: String) -> String {
+  guard let slash = path.lastIndex(of: "/") else { return "." }
+  return slash == path.startIndex ? "/" : String(path[..<slash])
+}
+
+/// The last component of a path.
+public func lastComponent(of path: String) -> String {
+  path.split(separator: "/").last.map(String.init) ?? path
+}
+
+public func fileExists(_ path: String) -> Bool {
+  access(path, F_OK) == 0
+}
+
+public func isDirectory(_ path: String) -> Bool {
+  var status = stat()
+  return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
+/// The reason of the last failed system call, in the system's words.
+func systemReason() -> String {
+  unsafe String(cString: strerror(errno))
+}
+
+/// The names in a folder, sorted; empty where it does not exist.
+public func names(inDirectory path: String) -> [String] {
+  guard let directory = unsafe opendir(path) else { return [] }
+  defer { unsafe closedir(directory) }
+  var names: [String] = []
+  while let entry = unsafe readdir(directory) {
+    let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+      unsafe String(cString: UnsafeRawPointer(pointer).assumingMemoryBound(to: CChar.self))
+    }
+    if name != ".", name != ".." { names.append(name) }
+  }
+  return names.sorted()
+}
+
+/// Reads a whole file.
+///
+/// - Throws: `InputError.missing` when it cannot be opened or read.
+public func readBytes(of path: String) throws -> [UInt8] {
+  let descriptor = open(path, O_RDONLY)
+  guard descriptor >= 0 else { throw InputError.missing(path, "cannot be opened: \(systemReason())") }
+  defer { close(descriptor) }
+  var status = stat()
+  guard unsafe fstat(descriptor, &status) == 0 else { throw InputError.missing(path, systemReason()) }
+  guard status.st_mode & S_IFMT != S_IFDIR else { throw InputError.missing(path, "is a folder, expected a file") }
+  var bytes: [UInt8] = []
+  bytes.reserveCapacity(Int(status.st_size))
+  var chunk = [UInt8](repeating: 0, count: 1 << 20)
+  while true {
+    let count = unsafe read(descriptor, &chunk, chunk.count)
+    if count < 0 {
+      if errno == EINTR { continue }
+      throw InputError.missing(path, "cannot be read: \(systemReason())")
+    }
+    if count == 0 { return bytes }
+    bytes.append(contentsOf: chunk[..<count])
+  }
+}
+
+/// Makes a folder and those above it; an existing folder is fine.
+///
+/// - Throws: `InputError.failure` when the system refuses.
+public func makeDirectory(_ path: String) throws {
+  if isDirectory(path) { return }
+  let parent = folder(of: path)
+  if parent != path, parent != "." { try makeDirectory(parent) }
+  guard mkdir(path, 0o777) == 0 || isDirectory(path) else {
+    throw InputError.failure(path, "cannot make this folder: \(systemReason())")
+  }
+}
+
+/// Removes a file, or a folder with all that is in it; nothing there is fine.
+public func removeRecursively(_ path: String) throws {
+  var status = stat()
+  guard unsafe lstat(path, &status) == 0 else { return }
+  if status.st_mode & S_IFMT == S_IFDIR {
+    for name in names(inDirectory: path) { try removeRecursively(path + "/" + name) }
+    guard rmdir(path) == 0 else { throw InputError.failure(path, "cannot be removed: \(systemReason())") }
+  } else {
+    guard unlink(path) == 0 else { throw InputError.failure(path, "cannot be removed: \(systemReason())") }
+  }
+}
+
+/// Puts `source` in the place of `destination`; an older folder there is moved aside first and removed last, so that
+/// a crash at any point leaves one whole version.
+public func replaceDirectory(at destination: String, with source: String) throws {
+  let old = destination + ".old"
+  try removeRecursively(old)
+  if fileExists(destination), rename(destination, old) != 0 {
+    throw InputError.failure(destination, "cannot be moved aside: \(systemReason())")
+  }
+  guard rename(source, destination) == 0 else {
+    throw InputError.failure(destination, "cannot be put in place: \(systemReason())")
+  }
+  try removeRecursively(old)
+}
+
+/// Writes a file so that it is there whole or not at all: a temporary sibling, flushed to disk, then renamed.
+///
+/// - Throws: `InputError.failure` when the system refuses; nothing is left behind then.
+public func writeAtomically(_ bytes: [UInt8], to path: String) throws {
+  let temporary = "\(path).partial-\(getpid())"
+  do {
+    let file = try AppendingFile(path: temporary, truncating: true)
+    try file.append(bytes)
+    try file.synchronize()
+  } catch {
+    unlink(temporary)
+    throw error
+  }
+  guard rename(temporary, path) == 0 else {
+    let reason = systemReason()
+    unlink(temporary)
+    throw InputError.failure(path, "cannot be put in place: \(reason)")
+  }
+}
+
+/// Writes text as UTF-8, whole or not at all.
+public func writeAtomically(_ text: String, to path: String) throws {
+  try writeAtomically(Array(text.utf8), to: path)
+}
+
+/// A file that grows at its end; each `append` has reached the system when it returns.
+public final class AppendingFile {
+  private let descriptor: Int32
+  private let path: String
+
+  /// Opens or makes the file; `truncating` empties it first.
+  public init(path: String, truncating: Bool = false) throws {
+    self.path = path
+    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (truncating ? O_TRUNC : 0), 0o666)
+    guard descriptor >= 0 else { throw InputError.failure(path, "cannot be written: \(systemReason())") }
+  }
+
+  deinit { close(descriptor) }
+
+  public func append(_ bytes: [UInt8]) throws {
+    var done = 0
+    while done < bytes.count {
+      let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress?.advanced(by: done), bytes.count - done) }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw InputError.failure(path, "cannot be written: \(systemReason())")
+      }
+      done += count
+    }
+  }
+
+  public func append(line: String) throws {
+    try append(Array(line.utf8) + [UInt8(ascii: "\n")])
+  }
+
+  /// Waits until what was written is on the disk.
+  public func synchronize() throws {
+    guard fsync(descriptor) == 0 else { throw InputError.failure(path, "cannot be flushed: \(systemReason())") }
+  }
+}
+
+/// A file mapped read-only into memory: pages are read from disk when touched, and shared with other processes.
+public final class MappedFile: @unchecked Sendable {
+  // Sendable: the mapping is immutable from init to deinit.
+  public let path: String
+  public let bytes: UnsafeRawBufferPointer
+
+  /// Maps the whole file.
+  ///
+  /// - Throws: `InputError.missing` when it cannot be opened or mapped.
+  public init(path: String) throws {
+    self.path = path
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw InputError.missing(path, "cannot be opened: \(systemReason())") }
+    defer { close(descriptor) }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw InputError.missing(path, "is not a regular file")
+    }
+    let length = Int(status.st_size)
+    if length == 0 {
+      unsafe bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    let address = unsafe mmap(nil, length, PROT_READ, MAP_PRIVATE, descriptor, 0)
+    guard let address = unsafe address, unsafe address != UnsafeMutableRawPointer(bitPattern: -1) else {
+      throw InputError.missing(path, "cannot be mapped: \(systemReason())")
+    }
+    unsafe bytes = UnsafeRawBufferPointer(start: address, count: length)
+  }
+
+  deinit {
+    if let address = unsafe bytes.baseAddress {
+      unsafe munmap(UnsafeMutableRawPointer(mutating: address), bytes.count)
+    }
+  }
+}

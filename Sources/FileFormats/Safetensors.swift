@@ -1,0 +1,236 @@
+/// The element types of a safetensors file, with their sizes.
+///
+/// Source: https://github.com/huggingface/safetensors, `tensor.rs`.
+public enum TensorType: String, Sendable, CaseIterable {
+  case bool = "BOOL"
+  case uint8 = "U8"
+  case int8 = "I8"
+  case float8e5m2 = "F8_E5M2"
+  case float8e4m3 = "F8_E4M3"
+  case int16 = "I16"
+  case uint16 = "U16"
+  case float16 = "F16"
+  case bfloat16 = "BF16"
+  case int32 = "I32"
+  case uint32 = "U32"
+  case float32 = "F32"
+  case int64 = "I64"
+  case uint64 = "U64"
+  case float64 = "F64"
+
+  /// Bytes an element takes.
+  public var size: Int {
+    switch self {
+    case .bool, .uint8, .int8, .float8e5m2, .float8e4m3: 1
+    case .int16, .uint16, .float16, .bfloat16: 2
+    case .int32, .uint32, .float32: 4
+    case .int64, .uint64, .float64: 8
+    }
+  }
+}
+
+/// One tensor of a mapped safetensors file: its type, its shape, and its bytes where they lie in the mapping.
+public struct StoredTensor: @unchecked Sendable {
+  // Sendable: `bytes` points into `file`, which is immutable and kept alive here.
+  public let name: String
+  public let type: TensorType
+  public let shape: [Int]
+  public let file: MappedFile
+  public let bytes: UnsafeRawBufferPointer
+
+  public var count: Int { shape.reduce(1, *) }
+
+  /// The elements where they lie, when they are float32 and aligned; nil otherwise.
+  public var floatsInPlace: UnsafeBufferPointer<Float>? {
+    guard type == .float32, let base = bytes.baseAddress, UInt(bitPattern: base) % 4 == 0 else { return nil }
+    return UnsafeBufferPointer(start: base.assumingMemoryBound(to: Float.self), count: count)
+  }
+
+  /// Writes the elements as float32; float16 and bfloat16 are widened exactly, float64 rounded.
+  ///
+  /// - Throws: `InputError.badData` for any other type.
+  public func widen(into target: UnsafeMutableBufferPointer<Float>) throws {
+    precondition(target.count == count, "widen needs \(count) elements, got \(target.count)")
+    switch type {
+    case .float32:
+      for i in 0..<count { target[i] = bytes.loadUnaligned(fromByteOffset: 4 * i, as: Float.self) }
+    case .float16:
+      for i in 0..<count {
+        target[i] = Float(Float16(bitPattern: bytes.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self)))
+      }
+    case .bfloat16:
+      for i in 0..<count {
+        let high = UInt32(bytes.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self))
+        target[i] = Float(bitPattern: high << 16)
+      }
+    case .float64:
+      for i in 0..<count { target[i] = Float(bytes.loadUnaligned(fromByteOffset: 8 * i, as: Double.self)) }
+    default:
+      throw InputError.badData(
+        file.path, "tensor \"\(name)\" is \(type.rawValue); expected floating-point numbers (F32, F16, BF16 or F64)")
+    }
+  }
+
+  /// The elements as float32.
+  public func floats() throws -> [Float] {
+    try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+      try widen(into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+      initialized = count
+    }
+  }
+}
+
+/// A safetensors file, mapped and checked: header length, JSON, types, and that the tensors' bytes tile the data
+/// without overlap, hole or excess, as the reference implementation demands.
+public struct SafetensorsFile: Sendable {
+  public let file: MappedFile
+  public let metadata: [String: String]
+  /// The tensors in the order of their bytes.
+  public let tensors: [StoredTensor]
+  private let indexByName: [String: Int]
+
+  /// The reference implementation's limit on the header.
+  public static let maximumHeaderLength = 100_000_000
+
+  /// Maps and checks a file.
+  ///
+  /// - Throws: `InputError.missing` when it cannot be read, `InputError.badData` when it is malformed.
+  public init(path: String) throws {
+    let file = try MappedFile(path: path)
+    let length = file.bytes.count
+    func malformed(_ problem: String) -> InputError { .badData(path, "malformed safetensors: \(problem)") }
+    guard length >= 8 else { throw malformed("expected at least 8 bytes, found \(length); is the download complete?") }
+    let headerLength = UInt64(littleEndian: file.bytes.loadUnaligned(as: UInt64.self))
+    guard headerLength <= Self.maximumHeaderLength else {
+      throw malformed("the header claims \(headerLength) bytes, at most \(Self.maximumHeaderLength) are allowed")
+    }
+    guard Int(headerLength) <= length - 8 else {
+      throw malformed(
+        "the header claims \(headerLength) bytes, the file has \(length - 8) after it; is the download complete?")
+    }
+    let dataStart = 8 + Int(headerLength)
+    let dataLength = length - dataStart
+    guard headerLength >= 2, file.bytes[8] == UInt8(ascii: "{") else {
+      throw malformed("the header does not start with \"{\"")
+    }
+    guard let members = try JSON(parsing: Array(file.bytes[8..<dataStart]), file: path).object else {
+      throw malformed("the header is no JSON object")
+    }
+
+    var metadata: [String: String] = [:]
+    var tensors: [(begin: Int, end: Int, tensor: StoredTensor)] = []
+    var seen: Set<[UInt8]> = []
+    for member in members {
+      guard seen.insert(Array(member.key.utf8)).inserted else {
+        throw malformed("\"\(member.key)\" stands twice in the header")
+      }
+      if member.key == "__metadata__" {
+        for entry in member.value.object ?? [] { metadata[entry.key] = entry.value.string ?? entry.value.compact }
+        continue
+      }
+      let name = member.key
+      guard let typeName = member.value["dtype"]?.string, let type = TensorType(rawValue: typeName) else {
+        throw malformed(
+          "tensor \"\(name)\" has dtype \(member.value["dtype"]?.shortDescription ?? "missing"), "
+            + "expected one of \(TensorType.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+      guard let sizes = member.value["shape"]?.array, case let shape = sizes.compactMap(\.integer),
+        shape.count == sizes.count, shape.allSatisfy({ $0 >= 0 })
+      else { throw malformed("tensor \"\(name)\" has no shape of whole numbers") }
+      guard let offsets = member.value["data_offsets"]?.array?.compactMap(\.integer), offsets.count == 2,
+        0 <= offsets[0], offsets[0] <= offsets[1]
+      else { throw malformed("tensor \"\(name)\" has no data_offsets [begin, end] with begin <= end") }
+      guard offsets[1] <= dataLength else {
+        throw malformed(
+          "tensor \"\(name)\" ends at byte \(offsets[1]) of \(dataLength) bytes of data; is the download complete?")
+      }
+      var expected = type.size
+      for size in shape {
+        let (product, overflow) = expected.multipliedReportingOverflow(by: size)
+        guard !overflow else { throw malformed("tensor \"\(name)\" has a shape whose size overflows") }
+        expected = product
+      }
+      guard offsets[1] - offsets[0] == expected else {
+        throw malformed(
+          "tensor \"\(name)\" of shape \(shape) and dtype \(typeName) needs \(expected) bytes, "
+            + "its data_offsets give \(offsets[1] - offsets[0])")
+      }
+      let bytes = UnsafeRawBufferPointer(rebasing: file.bytes[(dataStart + offsets[0])..<(dataStart + offsets[1])])
+      let tensor = StoredTensor(name: name, type: type, shape: shape, file: file, bytes: bytes)
+      tensors.append((offsets[0], offsets[1], tensor))
+    }
+
+    tensors.sort { ($0.begin, $0.end) < ($1.begin, $1.end) }
+    var end = 0
+    for entry in tensors {
+      if entry.begin < end { throw malformed("tensor \"\(entry.tensor.name)\" overlaps the one before it") }
+      if entry.begin > end { throw malformed("there is a hole of \(entry.begin - end) bytes before \"\(entry.tensor.name)\"") }
+      end = entry.end
+    }
+    guard end == dataLength else { throw malformed("\(dataLength - end) bytes at the end belong to no tensor") }
+
+    self.file = file
+    self.metadata = metadata
+    self.tensors = tensors.map(\.tensor)
+    indexByName = Dictionary(uniqueKeysWithValues: self.tensors.enumerated().map { ($1.name, $0) })
+  }
+
+  /// The tensor of that name, if there is one.
+  public subscript(name: String) -> StoredTensor? { indexByName[name].map { tensors[$0] } }
+
+  /// The tensor of that name and shape, as float32.
+  ///
+  /// - Throws: `InputError.badData` when it is missing, has another shape, or holds no floating-point numbers.
+  public func floats(_ name: String, shape: [Int]) throws -> [Float] {
+    guard let tensor = self[name] else {
+      throw InputError.badData(
+        file.path, "expected a tensor \"\(name)\", found \(tensors.prefix(4).map { "\"\($0.name)\"" }.joined(separator: ", "))")
+    }
+    guard tensor.shape == shape else {
+      throw InputError.badData(file.path, "tensor \"\(name)\" has shape \(tensor.shape), expected \(shape)")
+    }
+    return try tensor.floats()
+  }
+}
+
+/// A float32 tensor to be written.
+public struct FloatTensor: Sendable {
+  public let name: String
+  public let shape: [Int]
+  public let values: [Float]
+
+  public init(name: String, shape: [Int], values: [Float]) {
+    precondition(shape.reduce(1, *) == values.count, "shape \(shape) does not fit \(values.count) values")
+    self.name = name
+    self.shape = shape
+    self.values = values
+  }
+
+  /// The elements in little-endian order.
+  public var bytes: [UInt8] {
+    values.withUnsafeBytes { Array($0) }
+  }
+}
+
+/// The bytes of a safetensors file holding these float32 tensors, laid out as the reference implementation does:
+/// tensors by name, header padded with spaces to 8 bytes.
+public func safetensors(_ tensors: [FloatTensor], metadata: [(String, String)] = []) -> [UInt8] {
+  var header = "{"
+  if !metadata.isEmpty {
+    let entries = metadata.map { "\(JSON.string($0).compact):\(JSON.string($1).compact)" }
+    header += "\"__metadata__\":{\(entries.joined(separator: ","))}"
+  }
+  var data: [UInt8] = []
+  for tensor in tensors.sorted(by: { $0.name < $1.name }) {
+    if header.count > 1 { header += "," }
+    let shape = tensor.shape.map(String.init).joined(separator: ",")
+    let begin = data.count
+    data += tensor.bytes
+    header += "\(JSON.string(tensor.name).compact):"
+      + "{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(begin),\(data.count)]}"
+  }
+  header += "}"
+  var bytes = Array(header.utf8)
+  while bytes.count % 8 != 0 { bytes.append(UInt8(ascii: " ")) }
+  return withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { Array($0) } + bytes + data
+}
