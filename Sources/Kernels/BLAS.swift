@@ -1,0 +1,23 @@
+import COpenBLAS
+
+/// Keeps OpenBLAS from starting threads of its own; see `ThreadTeam`.
+func useSingleThreadedBLAS() {
+  openblas_set_num_threads(1)
+}
+
+/// C [m, n] = alpha · op(A) [m, k] · op(B) [k, n] + beta · C, on the calling thread.
+///
+/// `leadingA`, `leadingB`, `leadingC` are the floats from one stored row to the next; a transposed operand is stored
+/// [k, m] or [n, k]. Source: BLAS level 3, `sgemm`.
+func multiply(
+  m: Int, n: Int, k: Int, alpha: Float = 1,
+  _ a: UnsafePointer<Float>, leadingA: Int, transposedA: Bool = false,
+  _ b: UnsafePointer<Float>, leadingB: Int, transposedB: Bool = false,
+  beta: Float = 0, into c: UnsafeMutablePointer<Float>, leadingC: Int
+) {
+  if m == 0 || n == 0 { return }
+  cblas_sgemm(
+    CblasRowMajor, transposedA ? CblasTrans : CblasNoTrans, transposedB ? CblasTrans : CblasNoTrans,
+    blasint(m), blasint(n), blasint(k), alpha, a, blasint(leadingA), b, blasint(leadingB),
+    beta, c, blasint(leadingC))
+}

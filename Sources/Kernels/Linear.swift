@@ -1,0 +1,136 @@
+/// A frozen weight matrix where it lies in memory, in either of the two layouts checkpoints use; only read.
+public struct Weight: @unchecked Sendable {
+  // Sendable: the numbers are never written after load, and `owner` keeps them alive.
+
+  /// Which index runs along the stored rows.
+  public enum Layout: Sendable {
+    /// Stored [inputs, outputs], as GPT-2's Conv1D.
+    case inputMajor
+    /// Stored [outputs, inputs], as torch.nn.Linear.
+    case outputMajor
+  }
+
+  let base: UnsafePointer<Float>
+  public let inputs: Int
+  public let outputs: Int
+  public let layout: Layout
+  let stride: Int
+  private let owner: AnyObject
+
+  /// A weight over `inputs * outputs` floats at `base`, which `owner` keeps alive.
+  public init(base: UnsafePointer<Float>, inputs: Int, outputs: Int, layout: Layout, owner: AnyObject) {
+    self.init(
+      base: base, inputs: inputs, outputs: outputs, layout: layout,
+      stride: layout == .inputMajor ? outputs : inputs, owner: owner)
+  }
+
+  private init(
+    base: UnsafePointer<Float>, inputs: Int, outputs: Int, layout: Layout, stride: Int, owner: AnyObject
+  ) {
+    self.base = base
+    self.inputs = inputs
+    self.outputs = outputs
+    self.layout = layout
+    self.stride = stride
+    self.owner = owner
+  }
+
+  /// A weight with these values, in the order of its layout.
+  public init(inputs: Int, outputs: Int, layout: Layout, values: [Float]) {
+    self.init(
+      inputs: inputs, outputs: outputs, layout: layout,
+      storage: Matrix(rows: 1, columns: values.count, values: values))
+  }
+
+  /// A weight over the numbers of a matrix of one row, in the order of its layout.
+  public init(inputs: Int, outputs: Int, layout: Layout, storage: Matrix) {
+    precondition(storage.rows == 1 && storage.columns == inputs * outputs)
+    self.init(base: storage.base, inputs: inputs, outputs: outputs, layout: layout, owner: storage.owner)
+  }
+
+  /// The part that computes those outputs.
+  public func outputs(_ range: Range<Int>) -> Weight {
+    precondition(range.lowerBound >= 0 && range.upperBound <= outputs, "outputs \(range) of \(outputs)")
+    let offset = layout == .inputMajor ? range.lowerBound : range.lowerBound * stride
+    return Weight(base: base + offset, inputs: inputs, outputs: range.count, layout: layout, stride: stride, owner: owner)
+  }
+
+  /// Row `index` of an output-major weight (a word embedding), copied into `inputs` floats.
+  public func copyRow(_ index: Int, into target: UnsafeMutablePointer<Float>) {
+    precondition(layout == .outputMajor && 0 <= index && index < outputs)
+    target.update(from: base + index * stride, count: inputs)
+  }
+
+  /// Row `index` of an output-major weight.
+  public func row(_ index: Int) -> [Float] {
+    [Float](unsafeUninitializedCapacity: inputs) { buffer, count in
+      if let start = buffer.baseAddress { copyRow(index, into: start) }
+      count = inputs
+    }
+  }
+}
+
+/// y [T, outputs] = x [T, inputs] · W, added to what y holds when `accumulating`.
+public func linear(_ x: Matrix, _ weight: Weight, into y: Matrix, accumulating: Bool = false, on team: ThreadTeam) {
+  precondition(x.columns == weight.inputs && y.columns == weight.outputs && x.rows == y.rows, "linear: shapes differ")
+  product(
+    x, weight, stored: weight.layout == .outputMajor, inner: weight.inputs, into: y, accumulating: accumulating, on: team)
+}
+
+/// dx [T, inputs] = dy [T, outputs] · Wᵀ, added to what dx holds when `accumulating`.
+public func linearBackward(
+  _ dy: Matrix, _ weight: Weight, into dx: Matrix, accumulating: Bool = false, on team: ThreadTeam
+) {
+  precondition(
+    dy.columns == weight.outputs && dx.columns == weight.inputs && dx.rows == dy.rows, "linearBackward: shapes differ")
+  product(
+    dy, weight, stored: weight.layout == .inputMajor, inner: weight.outputs, into: dx, accumulating: accumulating,
+    on: team)
+}
+
+/// c = a · W or a · Wᵀ, cut for the threads along c's longer side: the operand that is not cut is packed by every
+/// thread, so it should be the smaller one.
+private func product(
+  _ a: Matrix, _ weight: Weight, stored transposed: Bool, inner: Int, into c: Matrix, accumulating: Bool,
+  on team: ThreadTeam
+) {
+  let beta: Float = accumulating ? 1 : 0
+  // A product of fewer operations than this takes less time than waking a thread.
+  let tooSmall = 1 << 18
+  if c.columns >= c.rows {
+    let minimum = max(16, tooSmall / max(1, c.rows * inner))
+    team.slices(of: c.columns, minimum: minimum) { columns in
+      let offset = transposed ? columns.lowerBound * weight.stride : columns.lowerBound
+      multiply(
+        m: c.rows, n: columns.count, k: inner, a.base, leadingA: a.stride, weight.base + offset,
+        leadingB: weight.stride, transposedB: transposed, beta: beta, into: c.base + columns.lowerBound,
+        leadingC: c.stride)
+    }
+  } else {
+    let minimum = max(16, tooSmall / max(1, c.columns * inner))
+    team.slices(of: c.rows, minimum: minimum) { rows in
+      multiply(
+        m: rows.count, n: c.columns, k: inner, a.base + rows.lowerBound * a.stride, leadingA: a.stride, weight.base,
+        leadingB: weight.stride, transposedB: transposed, beta: beta, into: c.base + rows.lowerBound * c.stride,
+        leadingC: c.stride)
+    }
+  }
+}
+
+extension Weight {
+  /// target row i = row ids[i] of an output-major weight (word embeddings). target: [ids.count, inputs].
+  public func copyRows(_ ids: [Int], into target: Matrix) {
+    precondition(target.rows == ids.count && target.columns == inputs, "copyRows: shapes differ")
+    for (row, id) in ids.enumerated() { copyRow(id, into: target.base + row * target.stride) }
+  }
+
+  /// target row i += row range[i] of an output-major weight (position embeddings). target: [range.count, inputs].
+  public func addRows(_ range: Range<Int>, to target: Matrix) {
+    precondition(layout == .outputMajor && range.lowerBound >= 0 && range.upperBound <= outputs)
+    precondition(target.rows == range.count && target.columns == inputs, "addRows: shapes differ")
+    for (row, index) in range.enumerated() {
+      let place = target.base + row * target.stride
+      map(inputs, place, base + index * stride, into: place) { $0 + $1 }
+    }
+  }
+}

@@ -1,0 +1,140 @@
+/// A view of float32 numbers in row-major order: element (i, j) lies at `base[i * stride + j]`.
+///
+/// Copies of a view share the numbers. The view keeps the memory it points into alive.
+public struct Matrix: @unchecked Sendable {
+  // Sendable: kernels hand disjoint rows or columns of one matrix to several threads; which thread writes what is
+  // decided in the kernel, in one place each.
+  public let base: UnsafeMutablePointer<Float>
+  public let rows: Int
+  public let columns: Int
+  /// Floats from one row to the next; at least `columns`.
+  public let stride: Int
+  let owner: AnyObject
+
+  init(base: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int, owner: AnyObject) {
+    precondition(rows >= 0 && columns >= 0 && stride >= columns)
+    self.base = base
+    self.rows = rows
+    self.columns = columns
+    self.stride = stride
+    self.owner = owner
+  }
+
+  /// A new matrix of zeros, shape [rows, columns].
+  public init(rows: Int, columns: Int) {
+    let memory = FloatMemory(count: rows * columns)
+    memory.base.initialize(repeating: 0, count: rows * columns)
+    self.init(base: memory.base, rows: rows, columns: columns, stride: columns, owner: memory)
+  }
+
+  /// A new matrix with these values, row by row.
+  public init(rows: Int, columns: Int, values: [Float]) {
+    precondition(values.count == rows * columns, "expected \(rows * columns) values, got \(values.count)")
+    self.init(rows: rows, columns: columns)
+    values.withUnsafeBufferPointer { source in
+      if let start = source.baseAddress { base.update(from: start, count: source.count) }
+    }
+  }
+
+  /// The rows of a range, as a view.
+  public func rows(_ range: Range<Int>) -> Matrix {
+    precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
+    return Matrix(base: base + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride, owner: owner)
+  }
+
+  /// The columns of a range, as a view.
+  public func columns(_ range: Range<Int>) -> Matrix {
+    precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of \(columns)")
+    return Matrix(base: base + range.lowerBound, rows: rows, columns: range.count, stride: stride, owner: owner)
+  }
+
+  public subscript(row: Int, column: Int) -> Float {
+    get {
+      precondition(0 <= row && row < rows && 0 <= column && column < columns, "(\(row), \(column)) of [\(rows), \(columns)]")
+      return base[row * stride + column]
+    }
+    nonmutating set {
+      precondition(0 <= row && row < rows && 0 <= column && column < columns, "(\(row), \(column)) of [\(rows), \(columns)]")
+      base[row * stride + column] = newValue
+    }
+  }
+
+  /// The numbers row by row, copied.
+  public var values: [Float] {
+    (0..<rows).flatMap { row in (0..<columns).map { base[row * stride + $0] } }
+  }
+
+  /// Overwrites every number.
+  public func fill(_ value: Float) {
+    for row in 0..<rows { (base + row * stride).update(repeating: value, count: columns) }
+  }
+
+  /// Copies the numbers of a matrix of the same shape.
+  public func copy(from source: Matrix) {
+    precondition(source.rows == rows && source.columns == columns, "copy needs equal shapes")
+    for row in 0..<rows { (base + row * stride).update(from: source.base + row * source.stride, count: columns) }
+  }
+}
+
+/// 64-byte aligned memory for floats, freed with the last view of it.
+final class FloatMemory {
+  let base: UnsafeMutablePointer<Float>
+  let count: Int
+
+  init(count: Int) {
+    self.count = count
+    base = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64).assumingMemoryBound(to: Float.self)
+  }
+
+  deinit { UnsafeMutableRawPointer(base).deallocate() }
+}
+
+/// Memory for the matrices of a pass, handed out front to back and taken back all at once, so that every step of a
+/// training run reuses the same pages.
+///
+/// A matrix from a workspace holds arbitrary numbers at first, and must not be used after the `release` of a mark
+/// that was taken before it was made.
+public final class Workspace {
+  /// A point to which a workspace can be wound back.
+  public struct Mark {
+    fileprivate let chunk: Int
+    fileprivate let used: Int
+  }
+
+  private static let smallestChunk = 4 << 20
+  private var chunks: [FloatMemory] = []
+  private var chunk = 0
+  private var used = 0
+
+  public init() {}
+
+  /// Floats held from the system at present.
+  public var capacity: Int { chunks.reduce(0) { $0 + $1.count } }
+
+  public var mark: Mark { Mark(chunk: chunk, used: used) }
+
+  /// Takes back every matrix handed out since the mark.
+  public func release(to mark: Mark) {
+    chunk = mark.chunk
+    used = mark.used
+  }
+
+  /// A matrix of shape [rows, columns], contents arbitrary.
+  public func matrix(_ rows: Int, _ columns: Int) -> Matrix {
+    let count = (rows * columns + 15) / 16 * 16
+    while chunk < chunks.count, used + count > chunks[chunk].count {
+      chunk += 1
+      used = 0
+    }
+    if chunk == chunks.count { chunks.append(FloatMemory(count: max(count, Self.smallestChunk))) }
+    defer { used += count }
+    return Matrix(base: chunks[chunk].base + used, rows: rows, columns: columns, stride: columns, owner: chunks[chunk])
+  }
+
+  /// Runs `body` and takes back the matrices it asked for.
+  public func scoped<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let start = mark
+    defer { release(to: start) }
+    return try body()
+  }
+}

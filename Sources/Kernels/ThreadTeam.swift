@@ -1,0 +1,41 @@
+import Dispatch
+import Synchronization
+
+/// How many threads share a kernel's work. Work is cut by the number of threads alone, so results are bit-identical
+/// from run to run at a given number.
+public struct ThreadTeam: Sendable {
+  public let threads: Int
+
+  /// A team of that many threads; OpenBLAS's own pool is switched off, since two pools would fight over the cores.
+  public init(threads: Int) {
+    precondition(threads >= 1)
+    self.threads = threads
+    useSingleThreadedBLAS()
+  }
+
+  /// Runs `body` on contiguous slices that cover `0..<count`, one a thread, none smaller than `minimum` unless it is
+  /// the only one.
+  public func slices(of count: Int, minimum: Int = 1, body: @Sendable (Range<Int>) -> Void) {
+    let slices = max(1, min(threads, count / max(1, minimum)))
+    if slices == 1 { return body(0..<count) }
+    DispatchQueue.concurrentPerform(iterations: slices) { slice in
+      body((count * slice / slices)..<(count * (slice + 1) / slices))
+    }
+  }
+
+  /// Runs `body(item, scratch)` for each item, the next free thread taking the next item; each thread has its own
+  /// `scratch` of that many floats.
+  func items(_ count: Int, scratch: Int, body: @Sendable (Int, UnsafeMutablePointer<Float>) -> Void) {
+    let workers = min(threads, count)
+    if workers <= 1 {
+      let memory = FloatMemory(count: scratch)
+      for item in 0..<count { body(item, memory.base) }
+      return
+    }
+    let next = Atomic(0)
+    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+      let memory = FloatMemory(count: scratch)
+      while case let item = next.wrappingAdd(1, ordering: .relaxed).oldValue, item < count { body(item, memory.base) }
+    }
+  }
+}

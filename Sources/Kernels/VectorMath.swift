@@ -1,0 +1,123 @@
+/// Sixteen floats at once: one AVX-512 register, two of AVX, four of NEON or SSE.
+typealias Vector = SIMD16<Float>
+
+let vectorWidth = 16
+
+@inline(__always)
+func load(_ pointer: UnsafePointer<Float>) -> Vector {
+  UnsafeRawPointer(pointer).loadUnaligned(as: Vector.self)
+}
+
+@inline(__always)
+func store(_ vector: Vector, _ pointer: UnsafeMutablePointer<Float>) {
+  UnsafeMutableRawPointer(pointer).storeBytes(of: vector, as: Vector.self)
+}
+
+/// The first `count` < 16 floats, the rest filled with `padding`.
+@inline(__always)
+func load(_ pointer: UnsafePointer<Float>, count: Int, padding: Float) -> Vector {
+  var vector = Vector(repeating: padding)
+  for lane in 0..<count { vector[lane] = pointer[lane] }
+  return vector
+}
+
+@inline(__always)
+func store(_ vector: Vector, _ pointer: UnsafeMutablePointer<Float>, count: Int) {
+  for lane in 0..<count { pointer[lane] = vector[lane] }
+}
+
+/// target[i] = transform(a[i]) for i < count.
+@inline(__always)
+func map(
+  _ count: Int, _ a: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, _ transform: (Vector) -> Vector
+) {
+  var i = 0
+  while i + vectorWidth <= count {
+    store(transform(load(a + i)), target + i)
+    i += vectorWidth
+  }
+  if i < count { store(transform(load(a + i, count: count - i, padding: 0)), target + i, count: count - i) }
+}
+
+/// target[i] = transform(a[i], b[i]) for i < count.
+@inline(__always)
+func map(
+  _ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>,
+  _ transform: (Vector, Vector) -> Vector
+) {
+  var i = 0
+  while i + vectorWidth <= count {
+    store(transform(load(a + i), load(b + i)), target + i)
+    i += vectorWidth
+  }
+  if i < count {
+    let rest = count - i
+    store(transform(load(a + i, count: rest, padding: 0), load(b + i, count: rest, padding: 0)), target + i, count: rest)
+  }
+}
+
+/// Σ term(a[i], b[i]) for i < count; `term(0, 0)` must be 0.
+@inline(__always)
+func sum(
+  _ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ term: (Vector, Vector) -> Vector
+) -> Float {
+  var total = Vector(repeating: 0)
+  var i = 0
+  while i + vectorWidth <= count {
+    total += term(load(a + i), load(b + i))
+    i += vectorWidth
+  }
+  if i < count {
+    total += term(load(a + i, count: count - i, padding: 0), load(b + i, count: count - i, padding: 0))
+  }
+  return total.sum()
+}
+
+/// The largest of count > 0 floats.
+@inline(__always)
+func maximum(_ count: Int, _ a: UnsafePointer<Float>) -> Float {
+  var largest = Vector(repeating: -.infinity)
+  var i = 0
+  while i + vectorWidth <= count {
+    let x = load(a + i)
+    largest = largest.replacing(with: x, where: x .> largest)
+    i += vectorWidth
+  }
+  var result = largest.max()
+  while i < count {
+    result = max(result, a[i])
+    i += 1
+  }
+  return result
+}
+
+/// e^x to 2 units in the last place; x below -87 gives a number below 1.3e-38, x above 88 one above 1.6e38, never inf.
+///
+/// x = n ln 2 + r with |r| ≤ ln 2 / 2, e^x = 2^n e^r; e^r by the polynomial of Cephes `expf`. Rounding to n is done by
+/// adding and subtracting 1.5 · 2²³: `rounded()` and float-to-integer conversions of SIMD types do not vectorise.
+@inline(__always)
+func exponential(_ x: Vector) -> Vector {
+  let low = Vector(repeating: -87.3), high = Vector(repeating: 88.3)
+  var y = x.replacing(with: low, where: x .< low)
+  y = y.replacing(with: high, where: y .> high)
+  let magic = Vector(repeating: 12_582_912)
+  let shifted = y * 1.442695041 + magic
+  let n = shifted - magic
+  let r = (y - n * 0.693359375) + n * 2.12194440e-4
+  var p = r * 1.9875691500e-4 + 1.3981999507e-3
+  p = p * r + 8.3334519073e-3
+  p = p * r + 4.1665795894e-2
+  p = p * r + 1.6666665459e-1
+  p = p * r + 5.0000001201e-1
+  let e = p * r * r + r + 1
+  // The low bits of `shifted` hold n; moved to the exponent field they are 2^n, 127 being its bias.
+  let bits = unsafeBitCast(shifted, to: SIMD16<UInt32>.self)
+  let scale = unsafeBitCast((bits &+ 127) &<< 23, to: Vector.self)
+  return e * scale
+}
+
+/// 1 / (1 + e^-x).
+@inline(__always)
+func sigmoid(_ x: Vector) -> Vector {
+  1 / (1 + exponential(-x))
+}

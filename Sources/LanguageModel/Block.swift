@@ -1,0 +1,187 @@
+import Kernels
+
+/// y = x W + b with frozen W and b.
+public struct LinearLayer: Sendable {
+  public let weight: Weight
+  public let bias: [Float]
+
+  public init(weight: Weight, bias: [Float]) {
+    precondition(bias.count == weight.outputs)
+    self.weight = weight
+    self.bias = bias
+  }
+}
+
+/// The frozen weights of one transformer block.
+public struct Block: Sendable {
+  public let attentionNorm: NormWeights
+  public let query: LinearLayer
+  public let key: LinearLayer
+  public let value: LinearLayer
+  public let attentionOutput: LinearLayer
+  public let feedForwardNorm: NormWeights
+  public let up: LinearLayer
+  public let down: LinearLayer
+  public let activation: Activation
+  public let attention: AttentionShape
+}
+
+/// What the forward of a block leaves for its backward. Rows: N of the pack, R of the queries (N, but fewer in the
+/// top block, where only rows that predict are needed).
+struct BlockActivations {
+  let input: Matrix  // [N, D]
+  let attentionNormStatistics: Matrix  // [N, 2]
+  let keysAndValues: KeysAndValues  // [N, keyValueHeads · headSize] each
+  let queries: Matrix  // [R, heads · headSize]
+  let attended: Matrix  // [R, heads · headSize]
+  let logSumExp: Matrix  // [R, heads]
+  let middle: Matrix  // [R, D], after the attention's residual
+  let feedForwardNormStatistics: Matrix  // [R, 2]
+  let preactivation: Matrix  // [R, F]
+
+  init(_ block: Block, input: Matrix, keysAndValues: KeysAndValues, queryRows R: Int, in workspace: Workspace) {
+    self.input = input
+    self.keysAndValues = keysAndValues
+    attentionNormStatistics = workspace.matrix(input.rows, 2)
+    queries = workspace.matrix(R, block.query.weight.outputs)
+    attended = workspace.matrix(R, block.query.weight.outputs)
+    logSumExp = workspace.matrix(R, block.attention.heads)
+    middle = workspace.matrix(R, input.columns)
+    feedForwardNormStatistics = workspace.matrix(R, 2)
+    preactivation = workspace.matrix(R, block.up.weight.outputs)
+  }
+}
+
+/// The rows of a pack that a block computes queries for, and which keys they see.
+struct QueryRows {
+  /// Their indices in the pack, ascending; nil: all.
+  let selected: [Int]?
+  let plan: AttentionPlan
+
+  var count: Int { plan.depths.count }
+}
+
+extension Block {
+  /// output = h + FF(norm(h)) with h = x + Attention(norm(x)), x being `a.input`.
+  ///
+  /// output: [R, D]. Everything in `a` but the input is written.
+  func forward(
+    _ a: BlockActivations, rows: QueryRows, prefix: KeysAndValues?, into output: Matrix, workspace: Workspace,
+    on team: ThreadTeam
+  ) {
+    workspace.scoped {
+      let normed = workspace.matrix(a.input.rows, a.input.columns)
+      layerNorm(a.input, attentionNorm, into: normed, statistics: a.attentionNormStatistics, on: team)
+      key.apply(normed, into: a.keysAndValues.keys, on: team)
+      value.apply(normed, into: a.keysAndValues.values, on: team)
+      query.apply(rows.gathered(normed, in: workspace), into: a.queries, on: team)
+      Kernels.attention(
+        queries: a.queries, pack: a.keysAndValues, prefix: prefix, plan: rows.plan, shape: attention,
+        into: a.attended, logSumExp: a.logSumExp, on: team)
+      a.middle.copy(from: rows.gathered(a.input, in: workspace))
+      attentionOutput.add(a.attended, to: a.middle, on: team)
+    }
+    workspace.scoped {
+      let normed = workspace.matrix(rows.count, a.input.columns)
+      layerNorm(a.middle, feedForwardNorm, into: normed, statistics: a.feedForwardNormStatistics, on: team)
+      linear(normed, up.weight, into: a.preactivation, on: team)
+      let activated = workspace.matrix(rows.count, up.weight.outputs)
+      biasAndActivation(a.preactivation, bias: up.bias, activation, into: activated, on: team)
+      output.copy(from: a.middle)
+      down.add(activated, to: output, on: team)
+    }
+  }
+
+  /// The gradient of `forward` with respect to its input rows, and to the prefix's keys and values.
+  ///
+  /// - Parameters:
+  ///   - dOutput: [R, D]; overwritten.
+  ///   - dKeysAndValues: gradients that later packs have already given to this pack's keys and values; added to.
+  ///   - dPrefix: added to.
+  ///   - inputRows: the rows of `dInput` that are wanted; the others are left arbitrary.
+  ///   - dInput: [N, D]; written.
+  func backward(
+    _ dOutput: Matrix, _ a: BlockActivations, rows: QueryRows, prefix: KeysAndValues?,
+    dKeysAndValues: KeysAndValues, dPrefix: KeysAndValues?, inputRows: Range<Int>, into dInput: Matrix,
+    workspace: Workspace, on team: ThreadTeam
+  ) {
+    workspace.scoped {
+      let dMiddle = dOutput
+      workspace.scoped {
+        let dActivated = workspace.matrix(rows.count, up.weight.outputs)
+        linearBackward(dOutput, down.weight, into: dActivated, on: team)
+        activationBackward(dActivated, x: a.preactivation, activation, on: team)
+        let dNormed = workspace.matrix(rows.count, a.input.columns)
+        linearBackward(dActivated, up.weight, into: dNormed, on: team)
+        layerNormBackward(
+          dNormed, x: a.middle, feedForwardNorm, statistics: a.feedForwardNormStatistics, addingTo: dMiddle, on: team)
+      }
+      let dAttended = workspace.matrix(rows.count, a.attended.columns)
+      linearBackward(dMiddle, attentionOutput.weight, into: dAttended, on: team)
+      let dQueries = workspace.matrix(rows.count, a.queries.columns)
+      attentionBackward(
+        dAttended, output: a.attended, logSumExp: a.logSumExp, queries: a.queries, pack: a.keysAndValues,
+        prefix: prefix, plan: rows.plan, shape: attention, dQueries: dQueries, addingTo: dKeysAndValues,
+        dPrefix: dPrefix, on: team)
+
+      if inputRows.isEmpty { return }
+      // Of the query rows, those that lie in `inputRows` are contiguous, since both ascend.
+      let wanted = rows.positions(in: inputRows)
+      let dNormed = workspace.matrix(a.input.rows, a.input.columns).rows(inputRows)
+      linearBackward(dKeysAndValues.keys.rows(inputRows), key.weight, into: dNormed, on: team)
+      linearBackward(dKeysAndValues.values.rows(inputRows), value.weight, into: dNormed, accumulating: true, on: team)
+      let dInputRows = dInput.rows(inputRows)
+      if let selected = rows.selected {
+        let places = selected[wanted].map { $0 - inputRows.lowerBound }
+        let dQueryInput = workspace.matrix(wanted.count, a.input.columns)
+        linearBackward(dQueries.rows(wanted), query.weight, into: dQueryInput, on: team)
+        scatterAdd(dQueryInput, rows: places, into: dNormed)
+        dInputRows.fill(0)
+        scatterAdd(dMiddle.rows(wanted), rows: places, into: dInputRows)
+      } else {
+        linearBackward(dQueries.rows(wanted), query.weight, into: dNormed, accumulating: true, on: team)
+        dInputRows.copy(from: dMiddle.rows(wanted))
+      }
+      layerNormBackward(
+        dNormed, x: a.input.rows(inputRows), attentionNorm, statistics: a.attentionNormStatistics.rows(inputRows),
+        addingTo: dInputRows, on: team)
+    }
+  }
+}
+
+extension LinearLayer {
+  /// The part of a fused layer that computes those outputs.
+  func outputs(_ range: Range<Int>) -> LinearLayer {
+    LinearLayer(weight: weight.outputs(range), bias: Array(bias[range]))
+  }
+
+  /// y = x W + b. x: [T, inputs], y: [T, outputs].
+  func apply(_ x: Matrix, into y: Matrix, on team: ThreadTeam) {
+    linear(x, weight, into: y, on: team)
+    addBias(bias, to: y, on: team)
+  }
+
+  /// y += x W + b.
+  func add(_ x: Matrix, to y: Matrix, on team: ThreadTeam) {
+    linear(x, weight, into: y, accumulating: true, on: team)
+    addBias(bias, to: y, on: team)
+  }
+}
+
+extension QueryRows {
+  /// The selected rows of a matrix: the matrix itself when all are.
+  func gathered(_ matrix: Matrix, in workspace: Workspace) -> Matrix {
+    guard let selected else { return matrix }
+    let target = workspace.matrix(selected.count, matrix.columns)
+    gather(matrix, rows: selected, into: target)
+    return target
+  }
+
+  /// Which of the query rows lie in a range of the pack's rows.
+  func positions(in range: Range<Int>) -> Range<Int> {
+    guard let selected else { return range }
+    let first = selected.firstIndex { $0 >= range.lowerBound } ?? selected.count
+    let end = selected.firstIndex { $0 >= range.upperBound } ?? selected.count
+    return first..<end
+  }
+}

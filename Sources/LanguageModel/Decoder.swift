@@ -1,0 +1,236 @@
+import Kernels
+
+/// A frozen decoder-only transformer: word and position embeddings, blocks, final norm, head.
+///
+/// It runs over token trees, forward and backward to its input embeddings and to the keys and values of a prefix;
+/// its own weights have no gradients.
+public struct Decoder: Sendable {
+  /// Word embeddings, output-major [vocabulary, width].
+  public let wordEmbeddings: Weight
+  /// Learned position embeddings, output-major [positions, width].
+  public let positionEmbeddings: Weight
+  public let blocks: [Block]
+  public let finalNorm: NormWeights
+  /// The projection to the vocabulary, output-major [vocabulary, width].
+  public let head: Weight
+
+  /// D, the width of the hidden states.
+  public var width: Int { wordEmbeddings.inputs }
+  public var vocabularySize: Int { wordEmbeddings.outputs }
+  /// The largest number of tokens on a path.
+  public var maximumPositions: Int { positionEmbeddings.outputs }
+}
+
+/// The keys and values of a path of tokens, layer by layer, on which token trees can stand.
+public struct Prefix: Sendable {
+  public let length: Int
+  let layers: [KeysAndValues]
+}
+
+/// Sums of gradients with respect to the keys and values of a prefix.
+public struct PrefixGradients: Sendable {
+  let layers: [KeysAndValues]
+}
+
+/// A forward over a token tree: what it predicted and what its backward needs.
+///
+/// Its matrices live in the workspace it was made in.
+public struct ForwardPass {
+  public let tree: TokenTree
+  /// What was said about each target asked for, in their order.
+  public let scores: [TargetScore]
+  fileprivate let prefix: Prefix?
+  /// Keys and values of the whole pack, layer by layer.
+  fileprivate let keysAndValues: [KeysAndValues]
+  fileprivate let training: TrainingState?
+
+  fileprivate struct TrainingState {
+    let activations: [BlockActivations]
+    let allRows: QueryRows
+    let outputRows: QueryRows
+    let top: Matrix  // [R, D], output of the last block
+    let finalNormStatistics: Matrix  // [R, 2]
+    let dHidden: Matrix  // [R, D], gradient with respect to the final norm's output
+  }
+
+  /// Keys and values of a segment without a parent, as views into this pass.
+  public func prefix(of segment: Int) -> Prefix {
+    let segment = tree.segments[segment]
+    precondition(segment.parent == nil && tree.prefixLength == 0, "only a root is a whole path")
+    return Prefix(
+      length: segment.rows.count,
+      layers: keysAndValues.map { KeysAndValues(keys: $0.keys.rows(segment.rows), values: $0.values.rows(segment.rows)) })
+  }
+
+  /// Zeroed gradients for `prefix(of: segment)`.
+  public func zeroGradients(forPrefixOf segment: Int, in workspace: Workspace) -> PrefixGradients {
+    let rows = tree.segments[segment].rows.count
+    return PrefixGradients(layers: keysAndValues.map { layer in
+      let gradients = KeysAndValues(
+        keys: workspace.matrix(rows, layer.keys.columns), values: workspace.matrix(rows, layer.values.columns))
+      gradients.keys.fill(0)
+      gradients.values.fill(0)
+      return gradients
+    })
+  }
+}
+
+extension Decoder {
+  /// Runs the tree and scores the targets.
+  ///
+  /// - Parameters:
+  ///   - tree: the segments to compute; stands on `prefix`.
+  ///   - targets: what to score; a target's `row` is a row of the tree, and its token the one that follows.
+  ///   - prefix: keys and values computed earlier, `tree.prefixLength` tokens long.
+  ///   - forBackward: whether to keep what `backward` needs, and weigh the targets into a loss.
+  public func forward(
+    _ tree: TokenTree, targets: [Target], prefix: Prefix? = nil, forBackward: Bool, workspace: Workspace,
+    on team: ThreadTeam
+  ) -> ForwardPass {
+    precondition(tree.prefixLength == prefix?.length ?? 0, "the tree stands on another prefix")
+    precondition(tree.maximumDepth <= maximumPositions, "\(tree.maximumDepth) tokens, \(maximumPositions) positions")
+    let N = tree.rowCount
+    let outputs = Set(targets.map(\.row)).sorted()
+    let allRows = QueryRows(selected: nil, plan: tree.plan())
+    let outputRows = QueryRows(selected: outputs, plan: tree.plan(rows: outputs))
+
+    let keysAndValues = blocks.map { block in
+      KeysAndValues(
+        keys: workspace.matrix(N, block.key.weight.outputs), values: workspace.matrix(N, block.value.weight.outputs))
+    }
+    let top = workspace.matrix(outputs.count, width)
+    var hidden = workspace.matrix(N, width)
+    embed(tree, into: hidden)
+
+    var activations: [BlockActivations] = []
+    if forBackward {
+      for (index, block) in blocks.enumerated() {
+        let rows = index == blocks.count - 1 ? outputRows : allRows
+        let a = BlockActivations(
+          block, input: hidden, keysAndValues: keysAndValues[index], queryRows: rows.count, in: workspace)
+        let output = index == blocks.count - 1 ? top : workspace.matrix(N, width)
+        block.forward(a, rows: rows, prefix: prefix?.layers[index], into: output, workspace: workspace, on: team)
+        activations.append(a)
+        hidden = output
+      }
+    } else {
+      workspace.scoped {
+        var other = workspace.matrix(N, width)
+        for (index, block) in blocks.enumerated() {
+          workspace.scoped {
+            let isTop = index == blocks.count - 1
+            let rows = isTop ? outputRows : allRows
+            let a = BlockActivations(
+              block, input: hidden, keysAndValues: keysAndValues[index], queryRows: rows.count, in: workspace)
+            block.forward(
+              a, rows: rows, prefix: prefix?.layers[index], into: isTop ? top : other, workspace: workspace, on: team)
+          }
+          swap(&hidden, &other)
+        }
+      }
+    }
+
+    let statistics = workspace.matrix(outputs.count, 2)
+    let dHidden = forBackward ? workspace.matrix(outputs.count, width) : nil
+    let scores = workspace.scoped {
+      let normed = workspace.matrix(outputs.count, width)
+      layerNorm(top, finalNorm, into: normed, statistics: statistics, on: team)
+      let places = Dictionary(uniqueKeysWithValues: outputs.enumerated().map { ($1, $0) })
+      let placed = targets.map { Target(row: places[$0.row] ?? 0, token: $0.token, weight: $0.weight) }
+      return score(normed, placed, gradient: dHidden, workspace: workspace, on: team)
+    }
+    let training = dHidden.map {
+      ForwardPass.TrainingState(
+        activations: activations, allRows: allRows, outputRows: outputRows, top: top,
+        finalNormStatistics: statistics, dHidden: $0)
+    }
+    return ForwardPass(tree: tree, scores: scores, prefix: prefix, keysAndValues: keysAndValues, training: training)
+  }
+
+  /// The gradient of Σ weight · -logProbability of the pass's targets.
+  ///
+  /// - Parameters:
+  ///   - pass: a pass made `forBackward`.
+  ///   - fromLaterPacks: gradients that packs standing on segment 0 of this pass have left for its keys and values.
+  ///   - prefixGradients: receives, by addition, the gradient for the prefix this pass stands on.
+  ///   - inputSegment: the segment whose embeddings' gradient is wanted.
+  /// - Returns: the gradient with respect to that segment's embeddings, [tokens, D]; nil when none is wanted.
+  @discardableResult
+  public func backward(
+    _ pass: ForwardPass, fromLaterPacks: PrefixGradients? = nil, prefixGradients: PrefixGradients? = nil,
+    inputSegment: Int? = nil, workspace: Workspace, on team: ThreadTeam
+  ) -> Matrix? {
+    guard let state = pass.training else { preconditionFailure("the pass was not made for a backward") }
+    let N = pass.tree.rowCount
+    let wantedRows = inputSegment.map { pass.tree.segments[$0].rows } ?? 0..<0
+    let laterRows = fromLaterPacks == nil ? 0..<0 : pass.tree.segments[0].rows
+
+    var gradient = workspace.matrix(state.outputRows.count, width)
+    gradient.fill(0)
+    layerNormBackward(
+      state.dHidden, x: state.top, finalNorm, statistics: state.finalNormStatistics, addingTo: gradient, on: team)
+    var other = workspace.matrix(N, width)
+    var spare = workspace.matrix(N, width)
+    for (index, block) in blocks.enumerated().reversed() {
+      workspace.scoped {
+        let a = state.activations[index]
+        let dKeysAndValues = KeysAndValues(
+          keys: workspace.matrix(N, a.keysAndValues.keys.columns),
+          values: workspace.matrix(N, a.keysAndValues.values.columns))
+        dKeysAndValues.keys.fill(0)
+        dKeysAndValues.values.fill(0)
+        if let later = fromLaterPacks?.layers[index] {
+          dKeysAndValues.keys.rows(laterRows).copy(from: later.keys)
+          dKeysAndValues.values.rows(laterRows).copy(from: later.values)
+        }
+        block.backward(
+          gradient, a, rows: index == blocks.count - 1 ? state.outputRows : state.allRows,
+          prefix: pass.prefix?.layers[index], dKeysAndValues: dKeysAndValues,
+          dPrefix: prefixGradients?.layers[index], inputRows: index == 0 ? wantedRows : 0..<N, into: other,
+          workspace: workspace, on: team)
+      }
+      gradient = other
+      swap(&other, &spare)
+    }
+    return inputSegment == nil ? nil : gradient.rows(wantedRows)
+  }
+
+  /// hidden row = word embedding (or the segment's own) + position embedding. hidden: [N, D].
+  private func embed(_ tree: TokenTree, into hidden: Matrix) {
+    for segment in tree.segments {
+      let rows = hidden.rows(segment.rows)
+      switch segment.content {
+      case .tokens(let ids): wordEmbeddings.copyRows(ids, into: rows)
+      case .embeddings(let matrix): rows.copy(from: matrix)
+      }
+      positionEmbeddings.addRows(segment.depth..<(segment.depth + rows.rows), to: rows)
+    }
+  }
+
+  /// Logits of hidden rows against the vocabulary, in chunks, and what they say about the targets.
+  ///
+  /// hidden: [R, D], after the final norm; `gradient`, [R, D], receives d(Σ weight · -logProbability)/d(hidden).
+  private func score(
+    _ hidden: Matrix, _ targets: [Target], gradient: Matrix?, workspace: Workspace, on team: ThreadTeam
+  ) -> [TargetScore] {
+    let chunk = max(1, (16 << 20) / vocabularySize)
+    var scores = [TargetScore?](repeating: nil, count: targets.count)
+    var start = 0
+    while start < hidden.rows {
+      let rows = start..<min(start + chunk, hidden.rows)
+      let members = targets.indices.filter { rows.contains(targets[$0].row) }
+      workspace.scoped {
+        let logits = workspace.matrix(rows.count, vocabularySize)
+        linear(hidden.rows(rows), head, into: logits, on: team)
+        let shifted = members.map {
+          Target(row: targets[$0].row - rows.lowerBound, token: targets[$0].token, weight: targets[$0].weight)
+        }
+        let found = crossEntropy(logits, shifted, gradient: gradient != nil, on: team)
+        for (member, score) in zip(members, found) { scores[member] = score }
+        if let gradient { linearBackward(logits, head, into: gradient.rows(rows), on: team) }
+      }
+      start = rows.upperBound
+    }
+    return scores.compactMap { $0 }
+  }
+}

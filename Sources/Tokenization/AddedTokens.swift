@@ -1,0 +1,196 @@
+/// A token that is found in the text before anything else happens to it, such as `<|endoftext|>`.
+struct AddedToken: Sendable {
+  var id: Int
+  var content: String
+  /// Only matches where no word character stands right before or after it.
+  var isSingleWord = false
+  /// Takes the whitespace before it.
+  var takesWhitespaceBefore = false
+  /// Takes the whitespace after it.
+  var takesWhitespaceAfter = false
+  /// Is looked for in the normalized text, after those that are looked for in the text as it is.
+  var isNormalized = true
+}
+
+/// The added tokens of a tokenizer.
+///
+/// Source: Hugging Face tokenizers' `added_vocabulary.rs`.
+struct AddedTokens: Sendable {
+  private let tokens: [AddedToken]
+  private let indexByID: [Int: Int]
+  /// The tokens for the text as it is and, then, those for the normalized text.
+  private let passes: [Matcher]
+
+  /// The tokens must differ in their ids and their contents, none of which is empty.
+  init(_ tokens: [AddedToken]) {
+    self.tokens = tokens
+    indexByID = Dictionary(uniqueKeysWithValues: zip(tokens.map(\.id), tokens.indices))
+    passes = [false, true].compactMap { isNormalized in
+      let members = tokens.filter { $0.isNormalized == isNormalized }
+      return members.isEmpty ? nil : Matcher(members)
+    }
+  }
+
+  /// The largest id, or nil where there are no tokens.
+  var largestID: Int? { tokens.map(\.id).max() }
+
+  /// What a token is looked for by.
+  func content(of id: Int) -> String? { indexByID[id].map { tokens[$0].content } }
+
+  /// The id of the token with this content.
+  func id(of content: String) -> Int? {
+    tokens.first { $0.content.utf8.elementsEqual(content.utf8) }?.id
+  }
+
+  /// A stretch of the text: an added token, or what lies between them.
+  struct Segment {
+    var bytes: Range<Int>
+    var id: Int?
+  }
+
+  /// Splits a text into its added tokens and what lies between them; none of it is empty.
+  func segments(of text: Span<UInt8>) -> [Segment] {
+    var segments = text.isEmpty ? [] : [Segment(bytes: 0..<text.count)]
+    for pass in passes {
+      var split: [Segment] = []
+      for segment in segments {
+        if segment.id == nil { pass.split(text, segment.bytes, into: &split) } else { split.append(segment) }
+      }
+      segments = split
+    }
+    return segments
+  }
+}
+
+/// Finds the leftmost, then longest, of a set of tokens.
+private struct Matcher {
+  /// Sorted by content, so that those with a common beginning are neighbours, the shortest first.
+  private let tokens: [AddedToken]
+  private let contents: [[UInt8]]
+  /// Whether a token begins with this byte.
+  private let begins: [Bool]
+
+  init(_ tokens: [AddedToken]) {
+    self.tokens = tokens.sorted { $0.content.utf8.lexicographicallyPrecedes($1.content.utf8) }
+    contents = self.tokens.map { Array($0.content.utf8) }
+    var begins = Array(repeating: false, count: 256)
+    for content in contents { begins[Int(content[0])] = true }
+    self.begins = begins
+  }
+
+  /// Splits a range of the text.
+  ///
+  /// A match that is refused because it is no single word still hides the matches that overlap it, and whitespace that
+  /// a token took may be matched by the next one, which shortens the former.
+  func split(_ text: Span<UInt8>, _ range: Range<Int>, into segments: inout [AddedTokens.Segment]) {
+    let first = segments.count
+    var segmentStart = range.lowerBound
+    var position = range.lowerBound
+    while position < range.upperBound {
+      guard begins[Int(text[position])],
+        let index = longestMatch(in: text, from: position, to: range.upperBound)
+      else {
+        position += 1
+        continue
+      }
+      let token = tokens[index]
+      var start = position
+      var end = position + contents[index].count
+      position = end
+      if token.isSingleWord,
+        text.scalar(endingAt: start, from: range.lowerBound).map(isWordCharacter) ?? false
+          || text.scalar(startingAt: end, to: range.upperBound).map(isWordCharacter) ?? false
+      {
+        continue
+      }
+      if token.takesWhitespaceBefore {
+        while start > segmentStart, let scalar = text.scalar(endingAt: start, from: segmentStart),
+          scalar.properties.isWhitespace
+        {
+          start -= UTF8.width(scalar)
+        }
+      }
+      if token.takesWhitespaceAfter {
+        while let scalar = text.scalar(startingAt: end, to: range.upperBound), scalar.properties.isWhitespace {
+          end += UTF8.width(scalar)
+        }
+      }
+      if segmentStart < start { segments.append(AddedTokens.Segment(bytes: segmentStart..<start)) }
+      if segments.count > first, segments[segments.count - 1].bytes.upperBound > start {
+        segments[segments.count - 1].bytes = segments[segments.count - 1].bytes.lowerBound..<start
+      }
+      segments.append(AddedTokens.Segment(bytes: start..<end, id: token.id))
+      segmentStart = end
+    }
+    if segmentStart < range.upperBound {
+      segments.append(AddedTokens.Segment(bytes: segmentStart..<range.upperBound))
+    }
+  }
+
+  private func longestMatch(in text: Span<UInt8>, from start: Int, to end: Int) -> Int? {
+    var candidates = contents[...]
+    var best: Int?
+    var depth = 0
+    while true {
+      if let first = candidates.first, first.count == depth {
+        best = candidates.startIndex
+        candidates = candidates.dropFirst()
+      }
+      guard !candidates.isEmpty, start + depth < end else { return best }
+      let byte = text[start + depth]
+      let lower = candidates.partitioningIndex { $0[depth] >= byte }
+      candidates = candidates[lower..<candidates.endIndex]
+      candidates = candidates[..<candidates.partitioningIndex { $0[depth] > byte }]
+      depth += 1
+    }
+  }
+}
+
+/// `\w` of Unicode's regular expressions (UTS #18, annex C).
+private func isWordCharacter(_ scalar: Unicode.Scalar) -> Bool {
+  let properties = scalar.properties
+  if properties.isAlphabetic || properties.isJoinControl { return true }
+  switch properties.generalCategory {
+  case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation: return true
+  default: return false
+  }
+}
+
+extension Span<UInt8> {
+  /// The scalar that ends before an offset of UTF-8 text; nil where that is `start` or before.
+  fileprivate func scalar(endingAt end: Int, from start: Int) -> Unicode.Scalar? {
+    var first = end - 1
+    while first > start, self[first] & 0xC0 == 0x80 { first -= 1 }
+    return first < start ? nil : scalar(startingAt: first, to: end)
+  }
+
+  /// The scalar at an offset of UTF-8 text; nil at `end` and beyond, and inside a scalar.
+  fileprivate func scalar(startingAt start: Int, to end: Int) -> Unicode.Scalar? {
+    guard start < end else { return nil }
+    let lead = self[start]
+    let count = lead < 0x80 ? 1 : lead < 0xC0 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
+    guard count > 0, start + count <= end else { return nil }
+    var encoding: [UInt8] = []
+    for i in start..<(start + count) { encoding.append(self[i]) }
+    return String(decoding: encoding, as: UTF8.self).unicodeScalars.first
+  }
+}
+
+extension RandomAccessCollection {
+  /// The first index whose element, and with it all after it, fulfils a condition.
+  fileprivate func partitioningIndex(where isInSecondPart: (Element) -> Bool) -> Index {
+    var low = startIndex
+    var count = self.count
+    while count > 0 {
+      let half = count / 2
+      let middle = index(low, offsetBy: half)
+      if isInSecondPart(self[middle]) {
+        count = half
+      } else {
+        low = index(after: middle)
+        count -= half + 1
+      }
+    }
+    return low
+  }
+}

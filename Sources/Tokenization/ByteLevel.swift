@@ -1,0 +1,44 @@
+/// The pre-tokenizer `ByteLevel`: text becomes bytes, so that 256 letters suffice for any text.
+///
+/// Source: GPT-2's `encoder.py` (`bytes_to_unicode`, `pat`) and Hugging Face tokenizers' `byte_level.rs`.
+struct ByteLevel: Sendable {
+  /// Puts a space before a piece of text that does not begin with one.
+  var addsPrefixSpace = false
+  /// Splits the text into words by GPT-2's regular expression; otherwise a piece of text is one word.
+  var splitsWords = true
+}
+
+/// The 256 letters by which byte-level vocabularies spell bytes: bytes that are printable in Latin-1 are themselves,
+/// the others are U+0100, U+0101, … in order (the space is "Ġ").
+enum ByteAlphabet {
+  /// The letter of each byte.
+  static let letters: [Unicode.Scalar] = {
+    var next: UInt8 = 0
+    return (UInt8.min...UInt8.max).map { byte in
+      switch byte {
+      case 0x21...0x7E, 0xA1...0xAC, 0xAE...0xFF: return Unicode.Scalar(byte)
+      default:
+        defer { next += 1 }
+        return Unicode.Scalar(UInt16(0x100) + UInt16(next)) ?? "\u{FFFD}"  // U+0100 to U+0143: always a scalar.
+      }
+    }
+  }()
+
+  /// The byte of each letter, by scalar value; -1 for what is no letter.
+  private static let bytes: [Int16] = {
+    var bytes = [Int16](repeating: -1, count: 0x144)
+    for (byte, letter) in letters.enumerated() { bytes[Int(letter.value)] = Int16(byte) }
+    return bytes
+  }()
+
+  /// The bytes a spelling stands for; a spelling with other characters than the 256 letters stands for itself.
+  static func bytes(spelledBy spelling: ArraySlice<UInt8>) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(spelling.count)
+    for scalar in String(decoding: spelling, as: UTF8.self).unicodeScalars {
+      guard scalar.value < bytes.count, bytes[Int(scalar.value)] >= 0 else { return Array(spelling) }
+      result.append(UInt8(bytes[Int(scalar.value)]))
+    }
+    return result
+  }
+}

@@ -1,0 +1,220 @@
+/// A token of a word and the bytes of the word it covers.
+struct WordToken {
+  var id: Int32
+  var start: Int32
+  var end: Int32
+}
+
+/// The model `BPE`: a word begins as its letters; of all neighbours the pair with the lowest rank becomes one token,
+/// the leftmost first, until no two neighbours have a rank.
+///
+/// Source: Sennrich, Haddow, Birch, "Neural Machine Translation of Rare Words with Subword Units" (2016);
+/// Hugging Face tokenizers' `bpe/model.rs` and `bpe/word.rs`.
+struct BytePairEncoding: Sendable {
+  let vocabulary: Vocabulary
+  /// A word that is a token as a whole is that token, whatever the merges make of it.
+  let ignoresMerges: Bool
+  /// The token for letters the vocabulary lacks; where it is nil they vanish.
+  let unknownToken: Int?
+  /// Neighbouring unknown letters become one token.
+  let fusesUnknown: Bool
+  private let merges: MergeTable
+  /// The token of each byte, or -1.
+  private let byteTokens: [Int32]
+
+  /// A byte-level model: the letters are those of `ByteAlphabet`.
+  init(
+    vocabulary: Vocabulary, merges: MergeTable, ignoresMerges: Bool = false, unknownToken: Int? = nil,
+    fusesUnknown: Bool = false
+  ) {
+    self.vocabulary = vocabulary
+    self.merges = merges
+    self.ignoresMerges = ignoresMerges
+    self.unknownToken = unknownToken
+    self.fusesUnknown = fusesUnknown
+    byteTokens = ByteAlphabet.letters.map { letter in
+      Int32(vocabulary.id(of: String(letter).utf8.span) ?? -1)
+    }
+  }
+
+  /// Puts the tokens of a word at the end of `tokens`.
+  func encode(_ word: Span<UInt8>, workspace: inout MergeWorkspace, into tokens: inout [WordToken]) {
+    if ignoresMerges {
+      var spelling = ""
+      for i in word.indices { spelling.unicodeScalars.append(ByteAlphabet.letters[Int(word[i])]) }
+      if let id = vocabulary.id(of: spelling.utf8.span) {
+        tokens.append(WordToken(id: Int32(id), start: 0, end: Int32(word.count)))
+        return
+      }
+    }
+    beginSymbols(of: word, in: &workspace)
+    merge(in: &workspace)
+    var index = workspace.symbols.isEmpty ? -1 : 0
+    while index >= 0 {
+      let symbol = workspace.symbols[index]
+      tokens.append(WordToken(id: symbol.id, start: symbol.start, end: symbol.end))
+      index = Int(symbol.next)
+    }
+  }
+
+  private func beginSymbols(of word: Span<UInt8>, in workspace: inout MergeWorkspace) {
+    workspace.symbols.removeAll(keepingCapacity: true)
+    var lastIsUnknown = false
+    for i in word.indices {
+      var id = byteTokens[Int(word[i])]
+      let isUnknown = id < 0
+      if isUnknown {
+        guard let unknownToken else { continue }
+        if fusesUnknown, lastIsUnknown {
+          workspace.symbols[workspace.symbols.count - 1].end = Int32(i + 1)
+          continue
+        }
+        id = Int32(unknownToken)
+      }
+      lastIsUnknown = isUnknown
+      let count = Int32(workspace.symbols.count)
+      workspace.symbols.append(
+        Symbol(id: id, start: Int32(i), end: Int32(i + 1), previous: count - 1, next: count + 1))
+    }
+    if !workspace.symbols.isEmpty { workspace.symbols[workspace.symbols.count - 1].next = -1 }
+  }
+
+  /// Merges the symbols, a doubly linked list; candidates wait in a heap, which outdated ones leave unused.
+  private func merge(in workspace: inout MergeWorkspace) {
+    for index in workspace.symbols.indices { consider(index, in: &workspace) }
+    while let candidate = workspace.candidates.popSmallest() {
+      let rank = UInt32(candidate >> 32)
+      let left = Int(candidate & 0xFFFF_FFFF)
+      guard workspace.symbols[left].rank == rank else { continue }
+      let right = Int(workspace.symbols[left].next)
+      let next = workspace.symbols[right].next
+      workspace.symbols[left].id = merges.merged(rank: rank)
+      workspace.symbols[left].end = workspace.symbols[right].end
+      workspace.symbols[left].next = next
+      workspace.symbols[right].rank = MergeTable.noRank
+      if next >= 0 { workspace.symbols[Int(next)].previous = Int32(left) }
+      consider(left, in: &workspace)
+      let previous = Int(workspace.symbols[left].previous)
+      if previous >= 0 { consider(previous, in: &workspace) }
+    }
+  }
+
+  /// Finds the rank of a symbol with its right neighbour and, where there is one, makes the pair a candidate.
+  private func consider(_ index: Int, in workspace: inout MergeWorkspace) {
+    let next = Int(workspace.symbols[index].next)
+    guard next >= 0 else {
+      workspace.symbols[index].rank = MergeTable.noRank
+      return
+    }
+    let rank = merges.rank(workspace.symbols[index].id, workspace.symbols[next].id)
+    workspace.symbols[index].rank = rank
+    if rank != MergeTable.noRank { workspace.candidates.insert(UInt64(rank) << 32 | UInt64(index)) }
+  }
+}
+
+/// A token in a word that is being merged.
+private struct Symbol {
+  var id: Int32
+  var start: Int32
+  var end: Int32
+  var previous: Int32
+  /// The index of the right neighbour, or -1.
+  var next: Int32
+  /// The rank of the pair of this symbol and its right neighbour.
+  var rank = MergeTable.noRank
+}
+
+/// The memory that merging needs, kept from word to word.
+struct MergeWorkspace: Sendable {
+  fileprivate var symbols: [Symbol] = []
+  /// Rank and index of the left symbol, in the upper and lower half: the smallest is the leftmost of the lowest rank.
+  fileprivate var candidates = MinimumHeap()
+}
+
+/// The pairs of tokens that merge: their ranks, 0 first, and what they become.
+struct MergeTable: Sendable {
+  /// The rank of a pair that does not merge.
+  static let noRank = UInt32.max
+
+  private struct Slot {
+    var pair = UInt64.max
+    var rank = MergeTable.noRank
+  }
+
+  /// An open-addressing hash table; its size is a power of two.
+  private var slots: [Slot]
+  private let shift: Int
+  /// The token that the merge of each rank makes.
+  private var merged: [Int32] = []
+
+  /// An empty table for `capacity` merges.
+  init(capacity: Int) {
+    var bits = 4
+    while 1 << bits < 2 * capacity { bits += 1 }
+    slots = Array(repeating: Slot(), count: 1 << bits)
+    shift = 64 - bits
+    merged.reserveCapacity(capacity)
+  }
+
+  /// Adds the merge of the next rank; of the same pair twice, the later counts, as in Hugging Face tokenizers.
+  mutating func append(_ left: Int, _ right: Int, becoming id: Int) {
+    precondition(2 * merged.count < slots.count, "more merges than the table was made for")
+    let pair = Self.pair(Int32(left), Int32(right))
+    slots[slot(of: pair)] = Slot(pair: pair, rank: UInt32(merged.count))
+    merged.append(Int32(id))
+  }
+
+  /// The rank of a pair, or `noRank`.
+  func rank(_ left: Int32, _ right: Int32) -> UInt32 {
+    slots[slot(of: Self.pair(left, right))].rank
+  }
+
+  /// What the merge of a rank makes.
+  func merged(rank: UInt32) -> Int32 { merged[Int(rank)] }
+
+  private static func pair(_ left: Int32, _ right: Int32) -> UInt64 {
+    UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+  }
+
+  private func slot(of pair: UInt64) -> Int {
+    var place = Int((pair &* 0x9E37_79B9_7F4A_7C15) >> UInt64(shift))
+    while slots[place].pair != pair, slots[place].pair != .max { place = (place + 1) & (slots.count - 1) }
+    return place
+  }
+}
+
+/// A binary heap that gives back the smallest number first.
+struct MinimumHeap: Sendable {
+  private var numbers: [UInt64] = []
+
+  /// Adds a number.
+  mutating func insert(_ number: UInt64) {
+    var hole = numbers.count
+    numbers.append(number)
+    while hole > 0 {
+      let parent = (hole - 1) / 2
+      if numbers[parent] <= number { break }
+      numbers[hole] = numbers[parent]
+      hole = parent
+    }
+    numbers[hole] = number
+  }
+
+  /// Removes the smallest number; nil when there is none.
+  mutating func popSmallest() -> UInt64? {
+    guard let last = numbers.popLast() else { return nil }
+    guard let smallest = numbers.first else { return last }
+    let count = numbers.count
+    var hole = 0
+    while true {
+      var child = 2 * hole + 1
+      if child >= count { break }
+      if child + 1 < count, numbers[child + 1] < numbers[child] { child += 1 }
+      if last <= numbers[child] { break }
+      numbers[hole] = numbers[child]
+      hole = child
+    }
+    numbers[hole] = last
+    return smallest
+  }
+}

@@ -1,0 +1,188 @@
+import Glibc
+import Kernels
+import TestSupport
+import Testing
+
+private let team = ThreadTeam(threads: 2)
+
+@Suite struct LinearTests {
+  @Test(arguments: [Weight.Layout.inputMajor, .outputMajor], [(3, 5, 7), (129, 33, 65), (17, 301, 2), (200, 31, 70)])
+  func equalsTheDefinition(layout: Weight.Layout, sizes: (T: Int, inputs: Int, outputs: Int)) {
+    var generator = TestGenerator(seed: 1)
+    let x = Matrix(rows: sizes.T, columns: sizes.inputs, values: generator.floats(sizes.T * sizes.inputs))
+    let values = generator.floats(sizes.inputs * sizes.outputs)
+    let weight = Weight(inputs: sizes.inputs, outputs: sizes.outputs, layout: layout, values: values)
+    func element(_ i: Int, _ o: Int) -> Double {
+      Double(layout == .inputMajor ? values[i * sizes.outputs + o] : values[o * sizes.inputs + i])
+    }
+    let y = Matrix(rows: sizes.T, columns: sizes.outputs)
+    linear(x, weight, into: y, on: team)
+    linear(x, weight, into: y, accumulating: true, on: team)
+    var expected: [Float] = []
+    for t in 0..<sizes.T {
+      for o in 0..<sizes.outputs {
+        expected.append(Float(2 * (0..<sizes.inputs).reduce(0.0) { $0 + Double(x[t, $1]) * element($1, o) }))
+      }
+    }
+    #expect(relativeDifference(y.values, expected) < 1e-6)
+
+    // <linear(x), y> = <x, linearBackward(y)>: the backward is the transpose.
+    let dx = Matrix(rows: sizes.T, columns: sizes.inputs)
+    linearBackward(y, weight, into: dx, on: team)
+    let once = Matrix(rows: sizes.T, columns: sizes.outputs)
+    linear(x, weight, into: once, on: team)
+    #expect(abs(dot(once.values, y.values) / dot(x.values, dx.values) - 1) < 1e-5)
+  }
+
+  @Test(arguments: [Weight.Layout.inputMajor, .outputMajor])
+  func slicesOfOutputs(layout: Weight.Layout) {
+    var generator = TestGenerator(seed: 2)
+    let x = Matrix(rows: 4, columns: 6, values: generator.floats(24))
+    let weight = Weight(inputs: 6, outputs: 9, layout: layout, values: generator.floats(54))
+    let whole = Matrix(rows: 4, columns: 9), part = Matrix(rows: 4, columns: 4)
+    linear(x, weight, into: whole, on: team)
+    linear(x, weight.outputs(3..<7), into: part, on: team)
+    #expect(relativeDifference(part.values, whole.columns(3..<7).values) < 1e-6)
+  }
+}
+
+@Suite struct LayerNormTests {
+  @Test(arguments: [(1, 5), (3, 16), (7, 37), (40, 100)])
+  func forwardAndBackward(T: Int, D: Int) {
+    var generator = TestGenerator(seed: 3)
+    let weights = NormWeights(
+      gain: generator.floats(D).map { 1 + $0 }, bias: generator.floats(D), epsilon: 1e-5)
+    let x = generator.floats(T * D, scale: 2)
+    let c = generator.floats(T * D)
+    func forward(_ x: [Float]) -> (y: Matrix, statistics: Matrix) {
+      let y = Matrix(rows: T, columns: D), statistics = Matrix(rows: T, columns: 2)
+      layerNorm(Matrix(rows: T, columns: D, values: x), weights, into: y, statistics: statistics, on: team)
+      return (y, statistics)
+    }
+    let (y, statistics) = forward(x)
+    for t in 0..<T {
+      let row = x[(t * D)..<((t + 1) * D)].map(Double.init)
+      let mean = row.reduce(0, +) / Double(D)
+      let variance = row.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(D)
+      for j in 0..<D {
+        let expected = (row[j] - mean) / (variance + 1e-5).squareRoot() * Double(weights.gain[j]) + Double(weights.bias[j])
+        #expect(abs(Double(y[t, j]) - expected) < 1e-5)
+      }
+    }
+    let start = generator.floats(T * D)
+    let dx = Matrix(rows: T, columns: D, values: start)
+    layerNormBackward(
+      Matrix(rows: T, columns: D, values: c), x: Matrix(rows: T, columns: D, values: x), weights,
+      statistics: statistics, addingTo: dx, on: team)
+    let gradient = zip(dx.values, start).map { $0 - $1 }
+    #expect(gradientError(at: x, gradient: gradient) { dot(forward($0).y.values, c) } < 2e-3)
+  }
+}
+
+@Suite struct ActivationTests {
+  @Test(arguments: [Activation.geluTanh, .gelu, .relu, .silu])
+  func forwardAndBackward(activation: Activation) {
+    let T = 3, F = 37
+    var generator = TestGenerator(seed: 4)
+    // Kept away from 0, where ReLU has no derivative.
+    let x = generator.floats(T * F, scale: 4).map { abs($0) < 0.2 ? $0 + 0.5 : $0 }
+    let bias = [Float](repeating: 0, count: F)
+    let c = generator.floats(T * F)
+    func forward(_ x: [Float]) -> Matrix {
+      let y = Matrix(rows: T, columns: F)
+      biasAndActivation(Matrix(rows: T, columns: F, values: x), bias: bias, activation, into: y, on: team)
+      return y
+    }
+    for (value, input) in zip(forward(x).values, x) {
+      let x = Double(input)
+      let expected =
+        switch activation {
+        case .geluTanh: 0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+        case .gelu: 0.5 * x * (1 + erf(x / 2.0.squareRoot()))
+        case .relu: max(x, 0)
+        case .silu: x / (1 + exp(-x))
+        }
+      #expect(abs(Double(value) - expected) < 2e-6)
+    }
+    let dx = Matrix(rows: T, columns: F, values: c)
+    activationBackward(dx, x: Matrix(rows: T, columns: F, values: x), activation, on: team)
+    #expect(gradientError(at: x, gradient: dx.values) { dot(forward($0).values, c) } < 2e-3)
+  }
+
+  @Test func addsTheBiasToItsInput() {
+    let x = Matrix(rows: 2, columns: 3, values: [1, 2, 3, -1, -2, -3])
+    let y = Matrix(rows: 2, columns: 3)
+    biasAndActivation(x, bias: [0.5, -3, 1], .relu, into: y, on: team)
+    #expect(x.values == [1.5, -1, 4, -0.5, -5, -2])
+    #expect(y.values == [1.5, 0, 4, 0, 0, 0])
+  }
+}
+
+@Suite struct CrossEntropyTests {
+  @Test(arguments: [5, 16, 101])
+  func forwardAndBackward(V: Int) {
+    var generator = TestGenerator(seed: 5)
+    let R = 4
+    let logits = generator.floats(R * V, scale: 3)
+    // Row 1 predicts nothing, row 2 has two targets.
+    let targets = [
+      Target(row: 0, token: 1, weight: 0.7), Target(row: 2, token: V - 1, weight: 1.5), Target(row: 2, token: 0, weight: 0.2),
+      Target(row: 3, token: 3, weight: -0.4),
+    ]
+    func scores(_ logits: [Float], _ matrix: Matrix? = nil) -> [TargetScore] {
+      let matrix = matrix ?? Matrix(rows: R, columns: V, values: logits)
+      return crossEntropy(matrix, targets, gradient: true, on: team)
+    }
+    let matrix = Matrix(rows: R, columns: V, values: logits)
+    let found = scores(logits, matrix)
+    for (target, score) in zip(targets, found) {
+      let row = logits[(target.row * V)..<((target.row + 1) * V)].map(Double.init)
+      let expected = row[target.token] - log(row.reduce(0) { $0 + exp($1) })
+      #expect(abs(Double(score.logProbability) - expected) < 1e-5)
+      #expect(score.isMostProbable == (row[target.token] == row.max()))
+    }
+    let error = gradientError(at: logits, gradient: matrix.values) { logits in
+      zip(targets, scores(logits)).reduce(0) { $0 - Double($1.0.weight) * Double($1.1.logProbability) }
+    }
+    #expect(error < 2e-3)
+  }
+
+  @Test func ofNonFiniteLogitsIsNotFinite() {
+    let matrix = Matrix(rows: 1, columns: 20, values: [Float](repeating: 0, count: 19) + [.nan])
+    #expect(!crossEntropy(matrix, [Target(row: 0, token: 2)], gradient: false, on: team)[0].logProbability.isFinite)
+  }
+}
+
+@Suite struct RowTests {
+  @Test func scatterAddIsTheTransposeOfGather() {
+    var generator = TestGenerator(seed: 6)
+    let x = Matrix(rows: 9, columns: 19, values: generator.floats(9 * 19))
+    let y = Matrix(rows: 4, columns: 19, values: generator.floats(4 * 19))
+    let rows = [7, 0, 3, 7]
+    let gathered = Matrix(rows: 4, columns: 19)
+    gather(x, rows: rows, into: gathered)
+    #expect(gathered[1, 5] == x[0, 5] && gathered[3, 18] == x[7, 18])
+    let back = Matrix(rows: 9, columns: 19)
+    scatterAdd(y, rows: rows, into: back)
+    #expect(abs(dot(gathered.values, y.values) - dot(x.values, back.values)) < 1e-4)
+  }
+
+  @Test func workspaceReusesItsMemory() {
+    let workspace = Workspace()
+    let mark = workspace.mark
+    let first = workspace.matrix(3, 5)
+    let second = workspace.matrix(2, 2)
+    first.fill(1)
+    second.fill(2)
+    #expect(first.values == [Float](repeating: 1, count: 15))
+    workspace.release(to: mark)
+    #expect(workspace.matrix(3, 5).base == first.base)
+    let large = workspace.matrix(5000, 2000)
+    large.fill(3)
+    #expect(second.values == [2, 2, 2, 2])
+    let capacity = workspace.capacity
+    workspace.release(to: mark)
+    _ = workspace.matrix(5000, 2000)
+    #expect(workspace.capacity == capacity)
+  }
+}

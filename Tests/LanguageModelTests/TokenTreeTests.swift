@@ -1,0 +1,153 @@
+import Glibc
+import Kernels
+import LanguageModel
+import TestSupport
+import Testing
+
+private let team = ThreadTeam(threads: 2)
+
+/// A context of 7 tokens whose embeddings are free, and leaves under it.
+private struct Tree {
+  static let context = [5, 17, 3, 88, 41, 9, 60]
+  static let leaves = [[1, 2, 3, 4], [50], [7, 8, 9, 10, 11, 12], [99, 98]]
+  /// Row in the context and the token that follows it.
+  static let contextTargets = [(2, 88, Float(0.4)), (5, 60, Float(0.9)), (6, 33, Float(0.2))]
+
+  let model: Decoder
+
+  init() throws { model = try FrozenModel(folder: fixtures + "/parity/model").decoder }
+
+  var embeddings: [Float] { Self.context.flatMap { model.wordEmbeddings.row($0) } }
+
+  private func content(_ values: [Float]) -> TokenTree.Content {
+    .embeddings(Matrix(rows: Self.context.count, columns: model.width, values: values))
+  }
+
+  private func targets(_ tree: TokenTree, _ segments: [Int: [Int]], withContext: Bool) -> [Target] {
+    let context = withContext ? Self.contextTargets.map { Target(row: $0.0, token: $0.1, weight: $0.2) } : []
+    return context
+      + segments.sorted { $0.key < $1.key }.flatMap { segment, tokens in
+        let rows = tree.segments[segment].rows
+        // Every second row predicts, and always the last.
+        return rows.filter { ($0 - rows.lowerBound) % 2 == 1 || $0 == rows.upperBound - 1 }.map {
+          Target(row: $0, token: (tokens[$0 - rows.lowerBound] * 7 + 1) % 101, weight: 1)
+        }
+      }
+  }
+
+  private func loss(_ scores: [TargetScore], _ targets: [Target]) -> Double {
+    zip(scores, targets).reduce(0) { $0 - Double($1.1.weight) * Double($1.0.logProbability) }
+  }
+
+  /// All leaves in the pack of the context.
+  func inOnePack(_ values: [Float]) -> (loss: Double, gradient: [Float]) {
+    let workspace = Workspace()
+    var tree = TokenTree()
+    let root = tree.append(content(values))
+    var segments: [Int: [Int]] = [:]
+    for leaf in Self.leaves { segments[tree.append(.tokens(leaf), parent: root)] = leaf }
+    let targets = targets(tree, segments, withContext: true)
+    let pass = model.forward(tree, targets: targets, forBackward: true, workspace: workspace, on: team)
+    let gradient = model.backward(pass, inputSegment: root, workspace: workspace, on: team)
+    return (loss(pass.scores, targets), gradient?.values ?? [])
+  }
+
+  /// The context and the first leaf in one pack, each other leaf in a pack of its own over the stored context.
+  func inSeveralPacks(_ values: [Float]) -> (loss: Double, gradient: [Float]) {
+    let workspace = Workspace()
+    var tree = TokenTree()
+    let root = tree.append(content(values))
+    let first = tree.append(.tokens(Self.leaves[0]), parent: root)
+    let rootTargets = targets(tree, [first: Self.leaves[0]], withContext: true)
+    let rootPass = model.forward(tree, targets: rootTargets, forBackward: true, workspace: workspace, on: team)
+    let gradients = rootPass.zeroGradients(forPrefixOf: root, in: workspace)
+    var total = loss(rootPass.scores, rootTargets)
+    for leaf in Self.leaves.dropFirst() {
+      var tree = TokenTree(prefixLength: Self.context.count)
+      let segment = tree.append(.tokens(leaf))
+      let leafTargets = targets(tree, [segment: leaf], withContext: false)
+      workspace.scoped {
+        let pass = model.forward(
+          tree, targets: leafTargets, prefix: rootPass.prefix(of: root), forBackward: true, workspace: workspace, on: team)
+        model.backward(pass, prefixGradients: gradients, workspace: workspace, on: team)
+        total += loss(pass.scores, leafTargets)
+      }
+    }
+    let gradient = model.backward(
+      rootPass, fromLaterPacks: gradients, inputSegment: root, workspace: workspace, on: team)
+    return (total, gradient?.values ?? [])
+  }
+
+  /// Context and leaf as one plain sequence for each leaf; the context's targets count with the first.
+  func asPlainSequences(_ values: [Float]) -> (loss: Double, gradient: [Float]) {
+    var total = 0.0
+    var sum = [Float](repeating: 0, count: values.count)
+    for (index, leaf) in Self.leaves.enumerated() {
+      let workspace = Workspace()
+      var tree = TokenTree()
+      let leafRows = leaf.flatMap { model.wordEmbeddings.row($0) }
+      let all = Matrix(rows: Self.context.count + leaf.count, columns: model.width, values: values + leafRows)
+      tree.append(.embeddings(all))
+      var shadow = TokenTree()
+      let root = shadow.append(.tokens(Self.context))
+      let segment = shadow.append(.tokens(leaf), parent: root)
+      let targets = targets(shadow, [segment: leaf], withContext: index == 0)
+      let pass = model.forward(tree, targets: targets, forBackward: true, workspace: workspace, on: team)
+      let gradient = model.backward(pass, inputSegment: 0, workspace: workspace, on: team)
+      total += loss(pass.scores, targets)
+      for (i, g) in (gradient?.rows(0..<Self.context.count).values ?? []).enumerated() { sum[i] += g }
+    }
+    return (total, sum)
+  }
+}
+
+@Suite struct TokenTreeTests {
+  @Test func packingDoesNotChangeLossOrGradient() throws {
+    let tree = try Tree()
+    let plain = tree.asPlainSequences(tree.embeddings)
+    let packed = tree.inOnePack(tree.embeddings)
+    let split = tree.inSeveralPacks(tree.embeddings)
+    #expect(abs(packed.loss / plain.loss - 1) < 1e-6)
+    #expect(abs(split.loss / plain.loss - 1) < 1e-6)
+    #expect(relativeDifference(packed.gradient, plain.gradient) < 1e-5)
+    #expect(relativeDifference(split.gradient, plain.gradient) < 1e-5)
+  }
+
+  @Test func gradientAgreesWithFiniteDifferences() throws {
+    let tree = try Tree()
+    let packed = tree.inOnePack(tree.embeddings)
+    let error = gradientError(at: tree.embeddings, gradient: packed.gradient, step: 2e-3) { tree.inOnePack($0).loss }
+    #expect(error < 5e-3)
+  }
+
+  @Test(arguments: [1, 2, 3, 5])
+  func threadsAgree(threads: Int) throws {
+    let model = try FrozenModel(folder: fixtures + "/parity/model").decoder
+    func run(_ threads: Int) -> (scores: [Float], gradient: [Float]) {
+      let workspace = Workspace(), team = ThreadTeam(threads: threads)
+      var tree = TokenTree()
+      tree.append(.tokens((0..<90).map { $0 * 13 % 101 }))
+      let targets = (0..<90).map { Target(row: $0, token: ($0 * 31 + 5) % 101) }
+      let pass = model.forward(tree, targets: targets, forBackward: true, workspace: workspace, on: team)
+      let gradient = model.backward(pass, inputSegment: 0, workspace: workspace, on: team)
+      return (pass.scores.map(\.logProbability), gradient?.values ?? [])
+    }
+    let once = run(threads), again = run(threads), alone = run(1)
+    #expect(once.scores == again.scores && once.gradient == again.gradient)
+    #expect(relativeDifference(once.scores, alone.scores) < 1e-5)
+    #expect(relativeDifference(once.gradient, alone.gradient) < 1e-5)
+  }
+
+  @Test func rowsDepthsAndDescendants() {
+    var tree = TokenTree(prefixLength: 10)
+    let root = tree.append(.tokens([1, 2, 3]))
+    let child = tree.append(.tokens([4]), parent: root)
+    tree.append(.tokens([5, 6]), parent: child)
+    tree.append(.tokens([]), parent: child)
+    tree.append(.tokens([7]), parent: root)
+    #expect(tree.rowCount == 7)
+    #expect(tree.depths == [10, 11, 12, 13, 14, 15, 13])
+    #expect(tree.maximumDepth == 16)
+    #expect(tree.segments.map(\.rows) == [0..<3, 3..<4, 4..<6, 6..<6, 6..<7])
+  }
+}
