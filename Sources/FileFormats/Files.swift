@@ -204,3 +204,10 @@ public final class MappedFile: @unchecked Sendable {
     }
   }
 }
+
+/// The path from the root, links resolved where it exists; the path itself where it does not.
+public func absolutePath(_ path: String) -> String {
+  guard let resolved = unsafe realpath(path, nil) else { return path }
+  defer { unsafe free(resolved) }
+  return unsafe String(cString: resolved)
+}

@@ -1,0 +1,111 @@
+import FileFormats
+import Kernels
+import LanguageModel
+import Tokenization
+
+/// Everything a configuration names, opened: model, tokenizer, data, and the context made from them.
+public struct Experiment: Sendable {
+  public let configuration: Configuration
+  public let model: FrozenModel
+  /// Absent when data and context come as tokens and the folder has no tokenizer.
+  public let tokenizer: Tokenizer?
+  public let dataset: Dataset
+  public let context: Context
+  public let encoder: RowEncoder
+  public let team: ThreadTeam
+  /// The prompt training starts from.
+  public let startingPrompt: TunedPrompt
+
+  /// Opens what a configuration names.
+  ///
+  /// - Parameters:
+  ///   - adapter: the adapter whose tokens are the context, in place of those the configuration would give.
+  ///   - threads: threads to compute with.
+  /// - Throws: `InputError` for whatever is missing or wrong.
+  public init(_ configuration: Configuration, adapter: Adapter? = nil, threads: Int) throws {
+    self.configuration = configuration
+    team = ThreadTeam(threads: threads)
+    guard let folder = configuration.baseModel else {
+      throw InputError.badData("base_model_name_or_path", "is missing: expected the folder of a Hugging Face model")
+    }
+    model = try FrozenModel(folder: folder)
+    let width = model.decoder.width
+    if let claimed = configuration.tokenDimension, claimed != width {
+      throw InputError.badData("token_dim", "is \(claimed), the model in \(folder) is \(width) wide; is it the right model?")
+    }
+    let adapter = try adapter ?? configuration.initialAdapter.map { try Adapter(folder: $0) }
+    let given = adapter?.context ?? configuration.tokenIDs.map {
+      Context(tokenIDs: $0, mask: configuration.mask, types: configuration.tokenTypes)
+    }
+    dataset = try Dataset(configuration.data, seed: configuration.training.seed, drawsContext: given == nil)
+
+    let rows = dataset.context + dataset.training + dataset.validation + dataset.test
+    let hasText = rows.contains { if case .text = $0.content { true } else { false } }
+    let tokenizerFolder = configuration.tokenizer ?? folder
+    let hasTokenizer = ["tokenizer.json", "vocab.json"].contains { fileExists(tokenizerFolder + "/" + $0) }
+    tokenizer = hasText || hasTokenizer ? try Tokenizer(folder: tokenizerFolder) : nil
+    let template = configuration.template
+    let exampleEncoder = try tokenizer.map { tokenizer in
+      try ExampleEncoder(
+        template: template, tokenizer: tokenizer,
+        endOfText: template.addsEndOfText && hasText
+          ? SpecialToken.endOfText.id(tokenizer: tokenizer, folder: tokenizerFolder, modelFolder: folder) : nil,
+        beginningOfText: template.addsBeginningOfText && hasText
+          ? SpecialToken.beginningOfText.id(tokenizer: tokenizer, folder: tokenizerFolder, modelFolder: folder) : nil)
+    }
+    let positions = model.decoder.maximumPositions, vocabularySize = model.decoder.vocabularySize
+    let labels = dataset.labels
+    let truncates = configuration.data.truncatesText
+    func rowEncoder(contextCount: Int) -> RowEncoder {
+      RowEncoder(
+        labels: labels, rows: rows, encoder: exampleEncoder, vocabularySize: vocabularySize, maximumPositions: positions,
+        contextCount: contextCount, truncatesText: truncates)
+    }
+    if let given {
+      context = given
+    } else {
+      let alone = rowEncoder(contextCount: 0)
+      context = try Context(examples: dataset.context.map(alone.tokens), beginning: exampleEncoder?.beginning ?? [])
+    }
+    try context.validate(
+      vocabularySize: vocabularySize, maximumPositions: positions,
+      place: given == nil ? "data.context_examples" : adapter?.folder ?? "cpt_token_ids")
+    encoder = rowEncoder(contextCount: context.count)
+    let untrained = TunedPrompt(context: context, decoder: model.decoder, radii: configuration.projection)
+    startingPrompt = try adapter?.prompt(over: untrained) ?? untrained
+  }
+
+  /// The rows of a split as evaluation sees them.
+  ///
+  /// - Throws: `InputError.badData` naming the row.
+  public func examples(of split: Dataset.Split) throws -> [EncodedExample] {
+    try dataset[split].map(encoder.example)
+  }
+}
+
+/// A token that marks the start or the end of a text.
+enum SpecialToken {
+  case endOfText
+  case beginningOfText
+
+  private var name: String { self == .endOfText ? "eos_token" : "bos_token" }
+
+  /// Its id: by name in tokenizer_config.json or special_tokens_map.json, else by id in the model's config.json.
+  ///
+  /// - Throws: `InputError.badData` when no file says it.
+  func id(tokenizer: Tokenizer, folder: String, modelFolder: String) throws -> Int {
+    for file in ["tokenizer_config.json", "special_tokens_map.json"].map({ folder + "/" + $0 }) where fileExists(file) {
+      let entry = try JSON.read(file: file)[name]
+      guard let text = entry?.string ?? entry?["content"]?.string else { continue }
+      guard let id = tokenizer.id(of: text) else {
+        throw InputError.badData(file, "\"\(name)\" is \"\(text)\", which is not in the tokenizer's vocabulary")
+      }
+      return id
+    }
+    let config = modelFolder + "/config.json"
+    let entry = try JSON.read(file: config)[name + "_id"]
+    if let id = entry?.integer ?? entry?.array?.first?.integer, id >= 0 { return id }
+    throw InputError.badData(
+      folder, "no file says which token is the \(name); set template.\(self == .endOfText ? "end_of_text" : "beginning_of_text") to false")
+  }
+}

@@ -1,0 +1,141 @@
+import FileFormats
+
+/// A row as typed tokens, with the other labels it might have had.
+public struct EncodedExample: Sendable {
+  public let place: String
+  /// The row with its own label, types 0 to 4.
+  public let tokens: TypedTokens
+  /// The row with each candidate label in turn.
+  public let candidates: [TypedTokens]
+  /// Which candidate is its own.
+  public let label: Int
+}
+
+/// Turns rows into typed tokens that fit the model.
+public struct RowEncoder: Sendable {
+  /// The labels a row may have, in the order of classes.
+  public let labelNames: [String]
+  private let labels: [LabelWord]
+  /// Label tokens of each class, for rows that come as tokens.
+  private let tokenLabels: [[Int]]
+  private let encoder: ExampleEncoder?
+  private let vocabularySize: Int
+  /// Tokens an example may have after the context.
+  private let room: Int
+  private let contextCount: Int
+  private let truncatesText: Bool
+
+  /// - Parameter rows: every row that will be encoded; token rows among them decide the candidate labels.
+  init(
+    labels: [LabelWord], rows: [DataRow], encoder: ExampleEncoder?, vocabularySize: Int, maximumPositions: Int,
+    contextCount: Int, truncatesText: Bool
+  ) {
+    self.labels = labels
+    self.encoder = encoder
+    self.vocabularySize = vocabularySize
+    self.contextCount = contextCount
+    self.truncatesText = truncatesText
+    room = maximumPositions - contextCount
+    var distinct: Set<[Int]> = []
+    for row in rows {
+      if case .tokens(let tokens) = row.content { distinct.insert(Self.labelTokens(of: tokens)) }
+    }
+    tokenLabels = distinct.sorted { $0.lexicographicallyPrecedes($1) }
+    labelNames =
+      labels.isEmpty
+      ? tokenLabels.map { ids in encoder.map { $0.tokenizer.decode(ids) } ?? ids.map(String.init).joined(separator: " ") }
+      : labels.map(\.label)
+  }
+
+  /// The tokens of the last label group.
+  private static func labelTokens(of tokens: TypedTokens) -> [Int] {
+    let positions = tokens.labelPositions
+    guard let last = positions.last else { return [] }
+    return positions.filter { tokens.types[$0] == tokens.types[last] }.map { tokens.ids[$0] }
+  }
+
+  /// A row as training sees it: its own label only.
+  ///
+  /// - Throws: `InputError.badData` naming the row.
+  func tokens(of row: DataRow) throws -> TypedTokens {
+    switch row.content {
+    case .tokens(let tokens): return try fitted(tokens, row)
+    case .text(let text, let label):
+      guard let word = labels.first(where: { $0.label == label })?.word else { throw unknownLabel(label, row) }
+      return try fitted(encode(text, word, row), row)
+    }
+  }
+
+  /// A row as evaluation sees it: once with each candidate label.
+  ///
+  /// - Throws: `InputError.badData` naming the row.
+  func example(of row: DataRow) throws -> EncodedExample {
+    var candidates: [TypedTokens]
+    let label: Int?
+    switch row.content {
+    case .text(let text, let name):
+      label = labels.firstIndex { $0.label == name }
+      if label == nil { throw unknownLabel(name, row) }
+      candidates = try labels.map { try encode(text, $0.word, row) }
+    case .tokens(let tokens):
+      let own = Self.labelTokens(of: tokens)
+      label = tokenLabels.firstIndex(of: own)
+      candidates = try tokenLabels.map { try replacingLabel(of: tokens, by: $0, row) }
+    }
+    candidates = try candidates.map { try fitted($0, row) }
+    guard let label, candidates.indices.contains(label) else { throw unknownLabel("", row) }
+    return EncodedExample(place: row.place, tokens: candidates[label], candidates: candidates, label: label)
+  }
+
+  private func encode(_ text: String, _ word: String, _ row: DataRow) throws -> TypedTokens {
+    guard let encoder else {
+      throw InputError.missing(row.place, "holds text and there is no tokenizer; set tokenizer_name_or_path")
+    }
+    return encoder.encode(text: text, label: word)
+  }
+
+  private func unknownLabel(_ label: String, _ row: DataRow) -> InputError {
+    .badData(row.place, "label \"\(label)\" is none of \(labelNames.map { "\"\($0)\"" }.joined(separator: ", "))")
+  }
+
+  private func replacingLabel(of tokens: TypedTokens, by label: [Int], _ row: DataRow) throws -> TypedTokens {
+    guard let last = tokens.labelPositions.last else { throw lacksLabel(row) }
+    let positions = tokens.labelPositions.filter { tokens.types[$0] == tokens.types[last] }
+    guard let first = positions.first, last - first + 1 == positions.count else {
+      throw InputError.badData(row.place, "the tokens of its label are not next to each other")
+    }
+    var result = tokens[0..<first]
+    result.append(TypedTokens(ids: label, types: label.map { _ in tokens.types[last] }))
+    result.append(tokens[(last + 1)..<tokens.count])
+    return result
+  }
+
+  private func lacksLabel(_ row: DataRow) -> InputError {
+    .badData(row.place, "has no label token (type 4), so there is nothing to predict")
+  }
+
+  /// The tokens when they are the model's, hold a label, and fit behind the context; cut when that was asked for.
+  private func fitted(_ tokens: TypedTokens, _ row: DataRow) throws -> TypedTokens {
+    if let id = tokens.ids.first(where: { $0 >= vocabularySize }) {
+      throw InputError.badData(row.place, "token id \(id) is outside the model's vocabulary of \(vocabularySize)")
+    }
+    guard let lastLabel = tokens.labelPositions.last else { throw lacksLabel(row) }
+    // What follows the last label is never computed, and the last label is only predicted.
+    let excess = lastLabel - room
+    if excess <= 0 { return tokens }
+    guard truncatesText else {
+      throw InputError.badData(
+        row.place, "context (\(contextCount) tokens) and example (\(lastLabel)) need \(contextCount + lastLabel) positions, the "
+          + "model has \(contextCount + room); use a smaller context, or set data.truncate_text to true")
+    }
+    let inputs = tokens.types.indices.filter { TokenRole(type: tokens.types[$0]) == .input }
+    guard inputs.count > excess else {
+      throw InputError.badData(
+        row.place, "does not fit the model's \(contextCount + room) positions behind a context of \(contextCount) tokens, even "
+          + "without its text; use a smaller context")
+    }
+    let cut = Set(inputs.suffix(excess))
+    let kept = tokens.ids.indices.filter { !cut.contains($0) }
+    return TypedTokens(ids: kept.map { tokens.ids[$0] }, types: kept.map { tokens.types[$0] })
+  }
+}

@@ -1,0 +1,93 @@
+import FileFormats
+
+
+
+/// How well predictions match labels.
+public struct ClassificationReport: Sendable {
+  /// One class: counts and what follows from them.
+  public struct Class: Sendable {
+    public let label: String
+    /// Rows that have this label.
+    public let support: Int
+    /// Rows that were given it.
+    public let predicted: Int
+    public let correct: Int
+
+    /// correct / predicted, 0 where nothing was.
+    public var precision: Double { predicted == 0 ? 0 : Double(correct) / Double(predicted) }
+    /// correct / support.
+    public var recall: Double { support == 0 ? 0 : Double(correct) / Double(support) }
+    /// Harmonic mean of precision and recall.
+    public var f1: Double { support + predicted == 0 ? 0 : 2 * Double(correct) / Double(support + predicted) }
+  }
+
+  public let rows: Int
+  public let accuracy: Double
+  /// Standard error of the accuracy, √(a (1 - a) / (n - 1)), as lm-evaluation-harness.
+  public let accuracyStandardError: Double
+  /// Mean F1 over the classes that occur, as scikit-learn.
+  public let macroF1: Double
+  /// Mean of -log P(label), in nats.
+  public let loss: Double
+  public let classes: [Class]
+  /// Rows of label i that were given label j.
+  public let confusion: [[Int]]
+
+  public init(_ predictions: [Prediction], labels: [String]) {
+    var confusion = labels.map { _ in labels.map { _ in 0 } }
+    for prediction in predictions { confusion[prediction.label][prediction.predicted] += 1 }
+    self.confusion = confusion
+    rows = predictions.count
+    let correct = predictions.count { $0.label == $0.predicted }
+    accuracy = rows == 0 ? 0 : Double(correct) / Double(rows)
+    accuracyStandardError = rows < 2 ? 0 : (accuracy * (1 - accuracy) / Double(rows - 1)).squareRoot()
+    loss = -predictions.reduce(0) { $0 + $1.logProbabilities[$1.label] } / Double(max(rows, 1))
+    let all = labels.enumerated().map { index, label in
+      Class(
+        label: label, support: confusion[index].reduce(0, +), predicted: confusion.reduce(0) { $0 + $1[index] },
+        correct: confusion[index][index])
+    }
+    classes = all
+    let occurring = all.filter { $0.support + $0.predicted > 0 }
+    macroF1 = occurring.isEmpty ? 0 : occurring.reduce(0) { $0 + $1.f1 } / Double(occurring.count)
+  }
+
+  public var json: JSON {
+    .object([
+      .init("accuracy", .number(accuracy)), .init("accuracy_stderr", .number(accuracyStandardError)),
+      .init("macro_f1", .number(macroF1)), .init("loss", .number(loss)),
+      .init(
+        "per_class",
+        .object(
+          classes.map { item in
+            .init(
+              item.label,
+              .object([
+                .init("precision", .number(item.precision)), .init("recall", .number(item.recall)),
+                .init("f1", .number(item.f1)), .init("support", .integer(item.support)),
+              ]))
+          })),
+      .init("labels", .array(classes.map { .string($0.label) })),
+      .init("confusion_matrix", .array(confusion.map { .array($0.map(JSON.integer)) })),
+    ])
+  }
+}
+
+/// The difference of two accuracies on the same rows, and its standard error from the rows' own differences.
+public struct PairedDifference: Sendable {
+  public let accuracy: Double
+  public let standardError: Double
+
+  /// - Precondition: both predict the same rows in the same order.
+  public init(_ predictions: [Prediction], minus baseline: [Prediction]) {
+    precondition(predictions.count == baseline.count)
+    let differences = zip(predictions, baseline).map { a, b in
+      (a.label == a.predicted ? 1.0 : 0) - (b.label == b.predicted ? 1.0 : 0)
+    }
+    let n = Double(max(differences.count, 1))
+    let mean = differences.reduce(0, +) / n
+    accuracy = mean
+    let squares = differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    standardError = differences.count < 2 ? 0 : (squares / (n - 1) / n).squareRoot()
+  }
+}

@@ -1,0 +1,120 @@
+import FileFormats
+import LanguageModel
+
+/// What an adapter says of the model it was trained over.
+struct AdapterModel {
+  let folder: String
+  let layers: Int
+  let attentionHeads: Int
+
+  init(_ model: FrozenModel) {
+    folder = absolutePath(model.folder)
+    layers = model.decoder.blocks.count
+    attentionHeads = model.decoder.blocks.first?.attention.heads ?? 1
+  }
+}
+
+/// A CPT adapter as PEFT stores it: `adapter_config.json` and `adapter_model.safetensors`.
+public struct Adapter: Sendable {
+  static let configurationFile = "adapter_config.json"
+  static let weightsFile = "adapter_model.safetensors"
+  static let tensorName = "prompt_embeddings"
+  /// The version of PEFT whose files these are like.
+  static let peftVersion = "0.21.2"
+
+  public let folder: String
+  /// The CPTConfig, paths resolved.
+  public let configuration: Configuration
+  public let context: Context
+  /// e0 + delta, [tokens, width], row by row.
+  public let embeddings: [Float]
+  public let width: Int
+
+  /// Reads an adapter folder, ours or PEFT's.
+  ///
+  /// - Throws: `InputError` when a file is missing or does not fit the other.
+  public init(folder: String) throws {
+    let file = folder + "/" + Self.configurationFile
+    guard fileExists(file) else {
+      throw InputError.missing(file, "not found; expected the folder of a CPT adapter, such as a run's best/")
+    }
+    self.folder = folder
+    let configuration = try Configuration(file: file)
+    self.configuration = configuration
+    guard let ids = configuration.tokenIDs else {
+      throw InputError.badData(file, "\"cpt_token_ids\" is missing; expected the token ids of the context")
+    }
+    context = Context(tokenIDs: ids, mask: configuration.mask, types: configuration.tokenTypes)
+    let weights = try SafetensorsFile(path: folder + "/" + Self.weightsFile)
+    guard let tensor = weights[Self.tensorName], tensor.shape.count == 2, tensor.shape[0] == ids.count else {
+      throw InputError.badData(
+        folder + "/" + Self.weightsFile, "expected a tensor \"\(Self.tensorName)\" of shape [\(ids.count), width], found "
+          + (weights[Self.tensorName].map { "shape \($0.shape)" } ?? "none"))
+    }
+    let width = tensor.shape[1]
+    self.width = width
+    let all = try tensor.floats()
+    // Rows whose mask is 0 are left out of the context.
+    let kept = ids.indices.filter { configuration.mask?[$0] != 0 }
+    embeddings = kept.flatMap { all[($0 * width)..<(($0 + 1) * width)] }
+  }
+
+  /// An adapter of a prompt, to be written.
+  init(prompt: TunedPrompt, configuration: Configuration, model: AdapterModel) {
+    folder = ""
+    context = prompt.context
+    embeddings = prompt.embeddings
+    width = prompt.width
+    var stored = Configuration()
+    stored.baseModel = model.folder
+    stored.tokenizer = configuration.tokenizer.map(absolutePath) ?? model.folder
+    stored.revision = configuration.revision
+    stored.inferenceMode = true
+    stored.loss = configuration.loss
+    stored.projection = configuration.projection
+    stored.tokenIDs = context.tokens.ids
+    stored.mask = context.tokens.ids.map { _ in 1 }
+    stored.tokenTypes = context.tokens.types
+    stored.virtualTokens = context.count
+    stored.tokenDimension = width
+    stored.layers = model.layers
+    stored.attentionHeads = model.attentionHeads
+    stored.peftVersion = .string(Self.peftVersion)
+    self.configuration = stored
+  }
+
+  /// The members PEFT writes, by name, as `json.dumps(sort_keys=True)`.
+  private var configurationJSON: JSON {
+    let ours: Set = ["template", "data", "training", "initial_adapter", "output_dir"]
+    let members = configuration.json.object ?? []
+    return .object(members.filter { !ours.contains($0.key) }.sorted { $0.key < $1.key })
+  }
+
+  private var tensor: FloatTensor {
+    FloatTensor(name: Self.tensorName, shape: [context.count, width], values: embeddings)
+  }
+
+  /// The weights as a safetensors file.
+  public var safetensorsFile: [UInt8] { safetensors([tensor], metadata: [("format", "pt")]) }
+
+  /// The weights as a NumPy file.
+  public var numPyFile: [UInt8] { numPyArray(shape: tensor.shape, values: embeddings) }
+
+  /// Writes the pair into a folder that is there.
+  public func write(to folder: String) throws {
+    try writeAtomically(safetensorsFile, to: folder + "/" + Self.weightsFile)
+    try writeAtomically(configurationJSON.pretty + "\n", to: folder + "/" + Self.configurationFile)
+  }
+
+  /// The adapter as a prompt around the embeddings of its tokens.
+  ///
+  /// - Throws: `InputError.badData` when it is of another width than the model.
+  func prompt(over untrained: TunedPrompt) throws -> TunedPrompt {
+    guard width == untrained.width else {
+      throw InputError.badData(folder, "is \(width) wide, the model \(untrained.width); is it the right model?")
+    }
+    var prompt = untrained
+    prompt.delta = zip(embeddings, untrained.initial).map { $0 - $1 }
+    return prompt
+  }
+}

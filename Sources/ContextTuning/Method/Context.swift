@@ -1,0 +1,38 @@
+import FileFormats
+
+/// The tokens that stand before every input, and whose embeddings are tuned.
+public struct Context: Sendable, Equatable {
+  public let tokens: TypedTokens
+
+  /// A context of given tokens; those whose mask is 0 are left out.
+  ///
+  /// PEFT stores the mask and reads it nowhere; leaving the tokens out is what it would have to mean, and the adapter
+  /// we write lists what is left, so PEFT computes the same.
+  public init(tokenIDs: [Int], mask: [Int]?, types: [Int]?) {
+    let kept = tokenIDs.indices.filter { mask?[$0] != 0 }
+    tokens = TypedTokens(ids: kept.map { tokenIDs[$0] }, types: kept.map { types?[$0] ?? 1 })
+  }
+
+  /// A context of encoded examples, example k's types raised by 4k.
+  init(examples: [TypedTokens], beginning: [Int]) {
+    var tokens = TypedTokens(ids: beginning, types: beginning.map { _ in 0 })
+    for (index, example) in examples.enumerated() { tokens.append(example.raisingTypes(by: 4 * index)) }
+    self.tokens = tokens
+  }
+
+  public var count: Int { tokens.count }
+
+  /// Checks that the tokens are the model's and leave room for an example.
+  ///
+  /// - Throws: `InputError.badData`.
+  func validate(vocabularySize: Int, maximumPositions: Int, place: String) throws {
+    guard count > 0 else { throw InputError.badData(place, "the context is empty; it needs at least one token") }
+    if let id = tokens.ids.first(where: { $0 >= vocabularySize }) {
+      throw InputError.badData(place, "context token id \(id) is outside the model's vocabulary of \(vocabularySize)")
+    }
+    guard count < maximumPositions else {
+      throw InputError.badData(
+        place, "the context has \(count) tokens, the model \(maximumPositions) positions; use fewer or shorter context examples")
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import Tokenization
+
+/// How an example becomes text, and how the text becomes typed tokens.
+public struct Template: Sendable, Equatable {
+  /// What is given to the tokenizer at a time.
+  public enum Tokenization: String, CaseIterable, Sendable {
+    /// Each fragment on its own, as PEFT's notebook does.
+    case pieces
+    /// The whole example, types mapped back to tokens by their offsets.
+    case whole
+  }
+
+  public var input = "input: {}"
+  public var intraSeparator = " "
+  public var output = "output: {}"
+  public var interSeparator = "\n"
+  public var emitsInterSeparator = false
+  public var tokenization = Tokenization.pieces
+  public var addsEndOfText = true
+  public var addsBeginningOfText = false
+
+  public init() {}
+
+  /// What stands before and after the `{}` of a pattern; nil unless there is exactly one.
+  static func parts(of pattern: String) -> (before: String, after: String)? {
+    let parts = pattern.split(separator: "{}", omittingEmptySubsequences: false)
+    return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+  }
+}
+
+extension Template: ConfigurationSection {
+  static let keys: [ConfigurationKey<Template>] = [
+    .pattern("input", \.input, "text around the input, which replaces {}"),
+    .text("intra_separator", \.intraSeparator, "text between input and output"),
+    .pattern("output", \.output, "text around the label, which replaces {}"),
+    .text("inter_separator", \.interSeparator, "text between examples, where emit_inter_separator asks for it"),
+    .flag("emit_inter_separator", \.emitsInterSeparator, "put inter_separator after each context example (PEFT never does)"),
+    .choice("tokenization", \.tokenization, "\"pieces\": each fragment on its own, as PEFT; \"whole\": the example at once"),
+    .flag("end_of_text", \.addsEndOfText, "put the end-of-text token after each example, as PEFT's notebook"),
+    .flag("beginning_of_text", \.addsBeginningOfText, "put the beginning-of-text token before the context"),
+  ]
+}
+
+/// A template with the tokenizer it writes for.
+public struct ExampleEncoder: Sendable {
+  let template: Template
+  let tokenizer: Tokenizer
+  /// Tokens after each example: end of text, inter separator.
+  private let ending: [Int]
+  /// Tokens before the context.
+  let beginning: [Int]
+
+  init(template: Template, tokenizer: Tokenizer, endOfText: Int?, beginningOfText: Int?) {
+    self.template = template
+    self.tokenizer = tokenizer
+    let separator = template.emitsInterSeparator ? tokenizer.encode(template.interSeparator).map(\.id) : []
+    ending = (template.addsEndOfText ? endOfText.map { [$0] } ?? [] : []) + separator
+    beginning = template.addsBeginningOfText ? beginningOfText.map { [$0] } ?? [] : []
+  }
+
+  /// An example as typed tokens, types 0 to 4; the inter separator closes it.
+  public func encode(text: String, label: String) -> TypedTokens {
+    guard let input = Template.parts(of: template.input), let output = Template.parts(of: template.output) else {
+      preconditionFailure("templates are checked when the configuration is read")
+    }
+    let fragments: [(text: String, role: TokenRole)] = [
+      (input.before, .inputTemplate), (text, .input), (input.after, .inputTemplate), (template.intraSeparator, .none),
+      (output.before, .outputTemplate), (label, .label), (output.after, .outputTemplate),
+    ]
+    var tokens = template.tokenization == .pieces ? encodePieces(fragments) : encodeWhole(fragments)
+    tokens.append(TypedTokens(ids: ending, types: ending.map { _ in 0 }))
+    return tokens
+  }
+
+  private func encodePieces(_ fragments: [(text: String, role: TokenRole)]) -> TypedTokens {
+    var tokens = TypedTokens()
+    for fragment in fragments where !fragment.text.isEmpty {
+      let ids = tokenizer.encode(fragment.text).map(\.id)
+      tokens.append(TypedTokens(ids: ids, types: ids.map { _ in fragment.role.rawValue }))
+    }
+    return tokens
+  }
+
+  /// A token that holds any byte of the label is a label token; another has the role its last byte has.
+  private func encodeWhole(_ fragments: [(text: String, role: TokenRole)]) -> TypedTokens {
+    let roles = fragments.flatMap { fragment in [TokenRole](repeating: fragment.role, count: fragment.text.utf8.count) }
+    var tokens = TypedTokens()
+    for token in tokenizer.encode(fragments.map(\.text).joined()) {
+      let covered = roles[token.bytes]
+      let role = covered.contains(.label) ? .label : covered.last ?? .none
+      tokens.append(TypedTokens(ids: [token.id], types: [role.rawValue]))
+    }
+    return tokens
+  }
+}

@@ -1,0 +1,91 @@
+import FileFormats
+import Kernels
+import LanguageModel
+
+/// How far a token may move: `opt_projection_epsilon` and `opt_projection_format_epsilon`.
+public struct ProjectionRadii: Sendable, Equatable {
+  public var input = 0.1
+  public var format = 0.1
+
+  public init() {}
+
+  /// Radius of a token's ball: its epsilon · sqrt(width / 2048); 1e-10 for tokens that stay.
+  func radius(of role: TokenRole, width: Int) -> Float {
+    let scale = (Float(width) / 2048).squareRoot()
+    switch role {
+    case .input: return Float(input) * scale
+    case .inputTemplate, .outputTemplate: return Float(format) * scale
+    case .none, .label: return 1e-10
+    }
+  }
+}
+
+/// The prompt being tuned: e0 + delta, row by row, every row of delta inside its ball.
+///
+/// e0, delta: [tokens, width], row by row. e0 are the model's embeddings of the context's tokens and never change.
+public struct TunedPrompt: Sendable {
+  public let context: Context
+  public let width: Int
+  public let initial: [Float]
+  public internal(set) var delta: [Float]
+  /// Radius of each token's ball.
+  public let radii: [Float]
+
+  init(context: Context, initial: [Float], delta: [Float]? = nil, radii: ProjectionRadii, width: Int) {
+    precondition(initial.count == context.count * width && delta?.count ?? initial.count == initial.count)
+    self.context = context
+    self.width = width
+    self.initial = initial
+    self.delta = delta ?? [Float](repeating: 0, count: initial.count)
+    self.radii = context.tokens.types.map { radii.radius(of: TokenRole(type: $0), width: width) }
+  }
+
+  /// The untrained prompt of a context: delta = 0.
+  public init(context: Context, decoder: Decoder, radii: ProjectionRadii) {
+    self.init(
+      context: context, initial: context.tokens.ids.flatMap { decoder.wordEmbeddings.row($0) }, radii: radii,
+      width: decoder.width)
+  }
+
+  /// e0 + delta.
+  public var embeddings: [Float] { zip(initial, delta).map { $0 + $1 } }
+
+  /// ‖delta‖ of each token.
+  public var distances: [Float] {
+    radii.indices.map { row in delta[rowRange(row)].reduce(0) { $0 + $1 * $1 }.squareRoot() }
+  }
+
+  private func rowRange(_ row: Int) -> Range<Int> { (row * width)..<((row + 1) * width) }
+
+  /// Scales every row of delta that left its ball back to the surface.
+  ///
+  /// PEFT does this inside every forward and writes the result back, so that the optimiser's next step starts from the
+  /// projected value, its moments untouched; here the training step calls it by name.
+  mutating func project() {
+    for (row, distance) in distances.enumerated() where distance > 0 {
+      let scale = radii[row] / max(distance, radii[row])
+      if scale < 1 { for index in rowRange(row) { delta[index] *= scale } }
+    }
+  }
+
+  /// The prompt with delta projected.
+  public var projected: TunedPrompt {
+    var copy = self
+    copy.project()
+    return copy
+  }
+
+  /// The prompt with delta = 0: plain in-context learning.
+  public var untrained: TunedPrompt {
+    var copy = self
+    copy.delta = [Float](repeating: 0, count: delta.count)
+    return copy
+  }
+
+  /// Zeroes the gradient of tokens that are not trained: separators and labels.
+  func maskGradient(_ gradient: inout [Float]) {
+    for (row, type) in context.tokens.types.enumerated() where !TokenRole(type: type).isTrained {
+      for index in rowRange(row) { gradient[index] = 0 }
+    }
+  }
+}

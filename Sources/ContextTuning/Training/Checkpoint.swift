@@ -1,0 +1,68 @@
+import FileFormats
+
+/// The state of a run between two steps: what going on bit by bit needs.
+///
+/// Stored beside the adapter as `cpt_state.safetensors` (e0, delta, moments) and `trainer_state.json` (step and best so
+/// far). The order of data and every other draw follow from seed and step, so no generator has to be stored.
+struct Checkpoint {
+  static let stateFile = "trainer_state.json"
+  static let tensorsFile = "cpt_state.safetensors"
+
+  var step = 0
+  var bestStep: Int?
+  var bestMetric: Double?
+  var prompt: TunedPrompt
+  var optimizer: Optimizer
+
+  /// Writes a folder with the adapter and this state: aside first, then renamed.
+  func write(to folder: String, configuration: Configuration, model: AdapterModel) throws {
+    let partial = folder + ".partial"
+    try removeRecursively(partial)
+    try makeDirectory(partial)
+    try Adapter(prompt: prompt.projected, configuration: configuration, model: model).write(to: partial)
+    let shape = [prompt.context.count, prompt.width]
+    var tensors = [
+      FloatTensor(name: "initial", shape: shape, values: prompt.initial),
+      FloatTensor(name: "delta", shape: shape, values: prompt.delta),
+    ]
+    if optimizer.kind == .adamW {
+      tensors.append(FloatTensor(name: "first_moment", shape: shape, values: optimizer.firstMoment))
+      tensors.append(FloatTensor(name: "second_moment", shape: shape, values: optimizer.secondMoment))
+    }
+    try writeAtomically(safetensors(tensors), to: partial + "/" + Self.tensorsFile)
+    try writeAtomically(configuration.json.pretty + "\n", to: partial + "/config.json")
+    let state: JSON = .object([
+      .init("step", .integer(step)),
+      .init("best_step", bestStep.map(JSON.integer) ?? .null),
+      .init("best_metric", bestMetric.map(JSON.number) ?? .null),
+    ])
+    try writeAtomically(state.pretty + "\n", to: partial + "/" + Self.stateFile)
+    try replaceDirectory(at: folder, with: partial)
+  }
+
+  /// Takes over the state in a folder.
+  ///
+  /// - Throws: `InputError.badData` when it belongs to another context or model.
+  mutating func read(from folder: String) throws {
+    let stateFile = folder + "/" + Self.stateFile
+    let state = try JSON.read(file: stateFile)
+    guard let step = state["step"]?.integer, step >= 0 else {
+      throw InputError.badData(stateFile, "\"step\" must be a whole number, found \(state["step"]?.shortDescription ?? "nothing")")
+    }
+    let file = try SafetensorsFile(path: folder + "/" + Self.tensorsFile)
+    let shape = [prompt.context.count, prompt.width]
+    guard try file.floats("initial", shape: shape) == prompt.initial else {
+      throw InputError.badData(
+        folder, "was made with other token embeddings; resume needs the model and the context it was started with")
+    }
+    prompt.delta = try file.floats("delta", shape: shape)
+    if optimizer.kind == .adamW {
+      optimizer.firstMoment = try file.floats("first_moment", shape: shape)
+      optimizer.secondMoment = try file.floats("second_moment", shape: shape)
+    }
+    optimizer.step = step
+    self.step = step
+    bestStep = state["best_step"]?.integer
+    bestMetric = state["best_metric"]?.number
+  }
+}

@@ -1,0 +1,63 @@
+import FileFormats
+
+/// The folder a run writes into.
+///
+///     config.json                 the resolved configuration
+///     metrics.jsonl               a line a step, a line an evaluation
+///     checkpoint-N/, best/        adapter and training state after step N, and after the best one
+///     adapter_config.json, adapter_model.safetensors    the last adapter
+public struct RunDirectory: Sendable {
+  public let path: String
+
+  public init(_ path: String) { self.path = path }
+
+  var configurationFile: String { path + "/config.json" }
+  var metricsFile: String { path + "/metrics.jsonl" }
+  public var best: String { path + "/best" }
+
+  func checkpoint(_ step: Int) -> String { "\(path)/checkpoint-\(step)" }
+
+  /// Steps that have a complete checkpoint, ascending.
+  var checkpointSteps: [Int] {
+    names(inDirectory: path).compactMap { name in
+      name.hasPrefix("checkpoint-") ? Int(name.dropFirst("checkpoint-".count)) : nil
+    }.filter { fileExists(checkpoint($0) + "/" + Checkpoint.stateFile) }.sorted()
+  }
+
+  /// Removes what a run wrote here, and nothing else.
+  public func removeRun() throws {
+    for name in names(inDirectory: path) where Self.isRunFile(name) { try removeRecursively(path + "/" + name) }
+  }
+
+  private static func isRunFile(_ name: String) -> Bool {
+    let first = name.split(separator: ".").first.map(String.init) ?? name
+    return ["config.json", "metrics.jsonl", Adapter.configurationFile, Adapter.weightsFile].contains(name)
+      || first == "best" || (first.hasPrefix("checkpoint-") && Int(first.dropFirst("checkpoint-".count)) != nil)
+  }
+
+  /// Keeps the lines of metrics.jsonl up to a step, for a run that goes on from there.
+  func keepMetrics(upTo step: Int) throws {
+    guard fileExists(metricsFile) else { return }
+    let lines = try readBytes(of: metricsFile).split(separator: UInt8(ascii: "\n"))
+    let kept = lines.filter { line in
+      guard let json = try? JSON(parsing: Array(line), file: metricsFile) else { return false }
+      return (json["step"]?.integer).map { $0 <= step } ?? false
+    }
+    try writeAtomically(kept.flatMap { Array($0) + [UInt8(ascii: "\n")] }, to: metricsFile)
+  }
+
+  /// Checks that a run may write here.
+  ///
+  /// - Throws: `InputError.usage` when the folder holds something and neither flag was given.
+  public func claim(resuming: Bool, overwriting: Bool) throws {
+    if fileExists(path), !isDirectory(path) {
+      throw InputError.usage(path, "is a file; expected a folder to write results into")
+    }
+    if overwriting {
+      try removeRun()
+    } else if !resuming, !names(inDirectory: path).isEmpty {
+      throw InputError.usage(
+        path, "is not empty; use --resume to go on with the run in it, --overwrite to start anew, or another --output")
+    }
+  }
+}

@@ -1,0 +1,241 @@
+import FileFormats
+import Glibc
+import Kernels
+import LanguageModel
+
+/// Optimises a prompt and writes the run's folder.
+public struct Trainer {
+  private let experiment: Experiment
+  private let run: RunDirectory
+  private let configuration: Configuration
+  private let training: TrainingConfiguration
+  private let examples: [TypedTokens]
+  private let validation: [EncodedExample]
+  private let evaluator: Evaluator
+  private let step: TrainingStep
+  private let schedule: LearningRateSchedule
+  public let totalSteps: Int
+  public let stepsPerEpoch: Int
+  private var state: Checkpoint
+
+  /// Encodes the rows and plans the steps; writes nothing yet.
+  ///
+  /// - Throws: `InputError.badData` naming a row that cannot be trained on.
+  public init(_ experiment: Experiment, run: RunDirectory) throws {
+    self.experiment = experiment
+    self.run = run
+    configuration = experiment.configuration
+    training = configuration.training
+    examples = try experiment.dataset.training.map(experiment.encoder.tokens)
+    validation = try experiment.examples(of: .validation)
+    let workspace = Workspace()
+    evaluator = Evaluator(decoder: experiment.model.decoder, workspace: workspace, team: experiment.team)
+    step = TrainingStep(
+      decoder: experiment.model.decoder, context: experiment.context.tokens, loss: configuration.loss,
+      workspace: workspace, team: experiment.team)
+    let batch = training.batchSize * training.accumulationSteps
+    stepsPerEpoch = (examples.count + batch - 1) / batch
+    let planned = (training.epochs * Double(stepsPerEpoch)).rounded(.up)
+    guard planned < 1e9 else { throw InputError.badData("training.num_train_epochs", "gives \(planned) steps; use fewer") }
+    let total = training.maxSteps ?? max(1, Int(planned))
+    totalSteps = total
+    let warmup = training.warmupRatio.map { Int((Double(total) * $0).rounded(.up)) } ?? training.warmupSteps
+    schedule = LearningRateSchedule(kind: training.schedule, warmupSteps: warmup, totalSteps: total)
+    state = Checkpoint(
+      prompt: experiment.startingPrompt,
+      optimizer: Optimizer(
+        kind: training.optimizer, weightDecay: training.weightDecay, count: experiment.startingPrompt.delta.count))
+  }
+
+  /// The shape of the run.
+  public var plan: TrainingPlan {
+    TrainingPlan(
+      firstStep: state.step, totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch, warmupSteps: schedule.warmupSteps,
+      trainingExamples: examples.count, validationExamples: validation.count, contextTokens: experiment.context.count)
+  }
+
+  /// Tokens of the longest and of all training examples, up to what is computed of each.
+  public var exampleTokens: (longest: Int, total: Int) {
+    let counts = examples.map { $0.labelPositions.last ?? 0 }
+    return (counts.max() ?? 0, counts.reduce(0, +))
+  }
+
+  /// Takes over the newest checkpoint of the run's folder; without one the run starts over.
+  ///
+  /// - Throws: `InputError` when the run in the folder had another configuration.
+  public mutating func resume() throws {
+    if fileExists(run.configurationFile) {
+      let earlier = try Configuration(file: run.configurationFile)
+      if let key = configuration.firstDifference(thatMattersFrom: earlier) {
+        throw InputError.usage(
+          "--resume", "\"\(key)\" differs from \(run.configurationFile); a run can only go on as it was started "
+            + "(start a new one with --overwrite or another --output)")
+      }
+    }
+    if let newest = run.checkpointSteps.last { try state.read(from: run.checkpoint(newest)) }
+  }
+
+  /// Runs all steps that are left.
+  ///
+  /// - Parameters:
+  ///   - stopAfter: end after this step as if interrupted, with a checkpoint.
+  ///   - shouldStop: asked after every step; true ends the run with a checkpoint.
+  ///   - report: hears of every step, evaluation and checkpoint.
+  /// - Throws: `InputError.badData` when loss or gradient is not finite; the checkpoints written before stay.
+  public mutating func train(
+    stopAfter: Int? = nil, shouldStop: () -> Bool = { false }, report: (TrainingEvent) throws -> Void
+  ) throws -> TrainingSummary {
+    try makeDirectory(run.path)
+    try writeAtomically(configuration.json.pretty + "\n", to: run.configurationFile)
+    try run.keepMetrics(upTo: state.step)
+    let metrics = try AppendingFile(path: run.metricsFile)
+    let start = monotonicSeconds()
+    try report(.started(plan))
+    var wasInterrupted = false
+
+    while state.step < totalSteps {
+      let stepStart = monotonicSeconds()
+      let members = batch(forStep: state.step)
+      state.prompt.project()
+      let result = step.run(
+        prompt: state.prompt.embeddings, examples: members.map { examples[$0] }, packSize: training.batchSize)
+      var gradient = result.gradient
+      state.prompt.maskGradient(&gradient)
+      let norm = clip(&gradient, toNorm: training.maxGradientNorm)
+      guard result.loss.isFinite, norm.isFinite else {
+        throw InputError.badData(
+          "step \(state.step + 1)", "the \(result.loss.isFinite ? "gradient" : "loss") is not finite; lower "
+            + "training.learning_rate or check the model's weights; checkpoints in \(run.path) are kept")
+      }
+      let rate = training.learningRate * schedule.factor(atStep: state.step)
+      state.optimizer.update(&state.prompt.delta, gradient: gradient, learningRate: rate)
+      state.step += 1
+
+      let now = monotonicSeconds()
+      let line = StepMetrics(
+        step: state.step, epoch: Double(state.step) / Double(stepsPerEpoch), loss: result.loss,
+        labelAccuracy: result.labelAccuracy, learningRate: rate, gradientNorm: norm,
+        examplesPerSecond: Double(members.count) / max(now - stepStart, 1e-9), elapsedSeconds: now - start)
+      try metrics.append(line: line.json.compact)
+      try report(.step(line))
+
+      let isLast = state.step == totalSteps
+      if !validation.isEmpty, isLast || training.evaluationSteps.map({ state.step % $0 == 0 }) == true {
+        let evaluation = try evaluate(elapsedSince: start)
+        try metrics.append(line: evaluation.json.compact)
+        try report(.evaluated(evaluation))
+      }
+      wasInterrupted = !isLast && (shouldStop() || stopAfter.map { state.step >= $0 } == true)
+      if isLast || wasInterrupted || training.saveSteps.map({ state.step % $0 == 0 }) == true { try save(report) }
+      if wasInterrupted { break }
+    }
+    if !wasInterrupted {
+      try Adapter(prompt: state.prompt.projected, configuration: configuration, model: AdapterModel(experiment.model))
+        .write(to: run.path)
+    }
+    return TrainingSummary(
+      step: state.step, totalSteps: totalSteps, wasInterrupted: wasInterrupted, bestStep: state.bestStep,
+      bestMetric: state.bestMetric, elapsedSeconds: monotonicSeconds() - start)
+  }
+
+  /// Indices of the training examples of a step.
+  private func batch(forStep step: Int) -> [Int] {
+    let epoch = step / stepsPerEpoch
+    var order = Array(examples.indices)
+    if training.shuffles {
+      var generator = SeededGenerator(seed: training.seed, .order, index: epoch)
+      order.shuffle(using: &generator)
+    }
+    let size = training.batchSize * training.accumulationSteps
+    let first = step % stepsPerEpoch * size
+    return Array(order[first..<min(first + size, order.count)])
+  }
+
+  private mutating func evaluate(elapsedSince start: Double) throws -> EvaluationMetrics {
+    let predictions = try evaluator.predict(validation, prompt: state.prompt.projected)
+    let report = ClassificationReport(predictions, labels: experiment.encoder.labelNames)
+    let (value, isHigherBetter) =
+      switch training.bestMetric {
+      case .accuracy: (report.accuracy, true)
+      case .macroF1: (report.macroF1, true)
+      case .loss: (report.loss, false)
+      }
+    let isBest = state.bestMetric.map { isHigherBetter ? value > $0 : value < $0 } ?? true
+    if isBest {
+      state.bestMetric = value
+      state.bestStep = state.step
+      try state.write(to: run.best, configuration: configuration, model: AdapterModel(experiment.model))
+    }
+    return EvaluationMetrics(
+      step: state.step, epoch: Double(state.step) / Double(stepsPerEpoch), loss: report.loss, accuracy: report.accuracy,
+      macroF1: report.macroF1, isBest: isBest, elapsedSeconds: monotonicSeconds() - start)
+  }
+
+  private func save(_ report: (TrainingEvent) throws -> Void) throws {
+    let folder = run.checkpoint(state.step)
+    try state.write(to: folder, configuration: configuration, model: AdapterModel(experiment.model))
+    if let limit = training.saveTotalLimit {
+      for old in run.checkpointSteps.dropLast(limit) { try removeRecursively(run.checkpoint(old)) }
+    }
+    try report(.saved(folder))
+  }
+}
+
+/// Seconds on a clock that only goes forward.
+func monotonicSeconds() -> Double {
+  let now = ContinuousClock.now
+  return (now - clockStart) / .seconds(1)
+}
+
+private let clockStart = ContinuousClock.now
+
+extension StepMetrics {
+  /// The line of metrics.jsonl.
+  public var json: JSON {
+    .object([
+      .init("step", .integer(step)), .init("epoch", .number(epoch)), .init("loss", .number(loss)),
+      .init("label_accuracy", .number(labelAccuracy)), .init("learning_rate", .number(learningRate)),
+      .init("grad_norm", .number(gradientNorm)), .init("examples_per_second", .number(examplesPerSecond)),
+      .init("elapsed_seconds", .number(elapsedSeconds)),
+    ])
+  }
+}
+
+extension EvaluationMetrics {
+  /// The line of metrics.jsonl.
+  public var json: JSON {
+    .object([
+      .init("step", .integer(step)), .init("epoch", .number(epoch)), .init("eval_loss", .number(loss)),
+      .init("eval_accuracy", .number(accuracy)), .init("eval_macro_f1", .number(macroF1)),
+      .init("elapsed_seconds", .number(elapsedSeconds)),
+    ])
+  }
+}
+
+extension Configuration {
+  /// The first key in which two runs differ and that changes what is computed; nil when one may go on with the other.
+  func firstDifference(thatMattersFrom other: Configuration) -> String? {
+    func relevant(_ configuration: Configuration) -> Configuration {
+      var copy = configuration
+      copy.outputDirectory = nil
+      copy.data.test = nil
+      copy.training.evaluationSteps = nil
+      copy.training.saveSteps = nil
+      copy.training.saveTotalLimit = nil
+      return copy
+    }
+    return relevant(self).json.firstDifference(from: relevant(other).json)
+  }
+}
+
+extension JSON {
+  /// The path of the first member whose value differs.
+  fileprivate func firstDifference(from other: JSON) -> String? {
+    guard let members = object, other.object != nil else { return self == other ? nil : "" }
+    for member in members {
+      let inner = other[member.key].map { member.value.firstDifference(from: $0) } ?? ""
+      if let inner { return inner.isEmpty ? member.key : member.key + "." + inner }
+    }
+    return nil
+  }
+}
