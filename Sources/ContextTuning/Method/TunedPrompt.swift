@@ -27,11 +27,11 @@ public struct TunedPrompt: Sendable {
   public let context: Context
   public let width: Int
   public let initial: [Float]
-  public internal(set) var delta: [Float]
+  package(set) public var delta: [Float]
   /// Radius of each token's ball.
   public let radii: [Float]
 
-  init(context: Context, initial: [Float], delta: [Float]? = nil, radii: ProjectionRadii, width: Int) {
+  package init(context: Context, initial: [Float], delta: [Float]? = nil, radii: ProjectionRadii, width: Int) {
     precondition(initial.count == context.count * width && delta?.count ?? initial.count == initial.count)
     self.context = context
     self.width = width
@@ -61,7 +61,7 @@ public struct TunedPrompt: Sendable {
   ///
   /// PEFT does this inside every forward and writes the result back, so that the optimiser's next step starts from the
   /// projected value, its moments untouched; here the training step calls it by name.
-  mutating func project() {
+  package mutating func project() {
     for (row, distance) in distances.enumerated() where distance > 0 {
       let scale = radii[row] / max(distance, radii[row])
       if scale < 1 { for index in rowRange(row) { delta[index] *= scale } }
@@ -83,7 +83,7 @@ public struct TunedPrompt: Sendable {
   }
 
   /// Zeroes the gradient of tokens that are not trained: separators and labels.
-  func maskGradient(_ gradient: inout [Float]) {
+  package func maskGradient(_ gradient: inout [Float]) {
     for (row, type) in context.tokens.types.enumerated() where !TokenRole(type: type).isTrained {
       for index in rowRange(row) { gradient[index] = 0 }
     }

@@ -16,13 +16,13 @@ public struct WeightedLoss: Sendable, Equatable {
   public init() {}
 
   /// The weights of a batch's label tokens, already divided by their number.
-  struct Weights: Equatable {
+  package struct Weights: Equatable {
     /// Position in the context of each of its label tokens, and the sum of its weights over the batch.
-    var context: [(position: Int, weight: Float)]
+    package var context: [(position: Int, weight: Float)]
     /// The same for each example.
-    var examples: [[(position: Int, weight: Float)]]
+    package var examples: [[(position: Int, weight: Float)]]
 
-    static func == (a: Weights, b: Weights) -> Bool {
+    package static func == (a: Weights, b: Weights) -> Bool {
       a.context.elementsEqual(b.context, by: ==)
         && a.examples.elementsEqual(b.examples) { $0.elementsEqual($1, by: ==) }
     }
@@ -31,7 +31,7 @@ public struct WeightedLoss: Sendable, Equatable {
   /// Weights for a batch of examples after a context. `examples`' types are their own, not yet raised.
   ///
   /// A label that is the very first token has no token before it to predict it from, and does not count.
-  func weights(context: TypedTokens, examples: [TypedTokens]) -> Weights {
+  package func weights(context: TypedTokens, examples: [TypedTokens]) -> Weights {
     let offset = context.nextTypeOffset
     let contextPositions = context.labelPositions.filter { $0 > 0 }
     var contextWeights = [Double](repeating: 0, count: contextPositions.count)

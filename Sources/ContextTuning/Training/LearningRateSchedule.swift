@@ -12,13 +12,19 @@ public enum ScheduleKind: String, CaseIterable, Sendable {
 }
 
 /// The factor on the learning rate at each step, as transformers' `get_scheduler`.
-struct LearningRateSchedule: Sendable {
+package struct LearningRateSchedule: Sendable {
   let kind: ScheduleKind
   let warmupSteps: Int
   let totalSteps: Int
 
+  package init(kind: ScheduleKind, warmupSteps: Int, totalSteps: Int) {
+    self.kind = kind
+    self.warmupSteps = warmupSteps
+    self.totalSteps = totalSteps
+  }
+
   /// The factor for step 0, 1, ….
-  func factor(atStep step: Int) -> Double {
+  package func factor(atStep step: Int) -> Double {
     if kind == .constant { return 1 }
     if step < warmupSteps { return Double(step) / Double(max(1, warmupSteps)) }
     let progress = Double(step - warmupSteps) / Double(max(1, totalSteps - warmupSteps))

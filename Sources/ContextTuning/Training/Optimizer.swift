@@ -8,7 +8,7 @@ public enum OptimizerKind: String, CaseIterable, Sendable {
 ///
 /// AdamW equals torch.optim.AdamW (betas 0.9 and 0.999, epsilon 1e-8, decoupled weight decay, bias correction); SGD
 /// equals torch.optim.SGD without momentum.
-struct Optimizer: Sendable {
+package struct Optimizer: Sendable {
   let kind: OptimizerKind
   let weightDecay: Double
   /// m, running mean of gradients; empty for SGD.
@@ -22,7 +22,7 @@ struct Optimizer: Sendable {
   static let beta2 = 0.999
   static let epsilon = 1e-8
 
-  init(kind: OptimizerKind, weightDecay: Double, count: Int) {
+  package init(kind: OptimizerKind, weightDecay: Double, count: Int) {
     self.kind = kind
     self.weightDecay = weightDecay
     let moments = [Float](repeating: 0, count: kind == .adamW ? count : 0)
@@ -34,7 +34,7 @@ struct Optimizer: Sendable {
   ///
   /// AdamW: θ ← θ (1 - η λ); m ← β₁ m + (1 - β₁) g; v ← β₂ v + (1 - β₂) g²;
   /// θ ← θ - η / (1 - β₁ᵗ) · m / (√v / √(1 - β₂ᵗ) + ε).
-  mutating func update(_ parameters: inout [Float], gradient: [Float], learningRate: Double) {
+  package mutating func update(_ parameters: inout [Float], gradient: [Float], learningRate: Double) {
     precondition(parameters.count == gradient.count)
     step += 1
     switch kind {
@@ -66,7 +66,7 @@ struct Optimizer: Sendable {
 }
 
 /// Scales a gradient down to a norm if it is longer, as torch's `clip_grad_norm_`, and returns the norm it had.
-func clip(_ gradient: inout [Float], toNorm limit: Double?) -> Double {
+package func clip(_ gradient: inout [Float], toNorm limit: Double?) -> Double {
   let norm = gradient.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
   if let limit, norm.isFinite {
     let scale = Float(min(1, limit / (norm + 1e-6)))

@@ -2,13 +2,13 @@ import Kernels
 import LanguageModel
 
 /// One mathematical batch, forward and backward: the loss and its gradient with respect to the prompt.
-struct TrainingStep {
-  struct Result {
-    let loss: Double
+package struct TrainingStep {
+  package struct Result {
+    package let loss: Double
     /// d loss / d prompt, [context tokens, width], row by row; not masked.
-    let gradient: [Float]
+    package let gradient: [Float]
     /// The share of the examples' label tokens that are the model's most probable next token.
-    let labelAccuracy: Double
+    package let labelAccuracy: Double
   }
 
   let decoder: Decoder
@@ -17,11 +17,19 @@ struct TrainingStep {
   let workspace: Workspace
   let team: ThreadTeam
 
+  package init(decoder: Decoder, context: TypedTokens, loss: WeightedLoss, workspace: Workspace, team: ThreadTeam) {
+    self.decoder = decoder
+    self.context = context
+    self.loss = loss
+    self.workspace = workspace
+    self.team = team
+  }
+
   /// Computes the batch in packs of at most `packSize` examples.
   ///
   /// The first pack is the context and its first examples; later ones are examples over the context's stored keys and
   /// values, whose gradients add up until the first pack's backward, which comes last.
-  func run(prompt: [Float], examples: [TypedTokens], packSize: Int) -> Result {
+  package func run(prompt: [Float], examples: [TypedTokens], packSize: Int) -> Result {
     let weights = loss.weights(context: context, examples: examples)
     let packs = stride(from: 0, to: examples.count, by: packSize).map { $0..<min($0 + packSize, examples.count) }
     var total = 0.0

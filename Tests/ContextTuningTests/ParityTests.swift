@@ -1,0 +1,150 @@
+import ContextTuning
+import FileFormats
+import Glibc
+import Kernels
+import LanguageModel
+import TestSupport
+import Testing
+
+private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none"]
+
+/// Same tokens, same settings: the numbers of Hugging Face PEFT.
+@Suite struct ParityTests {
+  @Test(arguments: cases)
+  func lossesAndPromptOfTwentySteps(name: String) throws {
+    let goldens = try ParityGoldens()
+    let expected = try #require(goldens.recorded(name)["losses"]?.array).compactMap(\.number)
+    try withTemporaryFolder { folder in
+      let experiment = try goldens.experiment(name, in: folder)
+      let before = experiment.model.decoder.wordEmbeddings.row(3)
+      var trainer = try Trainer(experiment, run: RunDirectory(folder + "/run"))
+      let summary = try trainer.train { _ in }
+      #expect(summary.step == 20)
+      let losses = try metrics(in: folder + "/run", with: "loss").compactMap { $0["loss"]?.number }
+      #expect(losses.count == expected.count)
+      for (loss, golden) in zip(losses, expected) { #expect(abs(loss / golden - 1) < 1e-4) }
+
+      let adapter = try Adapter(folder: folder + "/run")
+      let prompt = try goldens.tensors.floats(name + ".prompt", shape: [goldens.context.count, 42])
+      for (ours, theirs) in zip(adapter.embeddings, prompt) { #expect(abs(ours - theirs) < 1e-4) }
+      #expect(experiment.model.decoder.wordEmbeddings.row(3) == before)
+    }
+  }
+
+  @Test(arguments: cases)
+  func gradientOfTheFirstStep(name: String) throws {
+    let goldens = try ParityGoldens()
+    try withTemporaryFolder { folder in
+      let experiment = try goldens.experiment(name, in: folder)
+      let batch = try #require(goldens.recorded(name)["batch"]?.integer)
+      let prompt = experiment.startingPrompt
+      var gradient = step(of: experiment).run(
+        prompt: prompt.embeddings, examples: Array(goldens.rows.prefix(batch)), packSize: batch
+      ).gradient
+      prompt.maskGradient(&gradient)
+      let golden = try goldens.tensors.floats(name + ".gradient", shape: [goldens.context.count, 42])
+      #expect(relativeDifference(gradient, golden) < 1e-4)
+    }
+  }
+
+  /// The three invariants: label rows stay, every row stays in its ball, and rows on the surface exist at all.
+  @Test func theBallHolds() throws {
+    let goldens = try ParityGoldens()
+    try withTemporaryFolder { folder in
+      let experiment = try goldens.experiment("batch3-decay", in: folder, training: ["learning_rate": .number(0.1)])
+      var trainer = try Trainer(experiment, run: RunDirectory(folder + "/run"))
+      _ = try trainer.train { _ in }
+      let prompt = try Experiment(
+        experiment.configuration, adapter: Adapter(folder: folder + "/run"), threads: 1
+      ).startingPrompt
+      var onSurface = 0
+      for (index, distance) in prompt.distances.enumerated() {
+        let role = TokenRole(type: goldens.context.types[index])
+        if role.isTrained {
+          #expect(distance <= prompt.radii[index] * 1.001)
+          if distance > prompt.radii[index] * 0.99 { onSurface += 1 }
+        } else {
+          #expect(distance == 0)
+        }
+      }
+      #expect(onSurface > 10)
+    }
+  }
+
+  /// The adapter PEFT saved gives the logits PEFT computed with it.
+  @Test func peftsAdapterGivesPeftsLogits() throws {
+    let goldens = try ParityGoldens()
+    let adapter = try Adapter(folder: ParityGoldens.folder + "/adapter-batch3-decay")
+    #expect(adapter.context.tokens == goldens.context)
+    try withTemporaryFolder { folder in
+      let experiment = try goldens.experiment("batch3-decay", in: folder)
+      let decoder = experiment.model.decoder
+      let row = goldens.rows[0]
+      let logits = try goldens.tensors.floats("adapter-logits", shape: [row.count, decoder.vocabularySize])
+      let found = experiment.logProbabilities(after: adapter.embeddings, of: row.ids)
+      for position in 0..<row.count {
+        let line = logits[(position * decoder.vocabularySize)..<((position + 1) * decoder.vocabularySize)].map(Double.init)
+        let largest = line.max() ?? 0
+        let logSum = largest + log(line.reduce(0) { $0 + exp($1 - largest) })
+        for token in 0..<decoder.vocabularySize {
+          #expect(abs(Double(found[position][token]) - (line[token] - logSum)) < 1e-4)
+        }
+      }
+    }
+  }
+
+  private func step(of experiment: Experiment) -> TrainingStep {
+    TrainingStep(
+      decoder: experiment.model.decoder, context: experiment.context.tokens, loss: experiment.configuration.loss,
+      workspace: Workspace(), team: experiment.team)
+  }
+
+  /// Packed, in packs of one, and in packs of two: one mathematical batch.
+  @Test(arguments: [1, 2, 3, 5])
+  func packsDoNotChangeTheStep(packSize: Int) throws {
+    let goldens = try ParityGoldens()
+    try withTemporaryFolder { folder in
+      let experiment = try goldens.experiment("batch3-decay", in: folder)
+      let examples = Array(goldens.rows.prefix(8))
+      let prompt = experiment.startingPrompt.embeddings
+      let whole = step(of: experiment).run(prompt: prompt, examples: examples, packSize: 8)
+      let packed = step(of: experiment).run(prompt: prompt, examples: examples, packSize: packSize)
+      #expect(abs(packed.loss / whole.loss - 1) < 1e-5)
+      #expect(relativeDifference(packed.gradient, whole.gradient) < 1e-5)
+      #expect(packed.labelAccuracy == whole.labelAccuracy)
+    }
+  }
+
+  @Test func batchOfEightIsBatchOfTwoAccumulatedFourTimes() throws {
+    let goldens = try ParityGoldens()
+    func losses(_ batch: Int, _ accumulation: Int) throws -> [Double] {
+      try withTemporaryFolder { folder in
+        let settings: [String: JSON] = ["batch_size": .integer(batch), "gradient_accumulation_steps": .integer(accumulation)]
+        let experiment = try goldens.experiment("batch3-decay", in: folder, training: settings)
+        var trainer = try Trainer(experiment, run: RunDirectory(folder + "/run"))
+        _ = try trainer.train { _ in }
+        return try metrics(in: folder + "/run", with: "loss").compactMap { $0["loss"]?.number }
+      }
+    }
+    let whole = try losses(8, 1), accumulated = try losses(2, 4)
+    #expect(whole.count == 8 && accumulated.count == 8)
+    for (a, b) in zip(whole, accumulated) { #expect(abs(a / b - 1) < 1e-5) }
+  }
+}
+
+extension Experiment {
+  /// log softmax of the logits at each of the tokens, after a prompt.
+  fileprivate func logProbabilities(after prompt: [Float], of ids: [Int]) -> [[Float]] {
+    let decoder = model.decoder
+    var tree = TokenTree()
+    let root = tree.append(
+      .embeddings(Matrix(rows: prompt.count / decoder.width, columns: decoder.width, values: prompt)))
+    let leaf = tree.append(.tokens(ids), parent: root)
+    let targets = tree.segments[leaf].rows.flatMap { row in
+      (0..<decoder.vocabularySize).map { Target(row: row, token: $0) }
+    }
+    let pass = decoder.forward(tree, targets: targets, forBackward: false, workspace: Workspace(), on: team)
+    let scores = pass.scores.map(\.logProbability)
+    return ids.indices.map { Array(scores[($0 * decoder.vocabularySize)..<(($0 + 1) * decoder.vocabularySize)]) }
+  }
+}
