@@ -205,9 +205,13 @@ public final class MappedFile: @unchecked Sendable {
   }
 }
 
-/// The path from the root, links resolved where it exists; the path itself where it does not.
+/// The path from the root: links resolved where it exists, otherwise below the current folder.
 public func absolutePath(_ path: String) -> String {
-  guard let resolved = unsafe realpath(path, nil) else { return path }
-  defer { unsafe free(resolved) }
-  return unsafe String(cString: resolved)
+  if let resolved = unsafe realpath(path, nil) {
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+  let parent = folder(of: path)
+  if path.hasPrefix("/") || parent == path { return path }
+  return resolve(lastComponent(of: path), relativeTo: absolutePath(parent))
 }

@@ -92,14 +92,18 @@ extension Configuration {
   }
 
   private mutating func resolvePaths(relativeTo folder: String) {
-    func resolved(_ path: String?) -> String? { path.map { resolve($0, relativeTo: folder) } }
-    baseModel = resolved(baseModel)
-    tokenizer = resolved(tokenizer)
-    initialAdapter = resolved(initialAdapter)
-    outputDirectory = resolved(outputDirectory)
-    data.train = resolved(data.train)
-    data.validation = resolved(data.validation)
-    data.test = resolved(data.test)
+    for path in Self.paths { self[keyPath: path] = self[keyPath: path].map { resolve($0, relativeTo: folder) } }
+  }
+
+  private static let paths: [WritableKeyPath<Configuration, String?> & Sendable] = [
+    \.baseModel, \.tokenizer, \.initialAdapter, \.outputDirectory, \.data.train, \.data.validation, \.data.test,
+  ]
+
+  /// Every key with its value, all paths from the root: the resolved configuration a run writes beside its results.
+  public var resolvedJSON: JSON {
+    var copy = self
+    for path in Self.paths { copy[keyPath: path] = copy[keyPath: path].map(absolutePath) }
+    return copy.json
   }
 
   private func validate(_ origin: ConfigurationOrigin) throws {

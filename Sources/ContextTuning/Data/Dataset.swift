@@ -17,44 +17,17 @@ public struct Dataset: Sendable {
   public let validation: [DataRow]
   public let test: [DataRow]
 
-  /// Reads the files and draws splits, context and training rows by the seed.
+  /// The rows for a training run: splits, context and training rows are drawn by the seed.
   ///
   /// - Parameter drawsContext: false when the context's tokens are given; then no row is taken for it.
   /// - Throws: `InputError` for files, rows and labels, or when there are too few rows.
-  init(_ configuration: DataConfiguration, seed: Int, drawsContext: Bool) throws {
-    func read(_ file: String?) throws -> [DataRow] {
-      try file.map {
-        try DataFile.rows(of: $0, textColumn: configuration.textColumn, labelColumn: configuration.labelColumn)
-      } ?? []
-    }
+  init(forTraining configuration: DataConfiguration, seed: Int, drawsContext: Bool) throws {
     guard let trainFile = configuration.train else {
       throw InputError.badData("data.train", "is missing: expected a file with training rows (.jsonl, .csv or .tsv)")
     }
-    let all = try read(trainFile)
-    var validation = try read(configuration.validation)
-    var test = try read(configuration.test)
-
-    var generator = SeededGenerator(seed: seed, .split)
-    var order = all.indices.shuffled(using: &generator)
-    func take(_ fraction: Double?) -> [DataRow] {
-      guard let fraction else { return [] }
-      let count = Int((Double(all.count) * fraction).rounded())
-      defer { order.removeFirst(count) }
-      return order.prefix(count).sorted().map { all[$0] }
-    }
-    if configuration.validation == nil { validation = take(configuration.validationFraction) }
-    if configuration.test == nil { test = take(configuration.testFraction) }
-    let train = order.sorted().map { all[$0] }
-
-    labels = configuration.labelWords ?? Self.labels(of: train)
-    let known = Set(labels.map(\.label))
-    for row in train + validation + test {
-      guard case .text(_, let label) = row.content, !known.contains(label) else { continue }
-      throw InputError.badData(
-        row.place, "label \"\(label)\" is none of \(labels.map { "\"\($0.label)\"" }.joined(separator: ", ")); "
-          + (configuration.labelWords == nil ? "it does not occur in the training rows" : "add it to data.label_words"))
-    }
-
+    let rows = try SplitRows(configuration, seed: seed, Set(Split.allCases))
+    labels = configuration.labelWords ?? Self.labels(of: rows.train)
+    let train = rows.train
     let drawn = drawsContext ? try Self.drawContext(configuration, train, labels: labels, seed: seed, file: trainFile) : []
     context = drawn.map { train[$0] }
     let inContext = Set(drawn)
@@ -66,15 +39,43 @@ public struct Dataset: Sendable {
     }
     guard !candidates.isEmpty else {
       throw InputError.badData(
-        trainFile, "has \(train.count) training rows and all are in the context; add rows, or set data.train_on to \"context\"")
+        trainFile, "has \(train.count) training rows and none is left to train on; add rows, or set data.train_on to "
+          + "\"\(drawsContext ? "context" : "all")\"")
     }
     if let limit = configuration.maxTrainExamples, limit < candidates.count {
       var generator = SeededGenerator(seed: seed, .trainingRows)
       candidates = Array(candidates.shuffled(using: &generator).prefix(limit)).sorted()
     }
     training = candidates.map { train[$0] }
-    self.validation = Array(validation.prefix(configuration.maxValidationExamples ?? .max))
-    self.test = test
+    validation = Array(rows.validation.prefix(configuration.maxValidationExamples ?? .max))
+    test = rows.test
+    try checkLabels(of: train + validation + test, configuration)
+  }
+
+  /// The rows of one split, for an evaluation.
+  ///
+  /// - Throws: `InputError` for files, rows and labels.
+  init(forEvaluation configuration: DataConfiguration, seed: Int, split: Split) throws {
+    let rows = try SplitRows(configuration, seed: seed, configuration.labelWords == nil ? [split, .train] : [split])
+    labels = configuration.labelWords ?? Self.labels(of: rows.train)
+    context = []
+    training = rows.train
+    validation = rows.validation
+    test = rows.test
+    guard !self[split].isEmpty else {
+      throw InputError.usage("--split", "there are no \(split.rawValue) rows: the configuration has no data.\(split.rawValue); use --data")
+    }
+    try checkLabels(of: self[split], configuration)
+  }
+
+  private func checkLabels(of rows: [DataRow], _ configuration: DataConfiguration) throws {
+    let known = Set(labels.map(\.label))
+    for row in rows {
+      guard case .text(_, let label) = row.content, !known.contains(label) else { continue }
+      throw InputError.badData(
+        row.place, "label \"\(label)\" is none of \(labels.map { "\"\($0.label)\"" }.joined(separator: ", ")); "
+          + (configuration.labelWords == nil ? "it does not occur in the training rows" : "add it to data.label_words"))
+    }
   }
 
   /// The rows of a split.
@@ -128,5 +129,38 @@ public struct Dataset: Sendable {
           + "or set data.balanced_context to false")
     }
     return drawn
+  }
+}
+
+/// The rows of the splits, read from their files or drawn from the training file by the seed.
+private struct SplitRows {
+  let train: [DataRow]
+  let validation: [DataRow]
+  let test: [DataRow]
+
+  /// - Parameter needed: the splits to read; those drawn from the training file need it too.
+  init(_ configuration: DataConfiguration, seed: Int, _ needed: Set<Dataset.Split>) throws {
+    func read(_ file: String?) throws -> [DataRow] {
+      try file.map {
+        try DataFile.rows(of: $0, textColumn: configuration.textColumn, labelColumn: configuration.labelColumn)
+      } ?? []
+    }
+    func isDrawn(_ split: Dataset.Split, _ fraction: Double?) -> Bool { needed.contains(split) && fraction != nil }
+    let readsTrain =
+      needed.contains(.train) || isDrawn(.validation, configuration.validationFraction)
+      || isDrawn(.test, configuration.testFraction)
+    let all = readsTrain ? try read(configuration.train) : []
+    var generator = SeededGenerator(seed: seed, .split)
+    var order = all.indices.shuffled(using: &generator)
+    func take(_ fraction: Double?) -> [DataRow] {
+      guard let fraction else { return [] }
+      let count = Int((Double(all.count) * fraction).rounded())
+      defer { order.removeFirst(count) }
+      return order.prefix(count).sorted().map { all[$0] }
+    }
+    let drawnValidation = take(configuration.validationFraction), drawnTest = take(configuration.testFraction)
+    train = order.sorted().map { all[$0] }
+    validation = try needed.contains(.validation) && configuration.validation != nil ? read(configuration.validation) : drawnValidation
+    test = try needed.contains(.test) && configuration.test != nil ? read(configuration.test) : drawnTest
   }
 }

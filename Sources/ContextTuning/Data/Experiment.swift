@@ -5,6 +5,7 @@ import Tokenization
 
 /// Everything a configuration names, opened: model, tokenizer, data, and the context made from them.
 public struct Experiment: Sendable {
+  /// The configuration, the labels found in the data filled in.
   public let configuration: Configuration
   public let model: FrozenModel
   /// Absent when data and context come as tokens and the folder has no tokenizer.
@@ -20,10 +21,11 @@ public struct Experiment: Sendable {
   ///
   /// - Parameters:
   ///   - adapter: the adapter whose tokens are the context, in place of those the configuration would give.
+  ///   - evaluating: the only split whose rows are wanted; nil for a training run.
   ///   - threads: threads to compute with.
   /// - Throws: `InputError` for whatever is missing or wrong.
-  public init(_ configuration: Configuration, adapter: Adapter? = nil, threads: Int) throws {
-    self.configuration = configuration
+  public init(_ configuration: Configuration, adapter: Adapter? = nil, evaluating split: Dataset.Split? = nil, threads: Int) throws {
+    var configuration = configuration
     team = ThreadTeam(threads: threads)
     guard let folder = configuration.baseModel else {
       throw InputError.badData("base_model_name_or_path", "is missing: expected the folder of a Hugging Face model")
@@ -37,7 +39,16 @@ public struct Experiment: Sendable {
     let given = adapter?.context ?? configuration.tokenIDs.map {
       Context(tokenIDs: $0, mask: configuration.mask, types: configuration.tokenTypes)
     }
-    dataset = try Dataset(configuration.data, seed: configuration.training.seed, drawsContext: given == nil)
+    let seed = configuration.training.seed
+    let dataset =
+      if let split {
+        try Dataset(forEvaluation: configuration.data, seed: seed, split: split)
+      } else {
+        try Dataset(forTraining: configuration.data, seed: seed, drawsContext: given == nil)
+      }
+    self.dataset = dataset
+    if !dataset.labels.isEmpty { configuration.data.labelWords = dataset.labels }
+    self.configuration = configuration
 
     let rows = dataset.context + dataset.training + dataset.validation + dataset.test
     let hasText = rows.contains { if case .text = $0.content { true } else { false } }

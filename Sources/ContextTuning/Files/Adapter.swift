@@ -118,3 +118,14 @@ public struct Adapter: Sendable {
     return prompt
   }
 }
+
+extension Adapter {
+  /// The adapter as a prompt over a model, with the radii it was trained with.
+  ///
+  /// - Throws: `InputError.badData` when it is of another width or vocabulary than the model.
+  public func prompt(over decoder: Decoder) throws -> TunedPrompt {
+    try context.validate(
+      vocabularySize: decoder.vocabularySize, maximumPositions: decoder.maximumPositions, place: folder)
+    return try prompt(over: TunedPrompt(context: context, decoder: decoder, radii: configuration.projection))
+  }
+}

@@ -30,7 +30,7 @@ struct Checkpoint {
       tensors.append(FloatTensor(name: "second_moment", shape: shape, values: optimizer.secondMoment))
     }
     try writeAtomically(safetensors(tensors), to: partial + "/" + Self.tensorsFile)
-    try writeAtomically(configuration.json.pretty + "\n", to: partial + "/config.json")
+    try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: partial + "/config.json")
     let state: JSON = .object([
       .init("step", .integer(step)),
       .init("best_step", bestStep.map(JSON.integer) ?? .null),

@@ -86,7 +86,7 @@ public struct Trainer {
     stopAfter: Int? = nil, shouldStop: () -> Bool = { false }, report: (TrainingEvent) throws -> Void
   ) throws -> TrainingSummary {
     try makeDirectory(run.path)
-    try writeAtomically(configuration.json.pretty + "\n", to: run.configurationFile)
+    try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: run.configurationFile)
     try run.keepMetrics(upTo: state.step)
     let metrics = try AppendingFile(path: run.metricsFile)
     let start = monotonicSeconds()
@@ -224,7 +224,7 @@ extension Configuration {
       copy.training.saveTotalLimit = nil
       return copy
     }
-    return relevant(self).json.firstDifference(from: relevant(other).json)
+    return relevant(self).resolvedJSON.firstDifference(from: relevant(other).resolvedJSON)
   }
 }
 

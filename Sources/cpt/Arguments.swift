@@ -1,0 +1,85 @@
+import ContextTuning
+import FileFormats
+import Glibc
+
+/// A command line, taken apart: which flags stand in it and with what values.
+struct Arguments {
+  private var values: [String: [String]] = [:]
+
+  /// Takes apart what follows a command's name: `--flag value`, `--flag=value`, `--switch`. Touches no file.
+  ///
+  /// - Throws: `InputError.usage` for an unknown or repeated flag, a missing or superfluous value, a missing flag.
+  init(_ words: [String], of command: Command) throws {
+    var rest = words[...]
+    func wrong(_ place: String, _ problem: String) -> InputError {
+      .usage(place, problem + "; see cpt \(command.name) --help")
+    }
+    while let word = rest.popFirst() {
+      guard word.hasPrefix("-"), word != "-" else {
+        throw wrong("\"\(word)\"", "\(command.name) takes only flags")
+      }
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      let name = parts[0] == "-h" ? "--help" : parts[0]
+      guard let flag = command.flags.first(where: { $0.name == name }) else {
+        let nearby = nearest(to: name, among: command.flags.map(\.name)).map { "; did you mean \($0)?" } ?? ""
+        throw wrong(name, "is no flag of \(command.name)" + nearby)
+      }
+      if !flag.isRepeatable, values[name] != nil { throw wrong(name, "stands twice") }
+      if flag.value == nil {
+        guard parts.count == 1 else { throw wrong(name, "takes no value, found \"\(parts[1])\"") }
+        values[name] = []
+      } else {
+        guard let value = parts.count == 2 ? parts[1] : rest.popFirst(), !value.isEmpty,
+          parts.count == 2 || !value.hasPrefix("--")
+        else { throw wrong(name, "needs a value \(flag.value ?? "")") }
+        values[name, default: []].append(value)
+      }
+    }
+    if has("--help") { return }
+    for flag in command.flags where flag.isRequired && values[flag.name] == nil {
+      throw wrong(flag.name, "is missing; expected \(flag.name) \(flag.value ?? "")")
+    }
+  }
+
+  func has(_ name: String) -> Bool { values[name] != nil }
+
+  /// The value of a flag that may stand once.
+  subscript(name: String) -> String? { values[name]?.first }
+
+  /// The value of a flag the parser has made sure of.
+  func required(_ name: String) -> String { self[name] ?? "" }
+
+  /// A whole number of at least `lowest`.
+  func integer(_ name: String, from lowest: Int) throws -> Int? {
+    guard let text = self[name] else { return nil }
+    guard let value = Int(text), (lowest...Int(Int32.max)).contains(value) else {
+      throw InputError.usage(name, "must be a whole number of at least \(lowest), found \"\(text)\"")
+    }
+    return value
+  }
+
+  /// One of a few words.
+  func choice<Value: RawRepresentable<String> & CaseIterable>(_ name: String, default fallback: Value) throws -> Value {
+    guard let text = self[name] else { return fallback }
+    guard let value = Value(rawValue: text) else {
+      throw InputError.usage(name, "has no \"\(text)\"" + suggestion(for: text, among: Value.allCases.map(\.rawValue)))
+    }
+    return value
+  }
+
+  /// Threads to compute with: `--threads`, or the cores this process may use.
+  func threads() throws -> Int {
+    try integer("--threads", from: 1) ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+  }
+
+  /// The pairs of `--set`: a value that is JSON counts as such, any other as text.
+  func overrides() throws -> [(path: String, value: JSON)] {
+    try (values["--set"] ?? []).map { text in
+      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard parts.count == 2, !parts[0].isEmpty else {
+        throw InputError.usage("--set", "expected KEY=VALUE such as training.seed=3, found \"\(text)\"")
+      }
+      return (parts[0], (try? JSON(parsing: Array(parts[1].utf8), file: "--set")) ?? .string(parts[1]))
+    }
+  }
+}

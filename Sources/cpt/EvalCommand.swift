@@ -1,0 +1,111 @@
+import ContextTuning
+import FileFormats
+import Kernels
+
+/// `cpt eval`.
+func runEval(_ arguments: Arguments) throws -> Int32 {
+  let adapter = try Adapter(folder: arguments.required("--checkpoint"))
+  var configuration = try evaluationConfiguration(arguments, adapter)
+  var split = try arguments.choice("--split", default: Dataset.Split.test)
+  if let file = arguments["--data"] {
+    if arguments.has("--split") { throw InputError.usage("--data", "contradicts --split; give one of them") }
+    configuration.data.test = file
+    configuration.data.testFraction = nil
+    split = .test
+  }
+  let experiment = try Experiment(configuration, adapter: adapter, evaluating: split, threads: arguments.threads())
+  let examples = try experiment.examples(of: split)
+  let evaluator = Evaluator(decoder: experiment.model.decoder, workspace: Workspace(), team: experiment.team)
+  let terminal = Terminal()
+  func predict(_ name: String, _ prompt: TunedPrompt) throws -> [Prediction] {
+    defer { terminal.clear() }
+    return try evaluator.predict(examples, prompt: prompt) { terminal.status("\(name): \($0) of \(examples.count) rows") }
+  }
+  let tuned = try predict("CPT", experiment.startingPrompt)
+  let baseline = arguments.has("--no-icl") ? nil : try predict("ICL", experiment.startingPrompt.untrained)
+  let labels = experiment.encoder.labelNames
+
+  if let file = arguments["--predictions"] {
+    let lines = tuned.indices.map { index in
+      predictionJSON(tuned[index], baseline?[index], labels: labels).compact + "\n"
+    }
+    try writeAtomically(lines.joined(), to: file)
+  }
+  let result = EvaluationResult(
+    tuned: ClassificationReport(tuned, labels: labels),
+    baseline: baseline.map { ClassificationReport($0, labels: labels) },
+    difference: baseline.map { PairedDifference(tuned, minus: $0) })
+  printResult(arguments.has("--json") ? result.json.pretty : result.text)
+  return 0
+}
+
+/// The configuration an adapter is evaluated with: `--config`, or the one the run left beside the adapter.
+private func evaluationConfiguration(_ arguments: Arguments, _ adapter: Adapter) throws -> Configuration {
+  let beside = adapter.folder + "/config.json"
+  guard let file = arguments["--config"] ?? (fileExists(beside) ? beside : nil) else {
+    throw InputError.usage(
+      "--config", "is missing: \(adapter.folder) has no config.json, so template and data must come from a configuration")
+  }
+  var configuration = try Configuration(file: file, overrides: arguments.overrides())
+  configuration.baseModel = arguments["--model"] ?? configuration.baseModel ?? adapter.configuration.baseModel
+  return configuration
+}
+
+private func predictionJSON(_ prediction: Prediction, _ baseline: Prediction?, labels: [String]) -> JSON {
+  func scores(_ values: [Double]) -> JSON { .object(zip(labels, values).map { .init($0, .number($1)) }) }
+  var members: [JSON.Member] = [
+    .init("row", .string(prediction.place)), .init("label", .string(labels[prediction.label])),
+    .init("prediction", .string(labels[prediction.predicted])),
+    .init("probability", .number(prediction.probabilities[prediction.predicted])),
+    .init("log_probabilities", scores(prediction.logProbabilities)),
+  ]
+  if let baseline {
+    members.append(.init("icl_prediction", .string(labels[baseline.predicted])))
+    members.append(.init("icl_log_probabilities", scores(baseline.logProbabilities)))
+  }
+  return .object(members)
+}
+
+/// The reports of an evaluation, in words and as JSON.
+private struct EvaluationResult {
+  let tuned: ClassificationReport
+  let baseline: ClassificationReport?
+  let difference: PairedDifference?
+
+  var json: JSON {
+    var members: [JSON.Member] = [.init("rows", .integer(tuned.rows)), .init("cpt", tuned.json)]
+    if let baseline { members.append(.init("icl", baseline.json)) }
+    if let difference {
+      members.append(
+        .init(
+          "difference",
+          .object([
+            .init("accuracy", .number(difference.accuracy)), .init("accuracy_stderr", .number(difference.standardError)),
+          ])))
+    }
+    return .object(members)
+  }
+
+  var text: String {
+    func summary(_ name: String, _ report: ClassificationReport) -> [String] {
+      [
+        name, percent(report.accuracy), "± " + percent(report.accuracyStandardError), fixed(report.macroF1, 3),
+        fixed(report.loss, 3),
+      ]
+    }
+    var rows = [["\(tuned.rows) rows", "accuracy", "std. error", "macro-F1", "loss"], summary("CPT", tuned)]
+    if let baseline { rows.append(summary("ICL", baseline)) }
+    if let difference {
+      let sign = difference.accuracy > 0 ? "+" : ""
+      rows.append(["difference", sign + percent(difference.accuracy), "± " + percent(difference.standardError)])
+    }
+    let classes = tuned.classes.map { item in
+      [item.label, fixed(item.precision, 3), fixed(item.recall, 3), fixed(item.f1, 3), String(item.support)]
+    }
+    let perClass = table([["CPT by label", "precision", "recall", "F1", "rows"]] + classes, rightAligned: [1, 2, 3, 4])
+    let names = tuned.classes.map(\.label)
+    let matrix = zip(names, tuned.confusion).map { name, counts in [name] + counts.map(String.init) }
+    let confusion = table([["label \\ CPT said"] + names] + matrix, rightAligned: Set(1...max(1, names.count)))
+    return [table(rows, rightAligned: [1, 2, 3, 4]), perClass, confusion].joined(separator: "\n\n")
+  }
+}

@@ -1,0 +1,93 @@
+import ContextTuning
+import FileFormats
+import Kernels
+import LanguageModel
+import Tokenization
+
+private enum ExportFormat: String, CaseIterable {
+  case peft
+  case safetensors
+  case npy
+  case text
+}
+
+/// `cpt export-prompt`.
+func runExport(_ arguments: Arguments) throws -> Int32 {
+  let format = try arguments.choice("--format", default: ExportFormat.peft)
+  let adapter = try Adapter(folder: arguments.required("--checkpoint"))
+  if format == .text {
+    let text = try listing(of: adapter, arguments)
+    if let output = try destination(arguments) { try writeAtomically(text + "\n", to: output) } else { printResult(text) }
+    return 0
+  }
+  guard let output = try destination(arguments) else {
+    throw InputError.usage("--output", "is missing; expected a \(format == .peft ? "folder" : "file") to write to")
+  }
+  switch format {
+  case .peft:
+    try makeDirectory(output)
+    try adapter.write(to: output)
+  case .safetensors: try writeAtomically(adapter.safetensorsFile, to: output)
+  case .npy, .text: try writeAtomically(adapter.numPyFile, to: output)
+  }
+  let tokens = adapter.context.count
+  let json: JSON = .object([
+    .init("output", .string(output)), .init("format", .string(format.rawValue)), .init("tokens", .integer(tokens)),
+    .init("width", .integer(adapter.width)),
+  ])
+  printResult(
+    arguments.has("--json") ? json.pretty : "wrote \(tokens) tokens of width \(adapter.width) to \(output)")
+  return 0
+}
+
+/// The path of `--output`, once it may be written.
+private func destination(_ arguments: Arguments) throws -> String? {
+  guard let output = arguments["--output"] else { return nil }
+  let isFree = isDirectory(output) ? names(inDirectory: output).isEmpty : !fileExists(output)
+  guard isFree || arguments.has("--overwrite") else {
+    throw InputError.usage(output, "is there already; use --overwrite to replace it, or another --output")
+  }
+  return output
+}
+
+/// The prompt token by token.
+private func listing(of adapter: Adapter, _ arguments: Arguments) throws -> String {
+  guard let folder = arguments["--model"] ?? adapter.configuration.baseModel else {
+    throw InputError.usage("--model", "is missing, and the adapter names no model; expected its folder")
+  }
+  let model = try FrozenModel(folder: folder)
+  let tokenizerFolder = arguments["--model"] ?? adapter.configuration.tokenizer ?? folder
+  let tokenizer = try? Tokenizer(folder: tokenizerFolder)
+  let listing = PromptListing(
+    try adapter.prompt(over: model.decoder), decoder: model.decoder, tokenizer: tokenizer,
+    neighbours: try arguments.integer("--neighbours", from: 0) ?? 3, team: ThreadTeam(threads: try arguments.threads()))
+  if arguments.has("--json") { return JSON.array(listing.entries.map(\.json)).pretty }
+  let rows = listing.entries.map { entry in
+    [
+      String(entry.position), String(entry.id), visible(entry.text), String(entry.type), entry.role.name,
+      fixed(entry.distance, 4), entry.shareOfRadius.map { percent($0) } ?? "",
+      entry.nearest.map { "\(visible($0.text)) \(fixed($0.distance, 3))" }.joined(separator: "  "),
+    ]
+  }
+  return table(
+    [["#", "id", "token", "type", "role", "moved", "of radius", "nearest tokens and their distance"]] + rows,
+    rightAligned: [0, 1, 3, 5, 6])
+}
+
+/// A token as one can see it: spaces and line breaks made visible.
+private func visible(_ text: String) -> String {
+  String(text.map { $0 == " " ? "·" : $0.isNewline ? "⏎" : $0 == "\t" ? "⇥" : $0 })
+}
+
+extension PromptListing.Entry {
+  fileprivate var json: JSON {
+    .object([
+      .init("position", .integer(position)), .init("id", .integer(id)), .init("text", .string(text)),
+      .init("type", .integer(type)), .init("role", .string(role.name)), .init("distance", .number(distance)),
+      .init("share_of_radius", shareOfRadius.map(JSON.number) ?? .null),
+      .init(
+        "nearest",
+        .array(nearest.map { .object([.init("text", .string($0.text)), .init("distance", .number($0.distance))]) })),
+    ])
+  }
+}

@@ -1,0 +1,39 @@
+/// The version `cpt --version` prints.
+let version = "0.1.0"
+
+/// What `cpt --help` prints.
+func overview() -> String {
+  let width = commands.map(\.name.count).max() ?? 0
+  let list = commands.map { "  \(padded($0.name, to: width))  \($0.summary)" }.joined(separator: "\n")
+  return """
+    cpt \(version): context-aware prompt tuning of frozen language models, on CPUs
+
+      cpt train --config configs/quickstart/quickstart.json
+      cpt eval --checkpoint runs/quickstart/best
+
+    usage: cpt COMMAND [FLAGS]
+
+    \(list)
+
+      cpt COMMAND --help   the flags of a command
+      cpt --version        print the version
+    """
+}
+
+/// What `cpt COMMAND --help` prints.
+func help(for command: Command) -> String {
+  let left = command.flags.map { $0.name + ($0.value.map { " " + $0 } ?? "") }
+  let width = left.map(\.count).max() ?? 0
+  let flags = zip(command.flags, left).map { flag, name in
+    "  \(padded(name, to: width))  \(flag.help)\(flag.isRequired ? " (required)" : "")"
+  }
+  return """
+    \(command.summary)
+
+      \(command.example)
+
+    usage: cpt \(command.name) [FLAGS]
+
+    \(flags.joined(separator: "\n"))
+    """
+}

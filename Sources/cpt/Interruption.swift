@@ -1,0 +1,21 @@
+import Glibc
+import Synchronization
+
+/// The signal that asked the program to end, once one has; 0 before.
+private let received = Atomic<Int32>(0)
+
+/// Catches SIGINT and SIGTERM so that a run can write a checkpoint; a second signal ends the program at once.
+func catchSignals() {
+  for number in [SIGINT, SIGTERM] {
+    signal(number) { number in
+      received.store(number, ordering: .relaxed)
+      signal(number, SIG_DFL)
+    }
+  }
+}
+
+/// The signal that asked the program to end.
+func receivedSignal() -> Int32? {
+  let number = received.load(ordering: .relaxed)
+  return number == 0 ? nil : number
+}

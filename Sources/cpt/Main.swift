@@ -1,0 +1,50 @@
+import ContextTuning
+import FileFormats
+import Glibc
+
+@main
+struct CommandLineTool {
+  static func main() {
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      exit(try run(Array(CommandLine.arguments.dropFirst())))
+    } catch let error as InputError {
+      writeToStandardError("cpt: error: \(error)\n")
+      exit(error.kind.rawValue)
+    } catch {
+      writeToStandardError("cpt: error: \(error)\n")
+      exit(1)
+    }
+  }
+
+  private static func run(_ words: [String]) throws -> Int32 {
+    guard let first = words.first else {
+      writeToStandardError(overview() + "\n")
+      return InputError.Kind.usage.rawValue
+    }
+    switch first {
+    case "--help", "-h", "help":
+      let name = words.dropFirst().first
+      printResult(try name.map { help(for: try command($0)) } ?? overview())
+      return 0
+    case "--version":
+      printResult("cpt \(version)")
+      return 0
+    default:
+      let command = try command(first)
+      let arguments = try Arguments(Array(words.dropFirst()), of: command)
+      if arguments.has("--help") {
+        printResult(help(for: command))
+        return 0
+      }
+      return try command.run(arguments)
+    }
+  }
+
+  private static func command(_ name: String) throws -> Command {
+    guard let command = commands.first(where: { $0.name == name }) else {
+      throw InputError.usage("\"\(name)\"", "is no command" + suggestion(for: name, among: commands.map(\.name)))
+    }
+    return command
+  }
+}

@@ -1,0 +1,156 @@
+import ContextTuning
+import FileFormats
+import LanguageModel
+
+/// `cpt train`.
+func runTrain(_ arguments: Arguments) throws -> Int32 {
+  if arguments.has("--resume"), arguments.has("--overwrite") {
+    throw InputError.usage("--resume", "contradicts --overwrite; give one of them")
+  }
+  let file = arguments.required("--config")
+  var configuration = try Configuration(file: file, overrides: arguments.overrides())
+  if let output = arguments["--output"] { configuration.outputDirectory = output }
+  guard let output = configuration.outputDirectory else {
+    throw InputError.usage("--output", "is missing, and \(file) has no \"output_dir\"; expected a folder for the results")
+  }
+  let experiment = try Experiment(configuration, threads: arguments.threads())
+  let run = RunDirectory(output)
+  var trainer = try Trainer(experiment, run: run)
+  if arguments.has("--dry-run") {
+    let summary = DrySummary(experiment, trainer)
+    printResult(arguments.has("--json") ? summary.json.pretty : summary.text)
+    return 0
+  }
+  try run.claim(resuming: arguments.has("--resume"), overwriting: arguments.has("--overwrite"))
+  if arguments.has("--resume") { try trainer.resume() }
+
+  catchSignals()
+  var progress = TrainingProgress(terminal: Terminal())
+  let summary: TrainingSummary
+  do {
+    summary = try trainer.train(
+      stopAfter: arguments.integer("--stop-after", from: 1), shouldStop: { receivedSignal() != nil }
+    ) { progress.show($0) }
+  } catch {
+    progress.end()
+    throw error
+  }
+  progress.end()
+  printResult(arguments.has("--json") ? json(of: summary, in: run).pretty : text(of: summary, in: run))
+  return summary.wasInterrupted ? receivedSignal().map { 128 + $0 } ?? 0 : 0
+}
+
+private func text(of summary: TrainingSummary, in run: RunDirectory) -> String {
+  let done = "\(summary.step) of \(summary.totalSteps) steps in \(duration(summary.elapsedSeconds))"
+  if summary.wasInterrupted {
+    return "stopped after \(done); go on with the same command and --resume"
+  }
+  var lines = ["trained \(done): \(run.path)"]
+  if let step = summary.bestStep, let metric = summary.bestMetric {
+    lines.append("best on validation at step \(step) (\(fixed(metric, 3))): \(run.best)")
+  }
+  lines.append("next: cpt eval --checkpoint \(summary.bestStep == nil ? run.path : run.best)")
+  return lines.joined(separator: "\n")
+}
+
+private func json(of summary: TrainingSummary, in run: RunDirectory) -> JSON {
+  .object([
+    .init("output_dir", .string(run.path)), .init("step", .integer(summary.step)),
+    .init("total_steps", .integer(summary.totalSteps)), .init("interrupted", .bool(summary.wasInterrupted)),
+    .init("best_step", summary.bestStep.map(JSON.integer) ?? .null),
+    .init("best_metric", summary.bestMetric.map(JSON.number) ?? .null),
+    .init("elapsed_seconds", .number(summary.elapsedSeconds)),
+  ])
+}
+
+/// What `--dry-run` says about a run.
+private struct DrySummary {
+  let configuration: JSON
+  let facts: [(name: String, value: Int, text: String)]
+
+  init(_ experiment: Experiment, _ trainer: Trainer) {
+    configuration = experiment.configuration.resolvedJSON
+    let plan = trainer.plan, decoder = experiment.model.decoder
+    let examples = trainer.exampleTokens
+    let batch = min(experiment.configuration.training.batchSize, plan.trainingExamples)
+    let labels = experiment.context.tokens.labelPositions.count + 2 * batch
+    let rows = plan.contextTokens + batch * examples.longest
+    let workspace = decoder.workspaceBytes(rows: rows, outputs: min(labels, rows))
+    let memory = experiment.model.weightBytes + workspace
+    facts = [
+      ("context_tokens", plan.contextTokens, "context tokens"),
+      ("longest_example_tokens", examples.longest, "tokens of the longest training example"),
+      ("positions", decoder.maximumPositions, "positions of the model"),
+      ("training_examples", plan.trainingExamples, "training examples"),
+      ("validation_examples", plan.validationExamples, "validation examples"),
+      ("steps_per_epoch", plan.stepsPerEpoch, "steps an epoch"),
+      ("total_steps", plan.totalSteps, "steps"),
+      ("memory_bytes", memory, "bytes of memory at the peak, about (\(byteCount(memory)))"),
+    ]
+  }
+
+  var json: JSON {
+    .object(facts.map { .init($0.name, .integer($0.value)) } + [.init("configuration", configuration)])
+  }
+
+  var text: String {
+    configuration.pretty + "\n\n" + table(facts.map { [String($0.value), $0.text] }, rightAligned: [0])
+  }
+}
+
+/// Shows a run while it goes on.
+private struct TrainingProgress {
+  let terminal: Terminal
+  private var plan: TrainingPlan?
+  private var last: StepMetrics?
+
+  init(terminal: Terminal) { self.terminal = terminal }
+
+  mutating func show(_ event: TrainingEvent) {
+    switch event {
+    case .started(let plan):
+      self.plan = plan
+      let start = plan.firstStep == 0 ? "" : ", from step \(plan.firstStep)"
+      terminal.line(
+        "\(plan.totalSteps) steps over \(plan.trainingExamples) examples, context of \(plan.contextTokens) tokens\(start)")
+    case .step(let step):
+      last = step
+      // Without a terminal: about twenty lines a run.
+      if terminal.isInteractive {
+        terminal.status(line(for: step, withBar: true))
+      } else if let plan, step.step % max(1, plan.totalSteps / 20) == 0 || step.step == plan.totalSteps {
+        terminal.line(line(for: step, withBar: false))
+      }
+    case .evaluated(let evaluation):
+      terminal.line(
+        "step \(evaluation.step)  validation: loss \(fixed(evaluation.loss, 3))  accuracy \(percent(evaluation.accuracy))"
+          + "  macro-F1 \(fixed(evaluation.macroF1, 3))\(evaluation.isBest ? "  (best so far)" : "")")
+      if let last, terminal.isInteractive { terminal.status(line(for: last, withBar: true)) }
+    case .saved: break
+    }
+  }
+
+  func end() { terminal.clear() }
+
+  private func line(for step: StepMetrics, withBar: Bool) -> String {
+    guard let plan else { return "" }
+    let share = Double(step.step) / Double(plan.totalSteps)
+    let done = max(1, step.step - plan.firstStep)
+    let left = step.elapsedSeconds / Double(done) * Double(plan.totalSteps - step.step)
+    let parts = [
+      "step \(step.step)/\(plan.totalSteps)", "loss \(fixed(step.loss, 3))", "labels \(percent(step.labelAccuracy))",
+      "lr \(scientific(step.learningRate))", "\(fixed(step.examplesPerSecond, step.examplesPerSecond < 10 ? 1 : 0)) ex/s",
+      "\(duration(left)) left",
+    ]
+    guard withBar else { return parts.joined(separator: "  ") }
+    // What does not fit a narrow terminal is left out from the right, but for the time left.
+    let room = terminal.columns - 1
+    var shown = parts
+    while shown.count > 2, shown.joined(separator: "  ").count > room { shown.remove(at: shown.count - 2) }
+    let text = shown.joined(separator: "  ")
+    let width = min(30, room - text.count - 2)
+    guard width >= 6 else { return text }
+    let filled = Int((share * Double(width)).rounded())
+    return String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled) + "  " + text
+  }
+}
