@@ -68,7 +68,8 @@ public enum DelimitedFormat: Sendable {
         }
         guard isLineEnd(position) || bytes[position] == separator else {
           throw InputError.badData(
-            "\(file):\(line)", "after a closing quote expected a comma or the end of the line; write quotes inside a field twice")
+            "\(file):\(line)",
+            "after a closing quote expected a comma or the end of the line; write quotes inside a field twice")
         }
       }
       while !isLineEnd(position), bytes[position] != separator {

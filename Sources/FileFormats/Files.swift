@@ -1,9 +1,20 @@
 import Glibc
 
 /// Joins a path that stands in a file to the folder of that file; absolute paths stay as they are.
+///
+/// `..` takes back the component before it: `a/b` and `../c` give `a/c`.
 public func resolve(_ path: String, relativeTo folder: String) -> String {
-  if path.hasPrefix("/") || folder.isEmpty || folder == "." { return path }
-  return folder.hasSuffix("/") ? folder + path : folder + "/" + path
+  if path.hasPrefix("/") { return path }
+  var components: [Substring] = []
+  for component in (folder + "/" + path).split(separator: "/") where component != "." {
+    if component == "..", let last = components.last, last != ".." {
+      components.removeLast()
+    } else {
+      components.append(component)
+    }
+  }
+  let joined = components.joined(separator: "/")
+  return folder.hasPrefix("/") ? "/" + joined : joined.isEmpty ? "." : joined
 }
 
 /// The folder a path stands in: `a/b.json` → `a`, `b.json` → `.`, `/b` → `/`.
@@ -149,7 +160,9 @@ public final class AppendingFile {
   public func append(_ bytes: [UInt8]) throws {
     var done = 0
     while done < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress?.advanced(by: done), bytes.count - done) }
+      let count = unsafe bytes.withUnsafeBytes {
+        unsafe write(descriptor, $0.baseAddress?.advanced(by: done), bytes.count - done)
+      }
       if count < 0 {
         if errno == EINTR { continue }
         throw InputError.failure(path, "cannot be written: \(systemReason())")

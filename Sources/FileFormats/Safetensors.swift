@@ -164,7 +164,9 @@ public struct SafetensorsFile: Sendable {
     var end = 0
     for entry in tensors {
       if entry.begin < end { throw malformed("tensor \"\(entry.tensor.name)\" overlaps the one before it") }
-      if entry.begin > end { throw malformed("there is a hole of \(entry.begin - end) bytes before \"\(entry.tensor.name)\"") }
+      if entry.begin > end {
+        throw malformed("there is a hole of \(entry.begin - end) bytes before \"\(entry.tensor.name)\"")
+      }
       end = entry.end
     }
     guard end == dataLength else { throw malformed("\(dataLength - end) bytes at the end belong to no tensor") }
@@ -184,7 +186,8 @@ public struct SafetensorsFile: Sendable {
   public func floats(_ name: String, shape: [Int]) throws -> [Float] {
     guard let tensor = self[name] else {
       throw InputError.badData(
-        file.path, "expected a tensor \"\(name)\", found \(tensors.prefix(4).map { "\"\($0.name)\"" }.joined(separator: ", "))")
+        file.path,
+        "expected a tensor \"\(name)\", found \(tensors.prefix(4).map { "\"\($0.name)\"" }.joined(separator: ", "))")
     }
     guard tensor.shape == shape else {
       throw InputError.badData(file.path, "tensor \"\(name)\" has shape \(tensor.shape), expected \(shape)")
@@ -226,7 +229,8 @@ public func safetensors(_ tensors: [FloatTensor], metadata: [(String, String)] =
     let shape = tensor.shape.map(String.init).joined(separator: ",")
     let begin = data.count
     data += tensor.bytes
-    header += "\(JSON.string(tensor.name).compact):"
+    header +=
+      "\(JSON.string(tensor.name).compact):"
       + "{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(begin),\(data.count)]}"
   }
   header += "}"

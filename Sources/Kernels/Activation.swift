@@ -13,15 +13,16 @@ public enum Activation: Sendable {
 /// y = f(x + bias), and x becomes x + bias, which is what the backward needs.
 ///
 /// x, y: [T, F]; bias: [F].
-public func biasAndActivation(_ x: Matrix, bias: [Float], _ activation: Activation, into y: Matrix, on team: ThreadTeam) {
-  precondition(x.rows == y.rows && x.columns == y.columns && bias.count == x.columns, "biasAndActivation: shapes differ")
-  bias.withUnsafeBufferPointer { bias in
-    let parameters = UncheckedSendable(bias.baseAddress!)
+public func biasAndActivation(_ x: Matrix, bias: [Float], _ activation: Activation, into y: Matrix, on team: ThreadTeam)
+{
+  precondition(
+    x.rows == y.rows && x.columns == y.columns && bias.count == x.columns, "biasAndActivation: shapes differ")
+  withPointer(to: bias) { bias in
     team.slices(of: x.rows, minimum: elementwiseMinimum / max(1, x.columns)) { rows in
       for row in rows {
         let source = x.base + row * x.stride
         let target = y.base + row * y.stride
-        map(x.columns, source, parameters.value, into: source) { $0 + $1 }
+        map(x.columns, source, bias.value, into: source) { $0 + $1 }
         switch activation {
         case .geluTanh: map(x.columns, source, into: target) { $0 * sigmoid(2 * geluArgument($0)) }
         case .gelu: map(x.columns, source, into: target) { $0 * normalCDF($0) }

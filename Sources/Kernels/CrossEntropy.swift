@@ -47,7 +47,9 @@ public func crossEntropy(_ logits: Matrix, _ targets: [Target], gradient: Bool, 
         totals += exponential(load(line + i) - largest)
         i += vectorWidth
       }
-      if i < V { totals += exponential(load(line + i, count: V - i, padding: -.infinity) - largest).withoutPadding(V - i) }
+      if i < V {
+        totals += exponential(load(line + i, count: V - i, padding: -.infinity) - largest).withoutPadding(V - i)
+      }
       let logSum = largest + logarithm(totals.sum())
       var weight: Float = 0
       for index in groups[row] {

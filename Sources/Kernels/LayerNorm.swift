@@ -19,11 +19,10 @@ public func layerNorm(_ x: Matrix, _ weights: NormWeights, into y: Matrix, stati
   let D = x.columns
   precondition(weights.gain.count == D && y.columns == D && y.rows == x.rows, "layerNorm: shapes differ")
   precondition(statistics.rows == x.rows && statistics.columns == 2)
-  weights.gain.withUnsafeBufferPointer { gain in
-    weights.bias.withUnsafeBufferPointer { bias in
-      let parameters = UncheckedSendable((gain.baseAddress!, bias.baseAddress!))
+  withPointer(to: weights.gain) { gain in
+    withPointer(to: weights.bias) { bias in
       team.slices(of: x.rows, minimum: elementwiseMinimum / max(1, D)) { rows in
-        let (gain, bias) = parameters.value
+        let gain = gain.value, bias = bias.value
         for row in rows {
           let source = x.base + row * x.stride
           let target = y.base + row * y.stride
@@ -49,11 +48,11 @@ public func layerNormBackward(
   _ dy: Matrix, x: Matrix, _ weights: NormWeights, statistics: Matrix, addingTo dx: Matrix, on team: ThreadTeam
 ) {
   let D = x.columns
-  precondition(dy.columns == D && dx.columns == D && dy.rows == x.rows && dx.rows == x.rows, "layerNormBackward: shapes")
-  weights.gain.withUnsafeBufferPointer { gain in
-    let parameters = UncheckedSendable(gain.baseAddress!)
+  precondition(
+    dy.columns == D && dx.columns == D && dy.rows == x.rows && dx.rows == x.rows, "layerNormBackward: shapes")
+  withPointer(to: weights.gain) { gain in
     team.slices(of: x.rows, minimum: elementwiseMinimum / max(1, D)) { rows in
-      let gain = parameters.value
+      let gain = gain.value
       for row in rows {
         let source = x.base + row * x.stride
         let gradient = dy.base + row * dy.stride
@@ -64,19 +63,11 @@ public func layerNormBackward(
         let meanGradient = sum(D, gradient, gradient) { a, _ in a } / Float(D)
         // In padding lanes the gradient is 0, so that their deviation does not count.
         let meanProjection = sum(D, gradient, source) { g, x in g * (x - mean) } * scale / Float(D)
-        map(D, gradient, source, into: gradient) { g, x in scale * (g - meanGradient - (x - mean) * scale * meanProjection) }
+        map(D, gradient, source, into: gradient) { g, x in
+          scale * (g - meanGradient - (x - mean) * scale * meanProjection)
+        }
         map(D, target, gradient, into: target) { $0 + $1 }
       }
     }
   }
-}
-
-/// Elementwise work on fewer floats than this takes less time than waking a thread.
-let elementwiseMinimum = 1 << 14
-
-/// A value that a kernel's threads only read while the call that owns it is waiting for them.
-struct UncheckedSendable<Value>: @unchecked Sendable {
-  let value: Value
-
-  init(_ value: Value) { self.value = value }
 }

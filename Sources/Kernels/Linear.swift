@@ -52,7 +52,8 @@ public struct Weight: @unchecked Sendable {
   public func outputs(_ range: Range<Int>) -> Weight {
     precondition(range.lowerBound >= 0 && range.upperBound <= outputs, "outputs \(range) of \(outputs)")
     let offset = layout == .inputMajor ? range.lowerBound : range.lowerBound * stride
-    return Weight(base: base + offset, inputs: inputs, outputs: range.count, layout: layout, stride: stride, owner: owner)
+    return Weight(
+      base: base + offset, inputs: inputs, outputs: range.count, layout: layout, stride: stride, owner: owner)
   }
 
   /// Row `index` of an output-major weight (a word embedding), copied into `inputs` floats.
@@ -74,7 +75,8 @@ public struct Weight: @unchecked Sendable {
 public func linear(_ x: Matrix, _ weight: Weight, into y: Matrix, accumulating: Bool = false, on team: ThreadTeam) {
   precondition(x.columns == weight.inputs && y.columns == weight.outputs && x.rows == y.rows, "linear: shapes differ")
   product(
-    x, weight, stored: weight.layout == .outputMajor, inner: weight.inputs, into: y, accumulating: accumulating, on: team)
+    x, weight, stored: weight.layout == .outputMajor, inner: weight.inputs, into: y, accumulating: accumulating,
+    on: team)
 }
 
 /// dx [T, inputs] = dy [T, outputs] · Wᵀ, added to what dx holds when `accumulating`.

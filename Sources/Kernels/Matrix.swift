@@ -39,7 +39,8 @@ public struct Matrix: @unchecked Sendable {
   /// The rows of a range, as a view.
   public func rows(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
-    return Matrix(base: base + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride, owner: owner)
+    return Matrix(
+      base: base + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride, owner: owner)
   }
 
   /// The columns of a range, as a view.
@@ -50,11 +51,13 @@ public struct Matrix: @unchecked Sendable {
 
   public subscript(row: Int, column: Int) -> Float {
     get {
-      precondition(0 <= row && row < rows && 0 <= column && column < columns, "(\(row), \(column)) of [\(rows), \(columns)]")
+      precondition(
+        0 <= row && row < rows && 0 <= column && column < columns, "(\(row), \(column)) of [\(rows), \(columns)]")
       return base[row * stride + column]
     }
     nonmutating set {
-      precondition(0 <= row && row < rows && 0 <= column && column < columns, "(\(row), \(column)) of [\(rows), \(columns)]")
+      precondition(
+        0 <= row && row < rows && 0 <= column && column < columns, "(\(row), \(column)) of [\(rows), \(columns)]")
       base[row * stride + column] = newValue
     }
   }
@@ -83,7 +86,8 @@ final class FloatMemory {
 
   init(count: Int) {
     self.count = count
-    base = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64).assumingMemoryBound(to: Float.self)
+    base = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64).assumingMemoryBound(
+      to: Float.self)
   }
 
   deinit { UnsafeMutableRawPointer(base).deallocate() }

@@ -20,12 +20,11 @@ public func scatterAdd(_ source: Matrix, rows indices: [Int], into target: Matri
 /// y += bias, in every row. y: [T, D], bias: [D].
 public func addBias(_ bias: [Float], to y: Matrix, on team: ThreadTeam) {
   precondition(bias.count == y.columns, "addBias: shapes differ")
-  bias.withUnsafeBufferPointer { bias in
-    let parameters = UncheckedSendable(bias.baseAddress!)
+  withPointer(to: bias) { bias in
     team.slices(of: y.rows, minimum: elementwiseMinimum / max(1, y.columns)) { rows in
       for row in rows {
         let target = y.base + row * y.stride
-        map(y.columns, target, parameters.value, into: target) { $0 + $1 }
+        map(y.columns, target, bias.value, into: target) { $0 + $1 }
       }
     }
   }

@@ -39,3 +39,21 @@ public struct ThreadTeam: Sendable {
     }
   }
 }
+
+/// Elementwise work on fewer floats than this takes less time than waking a thread.
+let elementwiseMinimum = 1 << 14
+
+/// A value that a kernel's threads only read while the call that owns it is waiting for them.
+struct UncheckedSendable<Value>: @unchecked Sendable {
+  let value: Value
+
+  init(_ value: Value) { self.value = value }
+}
+
+/// Hands a kernel the numbers of a frozen vector for the length of a call.
+func withPointer(to values: [Float], _ body: (UncheckedSendable<UnsafePointer<Float>>) -> Void) {
+  values.withUnsafeBufferPointer { buffer in
+    guard let base = buffer.baseAddress else { return }
+    body(UncheckedSendable(base))
+  }
+}

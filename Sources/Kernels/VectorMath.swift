@@ -52,7 +52,8 @@ func map(
   }
   if i < count {
     let rest = count - i
-    store(transform(load(a + i, count: rest, padding: 0), load(b + i, count: rest, padding: 0)), target + i, count: rest)
+    store(
+      transform(load(a + i, count: rest, padding: 0), load(b + i, count: rest, padding: 0)), target + i, count: rest)
   }
 }
 

@@ -96,10 +96,15 @@ extension Block {
   ///
   /// - Parameters:
   ///   - dOutput: [R, D]; overwritten.
+  ///   - a: what the forward left.
+  ///   - rows: the query rows of the forward.
+  ///   - prefix: the prefix of the forward.
   ///   - dKeysAndValues: gradients that later packs have already given to this pack's keys and values; added to.
   ///   - dPrefix: added to.
   ///   - inputRows: the rows of `dInput` that are wanted; the others are left arbitrary.
   ///   - dInput: [N, D]; written.
+  ///   - workspace: for what lives no longer than the call.
+  ///   - team: the threads.
   func backward(
     _ dOutput: Matrix, _ a: BlockActivations, rows: QueryRows, prefix: KeysAndValues?,
     dKeysAndValues: KeysAndValues, dPrefix: KeysAndValues?, inputRows: Range<Int>, into dInput: Matrix,

@@ -59,19 +59,22 @@ public struct ForwardPass {
     precondition(segment.parent == nil && tree.prefixLength == 0, "only a root is a whole path")
     return Prefix(
       length: segment.rows.count,
-      layers: keysAndValues.map { KeysAndValues(keys: $0.keys.rows(segment.rows), values: $0.values.rows(segment.rows)) })
+      layers: keysAndValues.map {
+        KeysAndValues(keys: $0.keys.rows(segment.rows), values: $0.values.rows(segment.rows))
+      })
   }
 
   /// Zeroed gradients for `prefix(of: segment)`.
   public func zeroGradients(forPrefixOf segment: Int, in workspace: Workspace) -> PrefixGradients {
     let rows = tree.segments[segment].rows.count
-    return PrefixGradients(layers: keysAndValues.map { layer in
-      let gradients = KeysAndValues(
-        keys: workspace.matrix(rows, layer.keys.columns), values: workspace.matrix(rows, layer.values.columns))
-      gradients.keys.fill(0)
-      gradients.values.fill(0)
-      return gradients
-    })
+    return PrefixGradients(
+      layers: keysAndValues.map { layer in
+        let gradients = KeysAndValues(
+          keys: workspace.matrix(rows, layer.keys.columns), values: workspace.matrix(rows, layer.values.columns))
+        gradients.keys.fill(0)
+        gradients.values.fill(0)
+        return gradients
+      })
   }
 }
 
@@ -83,6 +86,9 @@ extension Decoder {
   ///   - targets: what to score; a target's `row` is a row of the tree, and its token the one that follows.
   ///   - prefix: keys and values computed earlier, `tree.prefixLength` tokens long.
   ///   - forBackward: whether to keep what `backward` needs, and weigh the targets into a loss.
+  ///   - workspace: where the pass's matrices are made.
+  ///   - team: the threads.
+  /// - Returns: the scores, and what prefixes and the backward need.
   public func forward(
     _ tree: TokenTree, targets: [Target], prefix: Prefix? = nil, forBackward: Bool, workspace: Workspace,
     on team: ThreadTeam
@@ -154,6 +160,8 @@ extension Decoder {
   ///   - fromLaterPacks: gradients that packs standing on segment 0 of this pass have left for its keys and values.
   ///   - prefixGradients: receives, by addition, the gradient for the prefix this pass stands on.
   ///   - inputSegment: the segment whose embeddings' gradient is wanted.
+  ///   - workspace: where the gradient is made; the pass's own or another.
+  ///   - team: the threads.
   /// - Returns: the gradient with respect to that segment's embeddings, [tokens, D]; nil when none is wanted.
   @discardableResult
   public func backward(

@@ -24,12 +24,14 @@ public struct FrozenModel: Sendable {
   public init(folder: String) throws {
     guard isDirectory(folder) else {
       throw InputError.missing(
-        folder, "no such folder; expected a downloaded Hugging Face model (config.json, model.safetensors, tokenizer.json)")
+        folder,
+        "no such folder; expected a downloaded Hugging Face model (config.json, model.safetensors, tokenizer.json)")
     }
     let configuration = try ModelConfiguration(folder: folder)
     let name = try configuration.text("model_type", default: "")
     guard let family = Self.families[name] else {
-      throw configuration.invalid("model_type", "a known family (\(Self.families.keys.sorted().joined(separator: ", ")))")
+      throw configuration.invalid(
+        "model_type", "a known family (\(Self.families.keys.sorted().joined(separator: ", ")))")
     }
     let (decoder, files) = try family(configuration, folder)
     self.folder = folder

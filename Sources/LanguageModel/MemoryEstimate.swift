@@ -1,9 +1,5 @@
 extension Decoder {
-  /// Bytes of workspace that a forward and backward over one pack take at their peak.
-  ///
-  /// - Parameters:
-  ///   - rows: N, the rows of the pack.
-  ///   - outputs: R, the rows that predict something.
+  /// Bytes of workspace that a forward and backward over one pack of N rows, R of which predict, take at their peak.
   public func workspaceBytes(rows N: Int, outputs R: Int) -> Int {
     guard let block = blocks.first else { return 0 }
     let D = width, Q = block.query.weight.outputs, H = block.attention.heads, F = block.up.weight.outputs

@@ -65,7 +65,8 @@ public struct TokenTree: Sendable {
       depth = segments[parent].depth + segments[parent].rows.count
     }
     let rows = start..<(start + content.count)
-    segments.append(Segment(content: content, parent: parent, rows: rows, depth: depth, endOfDescendants: rows.upperBound))
+    segments.append(
+      Segment(content: content, parent: parent, rows: rows, depth: depth, endOfDescendants: rows.upperBound))
     var ancestor = parent
     while let index = ancestor {
       segments[index].endOfDescendants = rows.upperBound

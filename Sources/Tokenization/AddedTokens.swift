@@ -80,8 +80,9 @@ private struct Matcher {
 
   /// Splits a range of the text.
   ///
-  /// A match that is refused because it is no single word still hides the matches that overlap it, and whitespace that
-  /// a token took may be matched by the next one, which shortens the former.
+  /// A match that is refused because it is no single word still hides the matches that overlap it. Whitespace that a
+  /// token took can itself match another token: that one then cuts the former short, unless it takes the whitespace
+  /// before it as well, which leaves it only what the former did not take.
   func split(_ text: Span<UInt8>, _ range: Range<Int>, into segments: inout [AddedTokens.Segment]) {
     let first = segments.count
     var segmentStart = range.lowerBound
@@ -98,23 +99,25 @@ private struct Matcher {
       var end = position + contents[index].count
       position = end
       if token.isSingleWord,
-        text.scalar(endingAt: start, from: range.lowerBound).map(isWordCharacter) ?? false
-          || text.scalar(startingAt: end, to: range.upperBound).map(isWordCharacter) ?? false
+        text.scalar(endingAt: start, from: range.lowerBound).map(\.isWordCharacter) ?? false
+          || text.scalar(startingAt: end, to: range.upperBound).map(\.isWordCharacter) ?? false
       {
         continue
       }
       if token.takesWhitespaceBefore {
         while start > segmentStart, let scalar = text.scalar(endingAt: start, from: segmentStart),
-          scalar.properties.isWhitespace
+          scalar.isWhitespace
         {
           start -= UTF8.width(scalar)
         }
+        start = max(start, segmentStart)
       }
       if token.takesWhitespaceAfter {
-        while let scalar = text.scalar(startingAt: end, to: range.upperBound), scalar.properties.isWhitespace {
+        while let scalar = text.scalar(startingAt: end, to: range.upperBound), scalar.isWhitespace {
           end += UTF8.width(scalar)
         }
       }
+      guard start < end else { continue }
       if segmentStart < start { segments.append(AddedTokens.Segment(bytes: segmentStart..<start)) }
       if segments.count > first, segments[segments.count - 1].bytes.upperBound > start {
         segments[segments.count - 1].bytes = segments[segments.count - 1].bytes.lowerBound..<start
@@ -143,16 +146,6 @@ private struct Matcher {
       candidates = candidates[..<candidates.partitioningIndex { $0[depth] > byte }]
       depth += 1
     }
-  }
-}
-
-/// `\w` of Unicode's regular expressions (UTS #18, annex C).
-private func isWordCharacter(_ scalar: Unicode.Scalar) -> Bool {
-  let properties = scalar.properties
-  if properties.isAlphabetic || properties.isJoinControl { return true }
-  switch properties.generalCategory {
-  case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation: return true
-  default: return false
   }
 }
 

@@ -129,6 +129,11 @@ struct MergeWorkspace: Sendable {
   fileprivate var symbols: [Symbol] = []
   /// Rank and index of the left symbol, in the upper and lower half: the smallest is the leftmost of the lowest rank.
   fileprivate var candidates = MinimumHeap()
+
+  /// Gives back the memory that an extraordinarily long word needed.
+  mutating func releaseIfLarge() {
+    if symbols.capacity > 1 << 16 { self = MergeWorkspace() }
+  }
 }
 
 /// The pairs of tokens that merge: their ranks, 0 first, and what they become.

@@ -47,7 +47,7 @@ public struct Tokenizer: Sendable {
   }
 
   /// The largest token id + 1, added tokens included.
-  public var vocabularySize: Int { max(model.vocabulary.size, addedTokens.largestID.map { $0 + 1 } ?? 0) }
+  public var vocabularySize: Int { max(model.vocabulary.count, addedTokens.largestID.map { $0 + 1 } ?? 0) }
 
   // MARK: - Text to tokens
 
@@ -57,7 +57,10 @@ public struct Tokenizer: Sendable {
   /// when it has no token for unknown letters either.
   public func encode(_ text: String) -> [Token] {
     var workspace = workspaces.take()
-    defer { workspaces.giveBack(workspace) }
+    defer {
+      workspace.merging.releaseIfLarge()
+      workspaces.giveBack(workspace)
+    }
     var tokens: [Token] = []
     let bytes = text.utf8.span
     for segment in addedTokens.segments(of: bytes) {
@@ -115,8 +118,8 @@ public struct Tokenizer: Sendable {
 
   /// The bytes a token stands for, which need not be whole characters; nil where no token has this id.
   public func bytes(of id: Int) -> [UInt8]? {
-    if let content = addedTokens.content(of: id) { return Array(content.utf8) }
-    return model.vocabulary.spelling(of: id).map(ByteAlphabet.bytes(spelledBy:))
+    if let spelling = model.vocabulary.spelling(of: id) { return ByteAlphabet.bytes(spelledBy: spelling) }
+    return addedTokens.content(of: id).map { Array($0.utf8) }
   }
 
   /// The id of an added token by its content, or of a token by its spelling in the vocabulary (" the" is "Ġthe").
@@ -170,8 +173,7 @@ private final class WorkspacePool: Sendable {
 
   func take() -> Workspace { unused.withLock { $0.popLast() } ?? Workspace() }
 
-  func giveBack(_ workspace: consuming Workspace) {
-    let workspace = workspace
+  func giveBack(_ workspace: Workspace) {
     unused.withLock { $0.append(workspace) }
   }
 }

@@ -26,6 +26,9 @@ struct TokenizerFile {
     if let normalizer = members["normalizer"] {
       throw members.unsupported("normalizer", typeName(normalizer), supported: "null")
     }
+    if let version = members["version"], version != .string("1.0") {
+      throw members.unsupported("version", version.shortDescription, supported: "\"1.0\"")
+    }
     let preTokenizer = try readPreTokenizer()
     try checkDecoder()
     let model = try readModel()
@@ -53,7 +56,10 @@ struct TokenizerFile {
   }
 
   private func readModel() throws -> BytePairEncoding {
-    guard let value = members["model"], ["BPE", nil].contains(value["type"]?.string), value["merges"] != nil else {
+    // The first files name no type: the type is then that of the members.
+    guard let value = members["model"],
+      value["type"] == .string("BPE") || value["type"] == nil && value["merges"] != nil
+    else {
       throw members.unsupported("model", typeName(members["model"]), supported: "BPE")
     }
     let model = try Members(
@@ -67,7 +73,7 @@ struct TokenizerFile {
     }
     for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
       if let affix = model[key], affix != .string("") {
-        throw model.unsupported(key, affix.shortDescription, supported: "null or \"\"")
+        throw model.unsupported(key, affix.shortDescription, supported: "\"\" or null")
       }
     }
     if try model.bool("byte_fallback", default: false) {
@@ -112,7 +118,7 @@ struct TokenizerFile {
     guard let entries = value.array else { throw members.expected("a list", of: "added_tokens") }
     var tokens: [AddedToken] = []
     var indexByContent: [[UInt8]: Int] = [:]
-    var indexByID: [Int: Int] = [:]
+    var nextID = vocabulary.count
     for (index, entry) in entries.enumerated() {
       let name = "added_tokens[\(index)]"
       let token = try Members(
@@ -121,21 +127,20 @@ struct TokenizerFile {
       guard let content = token["content"]?.string, !content.isEmpty else {
         throw token.expected("a text that is not empty", of: "content")
       }
-      guard let id = token["id"]?.integer, 0...Vocabulary.largestID ~= id else {
-        throw token.expected("a whole number from 0 to \(Vocabulary.largestID)", of: "id")
-      }
+      guard let id = token["id"]?.integer else { throw token.expected("a whole number", of: "id") }
       if let other = indexByContent.updateValue(index, forKey: Array(content.utf8)) {
         throw token.badData("content", "is \"\(content)\", as that of added_tokens[\(other)] is already")
       }
-      if let other = indexByID.updateValue(index, forKey: id) {
-        throw token.badData("id", "is \(id), as that of added_tokens[\(other)] is already")
-      }
-      if let known = vocabulary.id(of: content.utf8.span), known != id {
-        throw token.badData("id", "is \(id), but model.vocab gives \"\(content)\" the id \(known)")
-      }
-      if let spelling = vocabulary.spelling(of: id), !spelling.elementsEqual(content.utf8) {
-        throw token.badData(
-          "id", "is \(id), which model.vocab gives to \"\(String(decoding: spelling, as: UTF8.self))\"")
+      if let known = vocabulary.id(of: content.utf8.span) {
+        if known != id { throw token.badData("id", "is \(id), but model.vocab gives \"\(content)\" the id \(known)") }
+      } else {
+        // Hugging Face tokenizers does not read these ids but numbers the tokens so; another id would mean another row
+        // of the embedding here than there.
+        guard id == nextID else {
+          throw token.badData(
+            "id", "is \(id); expected \(nextID), as tokens that are not in model.vocab are numbered on from its end")
+        }
+        nextID += 1
       }
       _ = try token.bool("special")
       tokens.append(
@@ -177,20 +182,20 @@ extension Tokenizer {
 // MARK: - Parts
 
 extension Vocabulary {
-  /// Reads `{"token": id, …}`.
+  /// Reads `{"token": id, …}`; that all ids are different and below the count of tokens leaves no holes.
   fileprivate init(_ value: JSON, place: String, file: String) throws {
     let prefix = place.isEmpty ? "" : place + ": "
     guard let members = value.object else {
       throw InputError.badData(file, "\(prefix)expected an object of tokens and ids, found \(value.shortDescription)")
     }
-    self.init(capacity: members.count)
+    self.init(count: members.count)
     for member in members {
-      let token = JSON.string(member.key).shortDescription
-      guard let id = member.value.integer, 0...Self.largestID ~= id else {
+      var token: String { JSON.string(member.key).shortDescription }
+      guard let id = member.value.integer, members.indices.contains(id) else {
         throw InputError.badData(
           file,
           "\(prefix)the id of \(token) is \(member.value.shortDescription); "
-            + "expected a whole number from 0 to \(Self.largestID)")
+            + "expected a whole number below the count of tokens, \(members.count) (ids have no holes)")
       }
       do {
         try insert(member.key, id: id)

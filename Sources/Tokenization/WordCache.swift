@@ -1,7 +1,7 @@
 /// The tokens of words met before: text repeats its words, and looking one up is far quicker than merging it anew.
 struct WordCache: Sendable {
   /// In bytes; longer words are rarely met again.
-  private static let longestWord = 64
+  private static let longestWord = 32
   /// How many words there may be before the cache begins anew.
   private static let largestCount = 1 << 16
 

@@ -1,8 +1,7 @@
 /// Finds the words of GPT-2's regular expression
 /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`.
 ///
-/// Letters and numbers are those of Unicode 16, as in Hugging Face tokenizers 0.23, `\s` is White_Space:
-/// not U+001C to U+001F, U+180E, U+200B nor U+FEFF.
+/// It is the one of `ByteLevel` with `use_regex`.
 struct WordScanner: Sendable {
   private enum Kind: UInt8 {
     case unknown, whitespace, letter, number, other
@@ -77,13 +76,7 @@ struct WordScanner: Sendable {
   }
 
   private static func kind(of value: UInt32) -> Kind {
-    guard let properties = Unicode.Scalar(value)?.properties else { return .other }
-    if properties.isWhitespace { return .whitespace }
-    guard let age = properties.age, age.major <= 16 else { return .other }
-    switch properties.generalCategory {
-    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: return .letter
-    case .decimalNumber, .letterNumber, .otherNumber: return .number
-    default: return .other
-    }
+    guard let scalar = Unicode.Scalar(value) else { return .other }
+    return scalar.isWhitespace ? .whitespace : scalar.isLetter ? .letter : scalar.isNumber ? .number : .other
   }
 }

@@ -32,7 +32,7 @@ let commands: [Command] = [
       Flag(name: "--resume", value: nil, help: "go on from the newest checkpoint"),
       Flag(name: "--overwrite", value: nil, help: "remove an earlier run's files from the folder first"),
       Flag(name: "--stop-after", value: "STEP", help: "end after this step with a checkpoint, to resume later"),
-      Flag(name: "--dry-run", value: nil, help: "print configuration, tokens, memory and steps; compute nothing"),
+      Flag(name: "--dry-run", value: nil, help: "print configuration, tokens, memory, steps; compute nothing"),
       threads, json, help,
     ],
     run: runTrain),

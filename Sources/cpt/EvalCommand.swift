@@ -19,7 +19,9 @@ func runEval(_ arguments: Arguments) throws -> Int32 {
   let terminal = Terminal()
   func predict(_ name: String, _ prompt: TunedPrompt) throws -> [Prediction] {
     defer { terminal.clear() }
-    return try evaluator.predict(examples, prompt: prompt) { terminal.status("\(name): \($0) of \(examples.count) rows") }
+    return try evaluator.predict(examples, prompt: prompt) {
+      terminal.status("\(name): \($0) of \(examples.count) rows")
+    }
   }
   let tuned = try predict("CPT", experiment.startingPrompt)
   let baseline = arguments.has("--no-icl") ? nil : try predict("ICL", experiment.startingPrompt.untrained)
@@ -44,7 +46,8 @@ private func evaluationConfiguration(_ arguments: Arguments, _ adapter: Adapter)
   let beside = adapter.folder + "/config.json"
   guard let file = arguments["--config"] ?? (fileExists(beside) ? beside : nil) else {
     throw InputError.usage(
-      "--config", "is missing: \(adapter.folder) has no config.json, so template and data must come from a configuration")
+      "--config",
+      "is missing: \(adapter.folder) has no config.json, so template and data must come from a configuration")
   }
   var configuration = try Configuration(file: file, overrides: arguments.overrides())
   configuration.baseModel = arguments["--model"] ?? configuration.baseModel ?? adapter.configuration.baseModel
@@ -80,7 +83,8 @@ private struct EvaluationResult {
         .init(
           "difference",
           .object([
-            .init("accuracy", .number(difference.accuracy)), .init("accuracy_stderr", .number(difference.standardError)),
+            .init("accuracy", .number(difference.accuracy)),
+            .init("accuracy_stderr", .number(difference.standardError)),
           ])))
     }
     return .object(members)
@@ -102,7 +106,8 @@ private struct EvaluationResult {
     let classes = tuned.classes.map { item in
       [item.label, fixed(item.precision, 3), fixed(item.recall, 3), fixed(item.f1, 3), String(item.support)]
     }
-    let perClass = table([["CPT by label", "precision", "recall", "F1", "rows"]] + classes, rightAligned: [1, 2, 3, 4])
+    let perClass = table(
+      [["CPT by label", "precision", "recall", "F1", "rows"]] + classes, rightAligned: [1, 2, 3, 4])
     let names = tuned.classes.map(\.label)
     let matrix = zip(names, tuned.confusion).map { name, counts in [name] + counts.map(String.init) }
     let confusion = table([["label \\ CPT said"] + names] + matrix, rightAligned: Set(1...max(1, names.count)))

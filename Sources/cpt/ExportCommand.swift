@@ -17,7 +17,11 @@ func runExport(_ arguments: Arguments) throws -> Int32 {
   let adapter = try Adapter(folder: arguments.required("--checkpoint"))
   if format == .text {
     let text = try listing(of: adapter, arguments)
-    if let output = try destination(arguments) { try writeAtomically(text + "\n", to: output) } else { printResult(text) }
+    if let output = try destination(arguments) {
+      try writeAtomically(text + "\n", to: output)
+    } else {
+      printResult(text)
+    }
     return 0
   }
   guard let output = try destination(arguments) else {

@@ -51,9 +51,7 @@ func padded(_ text: String, to width: Int) -> String {
   text + String(repeating: " ", count: max(0, width - text.count))
 }
 
-/// Rows of cells as aligned text; columns of numbers are right-aligned.
-///
-/// - Parameter rightAligned: indices of the columns aligned on the right.
+/// Rows of cells as aligned text; the columns of `rightAligned` (numbers) are aligned on the right.
 func table(_ rows: [[String]], rightAligned: Set<Int>) -> String {
   let columns = rows.map(\.count).max() ?? 0
   let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }

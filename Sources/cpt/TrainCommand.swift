@@ -11,7 +11,8 @@ func runTrain(_ arguments: Arguments) throws -> Int32 {
   var configuration = try Configuration(file: file, overrides: arguments.overrides())
   if let output = arguments["--output"] { configuration.outputDirectory = output }
   guard let output = configuration.outputDirectory else {
-    throw InputError.usage("--output", "is missing, and \(file) has no \"output_dir\"; expected a folder for the results")
+    throw InputError.usage(
+      "--output", "is missing, and \(file) has no \"output_dir\"; expected a folder for the results")
   }
   let experiment = try Experiment(configuration, threads: arguments.threads())
   let run = RunDirectory(output)
@@ -112,7 +113,8 @@ private struct TrainingProgress {
       self.plan = plan
       let start = plan.firstStep == 0 ? "" : ", from step \(plan.firstStep)"
       terminal.line(
-        "\(plan.totalSteps) steps over \(plan.trainingExamples) examples, context of \(plan.contextTokens) tokens\(start)")
+        "\(plan.totalSteps) steps over \(plan.trainingExamples) examples, context of \(plan.contextTokens) tokens\(start)"
+      )
     case .step(let step):
       last = step
       // Without a terminal: about twenty lines a run.
@@ -139,7 +141,8 @@ private struct TrainingProgress {
     let left = step.elapsedSeconds / Double(done) * Double(plan.totalSteps - step.step)
     let parts = [
       "step \(step.step)/\(plan.totalSteps)", "loss \(fixed(step.loss, 3))", "labels \(percent(step.labelAccuracy))",
-      "lr \(scientific(step.learningRate))", "\(fixed(step.examplesPerSecond, step.examplesPerSecond < 10 ? 1 : 0)) ex/s",
+      "lr \(scientific(step.learningRate))",
+      "\(fixed(step.examplesPerSecond, step.examplesPerSecond < 10 ? 1 : 0)) ex/s",
       "\(duration(left)) left",
     ]
     guard withBar else { return parts.joined(separator: "  ") }

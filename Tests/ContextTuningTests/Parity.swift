@@ -26,9 +26,7 @@ struct ParityGoldens {
     try #require(json["cases"]?.array?.first { $0["name"]?.string == name })
   }
 
-  /// Writes a configuration and data for a case, and opens it.
-  ///
-  /// - Parameter training: members of the training section that differ.
+  /// Writes a configuration and data for a case, some members of its training section changed, and opens it.
   func experiment(_ name: String, in folder: String, training: [String: JSON] = [:]) throws -> Experiment {
     try Experiment(Configuration(file: write(name, in: folder, training: training)), threads: 2)
   }
@@ -45,7 +43,8 @@ struct ParityGoldens {
     training.merge(changes) { $1 }
     let lines = rows.prefix(20 * batch).map { row in
       JSON.object([
-        .init("input_ids", .array(row.ids.map(JSON.integer))), .init("input_type_mask", .array(row.types.map(JSON.integer))),
+        .init("input_ids", .array(row.ids.map(JSON.integer))),
+        .init("input_type_mask", .array(row.types.map(JSON.integer))),
       ]).compact
     }
     try writeAtomically(lines.joined(separator: "\n"), to: folder + "/train.jsonl")

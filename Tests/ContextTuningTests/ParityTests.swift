@@ -83,7 +83,8 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       let logits = try goldens.tensors.floats("adapter-logits", shape: [row.count, decoder.vocabularySize])
       let found = experiment.logProbabilities(after: adapter.embeddings, of: row.ids)
       for position in 0..<row.count {
-        let line = logits[(position * decoder.vocabularySize)..<((position + 1) * decoder.vocabularySize)].map(Double.init)
+        let line = logits[(position * decoder.vocabularySize)..<((position + 1) * decoder.vocabularySize)].map(
+          Double.init)
         let largest = line.max() ?? 0
         let logSum = largest + log(line.reduce(0) { $0 + exp($1 - largest) })
         for token in 0..<decoder.vocabularySize {
@@ -119,7 +120,9 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
     let goldens = try ParityGoldens()
     func losses(_ batch: Int, _ accumulation: Int) throws -> [Double] {
       try withTemporaryFolder { folder in
-        let settings: [String: JSON] = ["batch_size": .integer(batch), "gradient_accumulation_steps": .integer(accumulation)]
+        let settings: [String: JSON] = [
+          "batch_size": .integer(batch), "gradient_accumulation_steps": .integer(accumulation),
+        ]
         let experiment = try goldens.experiment("batch3-decay", in: folder, training: settings)
         var trainer = try Trainer(experiment, run: RunDirectory(folder + "/run"))
         _ = try trainer.train { _ in }

@@ -44,7 +44,8 @@ private struct Case {
   func forwardAndBackward(heads: Int, keyValueHeads: Int) {
     let size = 5, R = Case.selected.count
     let shape = AttentionShape(heads: heads, keyValueHeads: keyValueHeads, headSize: size, scale: 0.6)
-    let sizes = [R * heads * size] + [Case.N, Case.N, Case.prefixLength, Case.prefixLength].map { $0 * keyValueHeads * size }
+    let sizes =
+      [R * heads * size] + [Case.N, Case.N, Case.prefixLength, Case.prefixLength].map { $0 * keyValueHeads * size }
     var generator = TestGenerator(seed: 7)
     let x = generator.floats(sizes.reduce(0, +))
     let c = generator.floats(R * heads * size)
@@ -71,12 +72,17 @@ private struct Case {
         let keyColumn = head / (heads / keyValueHeads) * size
         let seen = Case.seen(by: query)
         let scores = seen.map { inPrefix, row in
-          0.6 * (0..<size).reduce(0.0) { $0 + Double(p[0][query, head * size + $1]) * Double(p[inPrefix ? 3 : 1][row, keyColumn + $1]) }
+          0.6
+            * (0..<size).reduce(0.0) {
+              $0 + Double(p[0][query, head * size + $1]) * Double(p[inPrefix ? 3 : 1][row, keyColumn + $1])
+            }
         }
         let total = scores.reduce(0) { $0 + exp($1) }
         #expect(abs(Double(logSumExp[query, head]) - log(total)) < 1e-5)
         for j in 0..<size {
-          let expected = zip(seen, scores).reduce(0.0) { $0 + exp($1.1) / total * Double(p[$1.0.0 ? 4 : 2][$1.0.1, keyColumn + j]) }
+          let expected = zip(seen, scores).reduce(0.0) {
+            $0 + exp($1.1) / total * Double(p[$1.0.0 ? 4 : 2][$1.0.1, keyColumn + j])
+          }
           #expect(abs(Double(output[query, head * size + j]) - expected) < 1e-5)
         }
       }

@@ -65,7 +65,8 @@ private let team = ThreadTeam(threads: 2)
       let mean = row.reduce(0, +) / Double(D)
       let variance = row.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(D)
       for j in 0..<D {
-        let expected = (row[j] - mean) / (variance + 1e-5).squareRoot() * Double(weights.gain[j]) + Double(weights.bias[j])
+        let expected =
+          (row[j] - mean) / (variance + 1e-5).squareRoot() * Double(weights.gain[j]) + Double(weights.bias[j])
         #expect(abs(Double(y[t, j]) - expected) < 1e-5)
       }
     }
@@ -126,7 +127,8 @@ private let team = ThreadTeam(threads: 2)
     let logits = generator.floats(R * V, scale: 3)
     // Row 1 predicts nothing, row 2 has two targets.
     let targets = [
-      Target(row: 0, token: 1, weight: 0.7), Target(row: 2, token: V - 1, weight: 1.5), Target(row: 2, token: 0, weight: 0.2),
+      Target(row: 0, token: 1, weight: 0.7), Target(row: 2, token: V - 1, weight: 1.5),
+      Target(row: 2, token: 0, weight: 0.2),
       Target(row: 3, token: 3, weight: -0.4),
     ]
     func scores(_ logits: [Float], _ matrix: Matrix? = nil) -> [TargetScore] {

@@ -18,7 +18,8 @@ private let team = ThreadTeam(threads: 2)
     let ids = try #require(variant["ids"]?.array).compactMap(\.integer)
     let model = try FrozenModel(folder: fixtures + "/parity/variant-" + name)
     let V = model.decoder.vocabularySize
-    let logits = try SafetensorsFile(path: Self.goldens + ".safetensors").floats("variant." + name, shape: [ids.count, V])
+    let logits = try SafetensorsFile(path: Self.goldens + ".safetensors").floats(
+      "variant." + name, shape: [ids.count, V])
     var tree = TokenTree()
     tree.append(.tokens(ids))
     let targets = ids.indices.flatMap { row in (0..<V).map { Target(row: row, token: $0) } }

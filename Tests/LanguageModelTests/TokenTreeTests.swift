@@ -68,7 +68,8 @@ private struct Tree {
       let leafTargets = targets(tree, [segment: leaf], withContext: false)
       workspace.scoped {
         let pass = model.forward(
-          tree, targets: leafTargets, prefix: rootPass.prefix(of: root), forBackward: true, workspace: workspace, on: team)
+          tree, targets: leafTargets, prefix: rootPass.prefix(of: root), forBackward: true, workspace: workspace,
+          on: team)
         model.backward(pass, prefixGradients: gradients, workspace: workspace, on: team)
         total += loss(pass.scores, leafTargets)
       }

@@ -49,13 +49,15 @@ extension Configuration: ConfigurationSection {
     .integers("cpt_mask", \.mask, "1 for context tokens that count, 0 for those left out; null: all count"),
     .integers(
       "cpt_tokens_type_mask", \.tokenTypes,
-      "type of each context token: 0 none, else 1 input template, 2 input, 3 output template, 4 label, plus 4 an example"),
+      "type of each context token: 0 none, else 1 input template, 2 input, 3 output template, 4 label, plus 4 an example"
+    ),
     .choice("opt_weighted_loss_type", \.loss.kind, "\"decay\": earlier labels count less; \"none\": all count 1"),
     .nonNegative("opt_loss_decay_factor", \.loss.decayFactor, "weight of a label group relative to the one after it"),
     .nonNegative(
       "opt_projection_epsilon", \.projection.input, "radius of an input token's ball, times sqrt(width / 2048)"),
     .nonNegative(
-      "opt_projection_format_epsilon", \.projection.format, "radius of a template token's ball, times sqrt(width / 2048)"),
+      "opt_projection_format_epsilon", \.projection.format,
+      "radius of a template token's ball, times sqrt(width / 2048)"),
     .section("template", \.template, defaults: Template(), "how an example becomes text"),
     .section("data", \.data, defaults: DataConfiguration(), "where examples come from"),
     .section("training", \.training, defaults: TrainingConfiguration(), "how the prompt is optimised"),
@@ -77,12 +79,14 @@ extension Configuration: ConfigurationSection {
 extension Configuration {
   /// Reads a configuration file, lays `--set` overrides over it, resolves its paths, and checks that values fit together.
   ///
-  /// - Parameter overrides: pairs of a dotted path ("training.seed") and a value.
+  /// An override is a dotted path ("training.seed") and a value.
+  ///
   /// - Throws: `InputError` naming file and key.
   public init(file: String, overrides: [(path: String, value: JSON)] = []) throws {
     var json = try JSON.read(file: file)
     for override in overrides {
-      json = try json.setting(override.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init), to: override.value)
+      json = try json.setting(
+        override.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init), to: override.value)
     }
     let origin = ConfigurationOrigin(file: file, overridden: Set(overrides.map(\.path)))
     self.init()
@@ -120,12 +124,14 @@ extension Configuration {
       for (key, list) in [("cpt_mask", mask), ("cpt_tokens_type_mask", tokenTypes)] {
         if let list {
           try require(
-            list.count == tokenIDs.count, key, "has \(list.count) entries, \"cpt_token_ids\" has \(tokenIDs.count); they must be equal")
+            list.count == tokenIDs.count, key,
+            "has \(list.count) entries, \"cpt_token_ids\" has \(tokenIDs.count); they must be equal")
         }
       }
       if let virtualTokens {
         try require(
-          virtualTokens == tokenIDs.count, "num_virtual_tokens", "is \(virtualTokens), \"cpt_token_ids\" has \(tokenIDs.count)")
+          virtualTokens == tokenIDs.count, "num_virtual_tokens",
+          "is \(virtualTokens), \"cpt_token_ids\" has \(tokenIDs.count)")
       }
       try require(initialAdapter == nil, "initial_adapter", "contradicts \"cpt_token_ids\": the adapter brings its own")
     } else {

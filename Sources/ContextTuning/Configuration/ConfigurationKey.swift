@@ -74,7 +74,8 @@ extension ConfigurationSection {
       key.inner.isEmpty
         ? [
           ConfigurationKeyDescription(
-            path: prefix + key.name, meaning: key.meaning, expected: key.expected, defaultValue: key.write(defaults).compact)
+            path: prefix + key.name, meaning: key.meaning, expected: key.expected,
+            defaultValue: key.write(defaults).compact)
         ] : key.inner
     }
   }
@@ -113,12 +114,15 @@ extension ConfigurationKey {
   }
 
   static func integer(_ name: String, _ path: Path<Int>, from lowest: Int, _ meaning: String) -> ConfigurationKey {
-    key(name, path, meaning, expected: "a whole number of at least \(lowest)", from: wholeNumber(lowest), to: JSON.integer)
+    key(
+      name, path, meaning, expected: "a whole number of at least \(lowest)", from: wholeNumber(lowest), to: JSON.integer
+    )
   }
 
   static func integer(_ name: String, _ path: Path<Int?>, from lowest: Int, _ meaning: String) -> ConfigurationKey {
     optional(
-      name, path, meaning, expected: "a whole number of at least \(lowest)", from: wholeNumber(lowest), to: JSON.integer)
+      name, path, meaning, expected: "a whole number of at least \(lowest)", from: wholeNumber(lowest), to: JSON.integer
+    )
   }
 
   private static func realNumber(_ range: ClosedRange<Double>, _ isAllowed: @escaping @Sendable (Double) -> Bool)
@@ -128,7 +132,9 @@ extension ConfigurationKey {
   }
 
   static func nonNegative(_ name: String, _ path: Path<Double>, _ meaning: String) -> ConfigurationKey {
-    key(name, path, meaning, expected: "a number of at least 0", from: realNumber(0...1e30) { _ in true }, to: JSON.number)
+    key(
+      name, path, meaning, expected: "a number of at least 0", from: realNumber(0...1e30) { _ in true }, to: JSON.number
+    )
   }
 
   static func positive(_ name: String, _ path: Path<Double>, _ meaning: String) -> ConfigurationKey {
@@ -176,7 +182,8 @@ extension ConfigurationKey {
     optional(
       name, path, meaning, expected: "a list of whole numbers of at least 0",
       from: { json in
-        guard let values = json.array, case let integers = values.compactMap(wholeNumber(0)), integers.count == values.count
+        guard let values = json.array, case let integers = values.compactMap(wholeNumber(0)),
+          integers.count == values.count
         else { return nil }
         return integers
       }, to: { .array($0.map(JSON.integer)) })
@@ -186,7 +193,9 @@ extension ConfigurationKey {
     optional(
       name, path, meaning, expected: "an object from labels in the data to the words the model predicts, all different",
       from: { json in
-        guard let members = json.object, !members.isEmpty, Set(members.map(\.key)).count == members.count else { return nil }
+        guard let members = json.object, !members.isEmpty, Set(members.map(\.key)).count == members.count else {
+          return nil
+        }
         let words = members.compactMap { member in
           member.value.string.flatMap { $0.isEmpty ? nil : LabelWord(label: member.key, word: $0) }
         }

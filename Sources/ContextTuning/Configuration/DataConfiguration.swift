@@ -44,7 +44,8 @@ extension DataConfiguration: ConfigurationSection {
     .text("train", \.train, "file with training rows: .jsonl, .csv or .tsv"),
     .text("validation", \.validation, "file with validation rows"),
     .text("test", \.test, "file with test rows"),
-    .fraction("validation_fraction", \.validationFraction, "share of the training rows to validate on, drawn by the seed"),
+    .fraction(
+      "validation_fraction", \.validationFraction, "share of the training rows to validate on, drawn by the seed"),
     .fraction("test_fraction", \.testFraction, "share of the training rows to test on, drawn by the seed"),
     .text("text_column", \.textColumn, "column (or JSON key) of the text"),
     .text("label_column", \.labelColumn, "column (or JSON key) of the label"),
@@ -69,7 +70,8 @@ extension DataConfiguration: ConfigurationSection {
       throw origin.error(key, "contradicts \"\(origin.section)\(key.dropLast("_fraction".count))\"; give one of them")
     }
     if (validationFraction ?? 0) + (testFraction ?? 0) >= 1 {
-      throw origin.error("test_fraction", "and \"data.validation_fraction\" leave no training rows; their sum must be below 1")
+      throw origin.error(
+        "test_fraction", "and \"data.validation_fraction\" leave no training rows; their sum must be below 1")
     }
     if textColumn == labelColumn {
       throw origin.error("label_column", "must differ from \"data.text_column\" (\"\(textColumn)\")")

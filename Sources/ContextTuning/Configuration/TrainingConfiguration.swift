@@ -45,7 +45,8 @@ extension TrainingConfiguration: ConfigurationSection {
     .positive("max_grad_norm", \.maxGradientNorm, "gradients longer than this are scaled down to it; null: never"),
     .integer("seed", \.seed, from: 0, "decides splits, context, training rows and their order"),
     .flag("shuffle", \.shuffles, "draw a new order of the training rows for every epoch"),
-    .integer("eval_steps", \.evaluationSteps, from: 1, "validate every so many steps, and at the end; null: at the end"),
+    .integer(
+      "eval_steps", \.evaluationSteps, from: 1, "validate every so many steps, and at the end; null: at the end"),
     .integer("save_steps", \.saveSteps, from: 1, "checkpoint every so many steps, and at the end; null: at the end"),
     .integer("save_total_limit", \.saveTotalLimit, from: 1, "keep only so many newest checkpoints; null: all"),
     .choice("metric_for_best_model", \.bestMetric, "what the best checkpoint is best at, on validation rows"),

@@ -28,7 +28,8 @@ enum DataFile {
       rows = try jsonLines(bytes, file: file, textColumn: textColumn, labelColumn: labelColumn)
     case "csv", "tsv":
       let format = ending == "csv" ? DelimitedFormat.commaSeparated : .tabSeparated
-      rows = try delimited(format.records(in: bytes, file: file), file: file, textColumn: textColumn, labelColumn: labelColumn)
+      rows = try delimited(
+        format.records(in: bytes, file: file), file: file, textColumn: textColumn, labelColumn: labelColumn)
     default:
       throw InputError.badData(file, "unknown kind of file; expected a name that ends in .jsonl, .csv or .tsv")
     }
@@ -43,7 +44,8 @@ enum DataFile {
     func column(_ name: String) throws -> Int {
       guard let index = header.fields.firstIndex(of: name) else {
         throw InputError.badData(
-          "\(file):\(header.line)", "has no column \"\(name)\"" + suggestion(for: name, among: header.fields)
+          "\(file):\(header.line)",
+          "has no column \"\(name)\"" + suggestion(for: name, among: header.fields)
             + " (set data.text_column and data.label_column)")
       }
       return index
@@ -52,7 +54,8 @@ enum DataFile {
     return try records.dropFirst().map { record in
       let place = "\(file):\(record.line)"
       guard record.fields.count == header.fields.count else {
-        throw InputError.badData(place, "expected \(header.fields.count) fields as in the header, found \(record.fields.count)")
+        throw InputError.badData(
+          place, "expected \(header.fields.count) fields as in the header, found \(record.fields.count)")
       }
       return try textRow(place, text: record.fields[text], label: record.fields[label], labelColumn: labelColumn)
     }
@@ -98,11 +101,13 @@ enum DataFile {
 
   private static func tokenRow(_ place: String, _ json: JSON) throws -> DataRow {
     func integers(_ key: String) throws -> [Int] {
-      guard let values = json[key]?.array, case let integers = values.compactMap(\.integer), integers.count == values.count,
+      guard let values = json[key]?.array, case let integers = values.compactMap(\.integer),
+        integers.count == values.count,
         integers.allSatisfy({ (0...Int(Int32.max)).contains($0) })
       else {
         throw InputError.badData(
-          place, "\"\(key)\" must be a list of whole numbers of at least 0, found \(json[key]?.shortDescription ?? "nothing")")
+          place,
+          "\"\(key)\" must be a list of whole numbers of at least 0, found \(json[key]?.shortDescription ?? "nothing")")
       }
       return integers
     }

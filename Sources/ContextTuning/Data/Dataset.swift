@@ -19,7 +19,8 @@ public struct Dataset: Sendable {
 
   /// The rows for a training run: splits, context and training rows are drawn by the seed.
   ///
-  /// - Parameter drawsContext: false when the context's tokens are given; then no row is taken for it.
+  /// No row is taken for the context when its tokens are given and `drawsContext` is false.
+  ///
   /// - Throws: `InputError` for files, rows and labels, or when there are too few rows.
   init(forTraining configuration: DataConfiguration, seed: Int, drawsContext: Bool) throws {
     guard let trainFile = configuration.train else {
@@ -28,7 +29,8 @@ public struct Dataset: Sendable {
     let rows = try SplitRows(configuration, seed: seed, Set(Split.allCases))
     labels = configuration.labelWords ?? Self.labels(of: rows.train)
     let train = rows.train
-    let drawn = drawsContext ? try Self.drawContext(configuration, train, labels: labels, seed: seed, file: trainFile) : []
+    let drawn =
+      drawsContext ? try Self.drawContext(configuration, train, labels: labels, seed: seed, file: trainFile) : []
     context = drawn.map { train[$0] }
     let inContext = Set(drawn)
     var candidates: [Int]
@@ -39,7 +41,8 @@ public struct Dataset: Sendable {
     }
     guard !candidates.isEmpty else {
       throw InputError.badData(
-        trainFile, "has \(train.count) training rows and none is left to train on; add rows, or set data.train_on to "
+        trainFile,
+        "has \(train.count) training rows and none is left to train on; add rows, or set data.train_on to "
           + "\"\(drawsContext ? "context" : "all")\"")
     }
     if let limit = configuration.maxTrainExamples, limit < candidates.count {
@@ -63,7 +66,8 @@ public struct Dataset: Sendable {
     validation = rows.validation
     test = rows.test
     guard !self[split].isEmpty else {
-      throw InputError.usage("--split", "there are no \(split.rawValue) rows: the configuration has no data.\(split.rawValue); use --data")
+      throw InputError.usage(
+        "--split", "there are no \(split.rawValue) rows: the configuration has no data.\(split.rawValue); use --data")
     }
     try checkLabels(of: self[split], configuration)
   }
@@ -73,7 +77,8 @@ public struct Dataset: Sendable {
     for row in rows {
       guard case .text(_, let label) = row.content, !known.contains(label) else { continue }
       throw InputError.badData(
-        row.place, "label \"\(label)\" is none of \(labels.map { "\"\($0.label)\"" }.joined(separator: ", ")); "
+        row.place,
+        "label \"\(label)\" is none of \(labels.map { "\"\($0.label)\"" }.joined(separator: ", ")); "
           + (configuration.labelWords == nil ? "it does not occur in the training rows" : "add it to data.label_words"))
     }
   }
@@ -108,7 +113,8 @@ public struct Dataset: Sendable {
         "data.context_examples", "is 0 and there are no \"cpt_token_ids\"; the context needs at least one example")
     }
     guard total <= rows.count else {
-      throw InputError.badData(file, "has \(rows.count) training rows, the context asks for \(total); add rows or ask for fewer")
+      throw InputError.badData(
+        file, "has \(rows.count) training rows, the context asks for \(total); add rows or ask for fewer")
     }
     guard configuration.isContextBalanced || configuration.contextExamplesPerLabel != nil, !labels.isEmpty else {
       return Array(shuffled.prefix(total))
@@ -125,7 +131,8 @@ public struct Dataset: Sendable {
     }
     if let lacking = order.first(where: { (room[$0] ?? 0) > 0 }) {
       throw InputError.badData(
-        file, "has too few training rows labelled \"\(lacking)\" for a context of \(total) examples; add rows, ask for fewer, "
+        file,
+        "has too few training rows labelled \"\(lacking)\" for a context of \(total) examples; add rows, ask for fewer, "
           + "or set data.balanced_context to false")
     }
     return drawn
@@ -138,7 +145,7 @@ private struct SplitRows {
   let validation: [DataRow]
   let test: [DataRow]
 
-  /// - Parameter needed: the splits to read; those drawn from the training file need it too.
+  /// Reads the splits that are needed; those drawn from the training file need it too.
   init(_ configuration: DataConfiguration, seed: Int, _ needed: Set<Dataset.Split>) throws {
     func read(_ file: String?) throws -> [DataRow] {
       try file.map {
@@ -160,7 +167,9 @@ private struct SplitRows {
     }
     let drawnValidation = take(configuration.validationFraction), drawnTest = take(configuration.testFraction)
     train = order.sorted().map { all[$0] }
-    validation = try needed.contains(.validation) && configuration.validation != nil ? read(configuration.validation) : drawnValidation
+    validation =
+      try needed.contains(.validation) && configuration.validation != nil
+      ? read(configuration.validation) : drawnValidation
     test = try needed.contains(.test) && configuration.test != nil ? read(configuration.test) : drawnTest
   }
 }

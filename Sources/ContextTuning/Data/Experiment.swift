@@ -20,11 +20,14 @@ public struct Experiment: Sendable {
   /// Opens what a configuration names.
   ///
   /// - Parameters:
+  ///   - configuration: what to open.
   ///   - adapter: the adapter whose tokens are the context, in place of those the configuration would give.
-  ///   - evaluating: the only split whose rows are wanted; nil for a training run.
+  ///   - split: the only split whose rows are wanted; nil for a training run.
   ///   - threads: threads to compute with.
   /// - Throws: `InputError` for whatever is missing or wrong.
-  public init(_ configuration: Configuration, adapter: Adapter? = nil, evaluating split: Dataset.Split? = nil, threads: Int) throws {
+  public init(
+    _ configuration: Configuration, adapter: Adapter? = nil, evaluating split: Dataset.Split? = nil, threads: Int
+  ) throws {
     var configuration = configuration
     team = ThreadTeam(threads: threads)
     guard let folder = configuration.baseModel else {
@@ -33,12 +36,15 @@ public struct Experiment: Sendable {
     model = try FrozenModel(folder: folder)
     let width = model.decoder.width
     if let claimed = configuration.tokenDimension, claimed != width {
-      throw InputError.badData("token_dim", "is \(claimed), the model in \(folder) is \(width) wide; is it the right model?")
+      throw InputError.badData(
+        "token_dim", "is \(claimed), the model in \(folder) is \(width) wide; is it the right model?")
     }
     let adapter = try adapter ?? configuration.initialAdapter.map { try Adapter(folder: $0) }
-    let given = adapter?.context ?? configuration.tokenIDs.map {
-      Context(tokenIDs: $0, mask: configuration.mask, types: configuration.tokenTypes)
-    }
+    let given =
+      adapter?.context
+      ?? configuration.tokenIDs.map {
+        Context(tokenIDs: $0, mask: configuration.mask, types: configuration.tokenTypes)
+      }
     let seed = configuration.training.seed
     let dataset =
       if let split {
@@ -69,7 +75,8 @@ public struct Experiment: Sendable {
     let truncates = configuration.data.truncatesText
     func rowEncoder(contextCount: Int) -> RowEncoder {
       RowEncoder(
-        labels: labels, rows: rows, encoder: exampleEncoder, vocabularySize: vocabularySize, maximumPositions: positions,
+        labels: labels, rows: rows, encoder: exampleEncoder, vocabularySize: vocabularySize,
+        maximumPositions: positions,
         contextCount: contextCount, truncatesText: truncates)
     }
     if let given {
@@ -117,6 +124,8 @@ enum SpecialToken {
     let entry = try JSON.read(file: config)[name + "_id"]
     if let id = entry?.integer ?? entry?.array?.first?.integer, id >= 0 { return id }
     throw InputError.badData(
-      folder, "no file says which token is the \(name); set template.\(self == .endOfText ? "end_of_text" : "beginning_of_text") to false")
+      folder,
+      "no file says which token is the \(name); set template.\(self == .endOfText ? "end_of_text" : "beginning_of_text") to false"
+    )
   }
 }

@@ -25,7 +25,7 @@ public struct RowEncoder: Sendable {
   private let contextCount: Int
   private let truncatesText: Bool
 
-  /// - Parameter rows: every row that will be encoded; token rows among them decide the candidate labels.
+  /// An encoder for rows; token rows among `rows` decide the candidate labels.
   init(
     labels: [LabelWord], rows: [DataRow], encoder: ExampleEncoder?, vocabularySize: Int, maximumPositions: Int,
     contextCount: Int, truncatesText: Bool
@@ -43,7 +43,8 @@ public struct RowEncoder: Sendable {
     tokenLabels = distinct.sorted { $0.lexicographicallyPrecedes($1) }
     labelNames =
       labels.isEmpty
-      ? tokenLabels.map { ids in encoder.map { $0.tokenizer.decode(ids) } ?? ids.map(String.init).joined(separator: " ") }
+      ? tokenLabels.map { ids in encoder.map { $0.tokenizer.decode(ids) } ?? ids.map(String.init).joined(separator: " ")
+      }
       : labels.map(\.label)
   }
 
@@ -69,7 +70,7 @@ public struct RowEncoder: Sendable {
   /// A row as evaluation sees it: once with each candidate label.
   ///
   /// - Throws: `InputError.badData` naming the row.
-  func example(of row: DataRow) throws -> EncodedExample {
+  public func example(of row: DataRow) throws -> EncodedExample {
     var candidates: [TypedTokens]
     let label: Int?
     switch row.content {
@@ -125,13 +126,15 @@ public struct RowEncoder: Sendable {
     if excess <= 0 { return tokens }
     guard truncatesText else {
       throw InputError.badData(
-        row.place, "context (\(contextCount) tokens) and example (\(lastLabel)) need \(contextCount + lastLabel) positions, the "
+        row.place,
+        "context (\(contextCount) tokens) and example (\(lastLabel)) need \(contextCount + lastLabel) positions, the "
           + "model has \(contextCount + room); use a smaller context, or set data.truncate_text to true")
     }
     let inputs = tokens.types.indices.filter { TokenRole(type: tokens.types[$0]) == .input }
     guard inputs.count > excess else {
       throw InputError.badData(
-        row.place, "does not fit the model's \(contextCount + room) positions behind a context of \(contextCount) tokens, even "
+        row.place,
+        "does not fit the model's \(contextCount + room) positions behind a context of \(contextCount) tokens, even "
           + "without its text; use a smaller context")
     }
     let cut = Set(inputs.suffix(excess))

@@ -1,7 +1,5 @@
 import FileFormats
 
-
-
 /// How well predictions match labels.
 public struct ClassificationReport: Sendable {
   /// One class: counts and what follows from them.

@@ -12,6 +12,12 @@ public struct Prediction: Sendable {
   /// The row's own label.
   public let label: Int
 
+  public init(place: String, logProbabilities: [Double], label: Int) {
+    self.place = place
+    self.logProbabilities = logProbabilities
+    self.label = label
+  }
+
   /// The most probable candidate; the first of equals.
   public var predicted: Int {
     logProbabilities.indices.max { logProbabilities[$0] < logProbabilities[$1] } ?? 0
@@ -41,9 +47,8 @@ public struct Evaluator {
     self.team = team
   }
 
-  /// The log probability of every candidate label of every example.
+  /// The log probability of every candidate label of every example; `progress` hears the number of examples done.
   ///
-  /// - Parameter progress: told the number of examples done after each pack.
   /// - Throws: `InputError.badData` naming an example that starts with its label.
   public func predict(
     _ examples: [EncodedExample], prompt: TunedPrompt, progress: (Int) -> Void = { _ in }

@@ -48,7 +48,8 @@ public struct Adapter: Sendable {
     let weights = try SafetensorsFile(path: folder + "/" + Self.weightsFile)
     guard let tensor = weights[Self.tensorName], tensor.shape.count == 2, tensor.shape[0] == ids.count else {
       throw InputError.badData(
-        folder + "/" + Self.weightsFile, "expected a tensor \"\(Self.tensorName)\" of shape [\(ids.count), width], found "
+        folder + "/" + Self.weightsFile,
+        "expected a tensor \"\(Self.tensorName)\" of shape [\(ids.count), width], found "
           + (weights[Self.tensorName].map { "shape \($0.shape)" } ?? "none"))
     }
     let width = tensor.shape[1]

@@ -32,7 +32,9 @@ public struct Context: Sendable, Equatable {
     }
     guard count < maximumPositions else {
       throw InputError.badData(
-        place, "the context has \(count) tokens, the model \(maximumPositions) positions; use fewer or shorter context examples")
+        place,
+        "the context has \(count) tokens, the model \(maximumPositions) positions; use fewer or shorter context examples"
+      )
     }
   }
 }

@@ -47,7 +47,8 @@ struct Checkpoint {
     let stateFile = folder + "/" + Self.stateFile
     let state = try JSON.read(file: stateFile)
     guard let step = state["step"]?.integer, step >= 0 else {
-      throw InputError.badData(stateFile, "\"step\" must be a whole number, found \(state["step"]?.shortDescription ?? "nothing")")
+      throw InputError.badData(
+        stateFile, "\"step\" must be a whole number, found \(state["step"]?.shortDescription ?? "nothing")")
     }
     let file = try SafetensorsFile(path: folder + "/" + Self.tensorsFile)
     let shape = [prompt.context.count, prompt.width]

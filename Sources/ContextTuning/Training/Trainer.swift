@@ -36,7 +36,9 @@ public struct Trainer {
     let batch = training.batchSize * training.accumulationSteps
     stepsPerEpoch = (examples.count + batch - 1) / batch
     let planned = (training.epochs * Double(stepsPerEpoch)).rounded(.up)
-    guard planned < 1e9 else { throw InputError.badData("training.num_train_epochs", "gives \(planned) steps; use fewer") }
+    guard planned < 1e9 else {
+      throw InputError.badData("training.num_train_epochs", "gives \(planned) steps; use fewer")
+    }
     let total = training.maxSteps ?? max(1, Int(planned))
     totalSteps = total
     let warmup = training.warmupRatio.map { Int((Double(total) * $0).rounded(.up)) } ?? training.warmupSteps
@@ -68,7 +70,8 @@ public struct Trainer {
       let earlier = try Configuration(file: run.configurationFile)
       if let key = configuration.firstDifference(thatMattersFrom: earlier) {
         throw InputError.usage(
-          "--resume", "\"\(key)\" differs from \(run.configurationFile); a run can only go on as it was started "
+          "--resume",
+          "\"\(key)\" differs from \(run.configurationFile); a run can only go on as it was started "
             + "(start a new one with --overwrite or another --output)")
       }
     }
@@ -81,6 +84,7 @@ public struct Trainer {
   ///   - stopAfter: end after this step as if interrupted, with a checkpoint.
   ///   - shouldStop: asked after every step; true ends the run with a checkpoint.
   ///   - report: hears of every step, evaluation and checkpoint.
+  /// - Returns: how the run ended.
   /// - Throws: `InputError.badData` when loss or gradient is not finite; the checkpoints written before stay.
   public mutating func train(
     stopAfter: Int? = nil, shouldStop: () -> Bool = { false }, report: (TrainingEvent) throws -> Void
@@ -104,7 +108,8 @@ public struct Trainer {
       let norm = clip(&gradient, toNorm: training.maxGradientNorm)
       guard result.loss.isFinite, norm.isFinite else {
         throw InputError.badData(
-          "step \(state.step + 1)", "the \(result.loss.isFinite ? "gradient" : "loss") is not finite; lower "
+          "step \(state.step + 1)",
+          "the \(result.loss.isFinite ? "gradient" : "loss") is not finite; lower "
             + "training.learning_rate or check the model's weights; checkpoints in \(run.path) are kept")
       }
       let rate = training.learningRate * schedule.factor(atStep: state.step)

@@ -88,7 +88,8 @@ package struct TrainingStep {
   /// Adds examples as leaves, each up to the token before its last label: the label is only predicted, and nothing
   /// after it matters.
   private func append(
-    _ pack: Range<Int>, of examples: [TypedTokens], _ weights: WeightedLoss.Weights, to tree: inout TokenTree, parent: Int?
+    _ pack: Range<Int>, of examples: [TypedTokens], _ weights: WeightedLoss.Weights, to tree: inout TokenTree,
+    parent: Int?
   ) -> [Target] {
     var targets: [Target] = []
     for index in pack {

@@ -33,7 +33,8 @@ public struct CheckpointFiles: Sendable {
       for entry in map {
         guard let name = entry.value.string, !name.contains("/") else {
           throw InputError.badData(
-            index, "\"weight_map\".\"\(entry.key)\" must name a file of this folder, found \(entry.value.shortDescription)")
+            index,
+            "\"weight_map\".\"\(entry.key)\" must name a file of this folder, found \(entry.value.shortDescription)")
         }
         if indexOfFile[name] == nil {
           indexOfFile[name] = opened.count
@@ -48,7 +49,8 @@ public struct CheckpointFiles: Sendable {
       fileOfTensor = located
     } else {
       throw InputError.missing(
-        single, "not found, nor model.safetensors.index.json; expected the folder of a Hugging Face model in safetensors")
+        single,
+        "not found, nor model.safetensors.index.json; expected the folder of a Hugging Face model in safetensors")
     }
   }
 
@@ -73,7 +75,8 @@ public struct CheckpointFiles: Sendable {
       guard tensor.shape == shape else {
         throw InputError.badData(
           tensor.file.path,
-          "tensor \"\(tensor.name)\" has shape \(tensor.shape), config.json asks for \(shape); do both belong to one model?")
+          "tensor \"\(tensor.name)\" has shape \(tensor.shape), config.json asks for \(shape); do both belong to one model?"
+        )
       }
       return tensor
     }

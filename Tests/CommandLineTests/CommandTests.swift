@@ -1,0 +1,170 @@
+import FileFormats
+import TestSupport
+import Testing
+
+@Suite struct CommandTests {
+  @Test func helpNamesEveryCommandAndFitsAScreen() throws {
+    let overview = try Program.run(["--help"])
+    #expect(overview.status == 0 && overview.errors.isEmpty)
+    for command in ["train", "eval", "export-prompt"] {
+      #expect(overview.output.contains("\n  \(command) "))
+      let help = try Program.run([command, "--help"])
+      #expect(help.status == 0)
+      #expect(help.output.contains("--threads N"))
+      #expect(help.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    }
+  }
+
+  @Test(arguments: [
+    ([], "usage: cpt"), (["trian"], "did you mean \"train\"?"), (["train"], "--config: is missing"),
+    (["train", "--confg", "x"], "did you mean --config?"), (["train", "--config"], "needs a value FILE"),
+    (["train", "--config", "--resume"], "needs a value FILE"), (["train", "x"], "takes only flags"),
+    (["train", "--config", "a", "--config", "b"], "stands twice"),
+    (["train", "--resume=1", "--config", "a"], "takes no value"),
+    (["eval", "--checkpoint", "x", "--threads", "0"], "x/adapter_config.json: not found"),
+    (["export-prompt", "--checkpoint", "x", "--format", "pft"], "did you mean \"peft\"?"),
+    (["train", "--config", "x", "--resume", "--overwrite"], "contradicts --overwrite"),
+  ])
+  func wrongCommandLinesAreUsageErrors(arguments: [String], message: String) throws {
+    let outcome = try Program.run(arguments)
+    #expect(outcome.status == (message.contains("not found") ? 66 : 64))
+    #expect(outcome.errors.contains(message), "\(outcome.errors)")
+    #expect(outcome.output.isEmpty)
+  }
+
+  @Test func trainWritesWhatItSays() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.set("training", "save_total_limit", .integer(2))
+      try example.write()
+      let outcome = try example.trainRun(["--json"])
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let summary = try outcome.json()
+      #expect(summary["step"]?.integer == 6)
+      #expect(
+        names(inDirectory: folder + "/run") == [
+          "adapter_config.json", "adapter_model.safetensors", "best", "checkpoint-4", "checkpoint-6", "config.json",
+          "metrics.jsonl",
+        ])
+      let lines = try readBytes(of: folder + "/run/metrics.jsonl").split(separator: UInt8(ascii: "\n"))
+        .map { try JSON(parsing: Array($0), file: "metrics") }
+      let keys = [
+        "step", "epoch", "loss", "label_accuracy", "learning_rate", "grad_norm", "examples_per_second",
+        "elapsed_seconds",
+      ]
+      #expect(lines.filter { $0["loss"] != nil }.count == 6)
+      #expect(lines.first?.object?.map(\.key) == keys)
+      #expect(lines.filter { $0["eval_loss"] != nil }.compactMap { $0["step"]?.integer } == [4, 6])
+      // The resolved configuration is itself a configuration, and the adapter is PEFT's pair.
+      let again = try Program.run(["train", "--config", "run/config.json", "--output", "again"], in: folder)
+      #expect(again.status == 0, "\(again.errors)")
+      let weights = "/adapter_model.safetensors"
+      #expect(try readBytes(of: folder + "/run" + weights) == readBytes(of: folder + "/again" + weights))
+      let adapter = try JSON.read(file: folder + "/run/adapter_config.json")
+      #expect(adapter["peft_type"]?.string == "CPT" && adapter["task_type"]?.string == "CAUSAL_LM")
+      #expect(adapter["num_virtual_tokens"]?.integer == adapter["cpt_token_ids"]?.array?.count)
+      #expect(adapter["data"] == nil && adapter["template"] == nil)
+    }
+  }
+
+  /// 40 steps with a stop after step 17 end as 40 steps without.
+  @Test func aResumedRunEqualsOneThatWasNotStopped() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.set("training", "max_steps", .integer(40))
+      example.set("training", "save_steps", .integer(10))
+      try example.write()
+      let whole = try example.trainRun(["--output", "whole"])
+      #expect(whole.status == 0, "\(whole.errors)")
+      let stopped = try example.trainRun(["--output", "parts", "--stop-after", "17"])
+      #expect(stopped.status == 0 && stopped.output.contains("--resume"))
+      #expect(fileExists(folder + "/parts/checkpoint-17"))
+      #expect(!fileExists(folder + "/parts/adapter_model.safetensors"))
+      // Steps after the checkpoint that a killed run has written are forgotten.
+      try AppendingFile(path: folder + "/parts/metrics.jsonl").append(line: #"{"step": 18, "loss": 5}"#)
+      let resumed = try example.trainRun(["--output", "parts", "--resume"])
+      #expect(resumed.status == 0, "\(resumed.errors)")
+      for file in [
+        "adapter_model.safetensors", "best/adapter_model.safetensors", "checkpoint-40/cpt_state.safetensors",
+      ] {
+        #expect(try readBytes(of: folder + "/whole/" + file) == readBytes(of: folder + "/parts/" + file), "\(file)")
+      }
+      #expect(try untimed(folder + "/whole/metrics.jsonl") == untimed(folder + "/parts/metrics.jsonl"))
+    }
+  }
+
+  /// The metrics without what depends on the clock.
+  private func untimed(_ file: String) throws -> [JSON] {
+    try readBytes(of: file).split(separator: UInt8(ascii: "\n")).map { line in
+      let members = try JSON(parsing: Array(line), file: file).object ?? []
+      return .object(members.filter { !["examples_per_second", "elapsed_seconds"].contains($0.key) })
+    }
+  }
+
+  @Test func resumeRefusesAnotherConfiguration() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      #expect(try example.trainRun(["--stop-after", "3"]).status == 0)
+      let other = try example.trainRun(["--resume", "--set", "training.learning_rate=0.5"])
+      #expect(other.status == 64 && other.errorLine.contains("\"training.learning_rate\" differs"), "\(other.errors)")
+      let refused = try example.trainRun()
+      #expect(refused.status == 64 && refused.errorLine.contains("is not empty"), "\(refused.errors)")
+      #expect(try example.trainRun(["--overwrite"]).status == 0)
+    }
+  }
+
+  @Test func dryRunComputesAndWritesNothing() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      let outcome = try example.trainRun(["--dry-run", "--json"])
+      let facts = try outcome.json()
+      #expect(facts["total_steps"]?.integer == 6)
+      #expect(facts["training_examples"]?.integer == 12)
+      #expect((facts["memory_bytes"]?.integer ?? 0) > 1_000_000)
+      #expect(facts["configuration"]?["training"]?["batch_size"]?.integer == 3)
+      #expect(!fileExists(folder + "/run"))
+    }
+  }
+
+  @Test func evaluatesAndExports() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      #expect(try example.trainRun().status == 0)
+      let evaluation = try Program.run(
+        ["eval", "--checkpoint", "run/best", "--json", "--predictions", "p.jsonl"], in: folder)
+      let json = try evaluation.json()
+      #expect(json["rows"]?.integer == 16)
+      let accuracy = try #require(json["cpt"]?["accuracy"]?.number)
+      #expect(json["icl"]?["accuracy"]?.number != nil && json["cpt"]?["accuracy_stderr"]?.number != nil)
+      let lines = try readBytes(of: folder + "/p.jsonl").split(separator: UInt8(ascii: "\n"))
+        .map { try JSON(parsing: Array($0), file: "p") }
+      #expect(lines.count == 16)
+      let correct = lines.count { $0["label"] == $0["prediction"] }
+      #expect(abs(Double(correct) / 16 - accuracy) < 1e-9)
+      // A table for people.
+      let table = try Program.run(["eval", "--checkpoint", "run/best"], in: folder)
+      #expect(table.output.contains("CPT by label") && table.output.contains("label \\ CPT said"))
+
+      let export = { try Program.run(["export-prompt", "--checkpoint", "run/best"] + $0, in: folder) }
+      #expect(try export(["--output", "peft"]).status == 0)
+      #expect(names(inDirectory: folder + "/peft") == ["adapter_config.json", "adapter_model.safetensors"])
+      #expect(try export(["--output", "peft"]).status == 64)
+      // What was exported evaluates the same: only the configuration has to be said.
+      let exported = try Program.run(
+        ["eval", "--checkpoint", "peft", "--config", "config.json", "--json", "--no-icl"], in: folder)
+      #expect(try exported.json()["cpt"] == json["cpt"])
+      #expect(try export(["--format", "safetensors", "--output", "p.safetensors"]).status == 0)
+      #expect(try export(["--format", "npy", "--output", "p.npy"]).status == 0)
+      let tensor = try #require(SafetensorsFile(path: folder + "/p.safetensors")["prompt_embeddings"])
+      let numpy = try readBytes(of: folder + "/p.npy")
+      #expect(
+        Array(numpy.suffix(tensor.bytes.count)) == Array(tensor.bytes) && numpy.count % 64 == tensor.bytes.count % 64)
+      let text = try export(["--format", "text"])
+      #expect(text.output.split(separator: "\n").count == tensor.shape[0] + 1)
+      #expect(text.output.contains("input template") && text.output.contains("label"))
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import FileFormats
+import Foundation
+import TestSupport
+
+/// The built `cpt`, run as a user runs it.
+struct Program {
+  /// What a run left.
+  struct Outcome {
+    let status: Int32
+    let output: String
+    let errors: String
+
+    /// The one line of an error.
+    var errorLine: String { errors.split(separator: "\n").last.map(String.init) ?? "" }
+    /// Standard output as JSON.
+    func json() throws -> JSON { try JSON(parsing: Array(output.utf8), file: "stdout") }
+  }
+
+  /// The executable beside the test bundle.
+  static let path: String = {
+    let bundle =
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+    return FileFormats.folder(of: bundle) + "/cpt"
+  }()
+
+  /// Runs it with arguments, in a folder.
+  @discardableResult
+  static func run(_ arguments: [String], in folder: String = repository) throws -> Outcome {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    // Through files: a pipe nobody reads fills up.
+    let streams = FileManager.default.temporaryDirectory.appendingPathComponent("cpt-\(UUID().uuidString)")
+    let names = ["out", "err"].map { streams.appendingPathComponent($0) }
+    try FileManager.default.createDirectory(at: streams, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: streams) }
+    for name in names { try Data().write(to: name) }
+    process.standardOutput = try FileHandle(forWritingTo: names[0])
+    process.standardError = try FileHandle(forWritingTo: names[1])
+    try process.run()
+    process.waitUntilExit()
+    let texts = try names.map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
+    let status = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
+    return Outcome(status: status, output: texts[0], errors: texts[1])
+  }
+}

@@ -1,0 +1,152 @@
+import ContextTuning
+import FileFormats
+import TestSupport
+import Testing
+
+/// Configurations over the quickstart's model and tokenizer, with data of a few rows.
+@Suite struct EncodingTests {
+  private static let rows = (0..<20).map { "my parcel \($0) is late\t\(["billing", "delivery", "returns"][$0 % 3])" }
+
+  private func experiment(_ sections: [(String, JSON)], rows: [String] = rows, in folder: String) throws -> Experiment {
+    try writeAtomically((["text\tlabel"] + rows).joined(separator: "\n"), to: folder + "/train.tsv")
+    func section(_ name: String, _ defaults: [JSON.Member]) -> JSON.Member {
+      let given = sections.filter { $0.0.hasPrefix(name + ".") }.map {
+        JSON.Member(String($0.0.dropFirst(name.count + 1)), $0.1)
+      }
+      return .init(name, .object(defaults.filter { member in !given.contains { $0.key == member.key } } + given))
+    }
+    let json: JSON = .object([
+      .init("base_model_name_or_path", .string(repository + "/configs/quickstart/model")),
+      section("template", [.init("end_of_text", .bool(false))]),
+      section("data", [.init("train", .string("train.tsv")), .init("context_examples", .integer(6))]),
+      section("training", []),
+    ])
+    try writeAtomically(json.compact, to: folder + "/config.json")
+    return try Experiment(Configuration(file: folder + "/config.json"), threads: 1)
+  }
+
+  @Test func contextIsBalancedSeededAndNotTrainedOn() throws {
+    try withTemporaryFolder { folder in
+      func labels(_ rows: [DataRow]) -> [String] {
+        rows.compactMap { row in if case .text(_, let label) = row.content { label } else { nil } }
+      }
+      let first = try experiment([], in: folder)
+      #expect(
+        Dictionary(grouping: labels(first.dataset.context), by: { $0 }).mapValues(\.count) == [
+          "billing": 2, "delivery": 2, "returns": 2,
+        ])
+      #expect(first.dataset.training.count == 14)
+      #expect(Set(first.dataset.training.map(\.place)).isDisjoint(with: first.dataset.context.map(\.place)))
+      #expect(try experiment([], in: folder).dataset.context == first.dataset.context)
+      let other = try experiment([("training.seed", .integer(1))], in: folder)
+      #expect(other.dataset.context != first.dataset.context)
+      let own = try experiment([("data.train_on", .string("context"))], in: folder)
+      #expect(own.dataset.training == own.dataset.context)
+      let perLabel = try experiment([("data.context_examples_per_label", .integer(3))], in: folder)
+      #expect(perLabel.dataset.context.count == 9)
+      let all = try experiment(
+        [("data.train_on", .string("all")), ("data.max_train_examples", .integer(5))], in: folder)
+      #expect(all.dataset.training.count == 5)
+    }
+  }
+
+  @Test func splitsAreDisjointAndComplete() throws {
+    try withTemporaryFolder { folder in
+      let experiment = try experiment(
+        [
+          ("data.validation_fraction", .number(0.2)), ("data.test_fraction", .number(0.25)),
+          ("data.context_examples", .integer(3)),
+        ],
+        in: folder)
+      let parts = [
+        experiment.dataset.context, experiment.dataset.training, experiment.dataset.validation, experiment.dataset.test,
+      ]
+      #expect(parts.map(\.count) == [3, 8, 4, 5])
+      #expect(Set(parts.flatMap { $0 }.map(\.place)).count == 20)
+    }
+  }
+
+  /// Each fragment on its own, in the order of PEFT's notebook.
+  @Test func piecesAreTypedInOrder() throws {
+    try withTemporaryFolder { folder in
+      let experiment = try experiment(
+        [
+          ("template.input", .string("message: {}!")), ("template.output", .string("team: {}")),
+          ("template.emit_inter_separator", .bool(true)),
+        ], in: folder)
+      let tokenizer = try #require(experiment.tokenizer)
+      func ids(_ text: String) -> [Int] { tokenizer.encode(text).map(\.id) }
+      guard case .text(let text, let label) = experiment.dataset.context[0].content else { return }
+      let pieces: [(String, Int)] = [
+        ("message: ", 1), (text, 2), ("!", 1), (" ", 0), ("team: ", 3), (label, 4), ("\n", 0),
+      ]
+      let expected = TypedTokens(
+        ids: pieces.flatMap { ids($0.0) }, types: pieces.flatMap { piece in ids(piece.0).map { _ in piece.1 } })
+      #expect(experiment.context.tokens[0..<expected.count] == expected)
+      // The second example's types are raised by 4.
+      #expect(experiment.context.tokens.types[expected.count] == 5)
+    }
+  }
+
+  @Test func wholeTextIsTokenizedAtOnce() throws {
+    try withTemporaryFolder { folder in
+      let experiment = try experiment(
+        [
+          ("template.tokenization", .string("whole")), ("template.output", .string("output:{}")),
+          (
+            "data.label_words",
+            .object([
+              .init("billing", .string(" billing")), .init("delivery", .string(" delivery")),
+              .init("returns", .string(" returns")),
+            ])
+          ),
+        ], in: folder)
+      let tokenizer = try #require(experiment.tokenizer)
+      guard case .text(let text, let label) = experiment.dataset.context[0].content else { return }
+      let whole = tokenizer.encode("input: \(text) output: \(label)").map(\.id)
+      #expect(Array(experiment.context.tokens.ids[..<whole.count]) == whole)
+      let labels = experiment.context.tokens.labelPositions.filter { $0 < whole.count }
+      #expect(tokenizer.decode(labels.map { whole[$0] }) == " " + label)
+    }
+  }
+
+  @Test func textsAreCutOnlyWhenAsked() throws {
+    try withTemporaryFolder { folder in
+      let long = Array(repeating: "parcel", count: 900).joined(separator: " ") + "\tbilling"
+      let settings: [(String, JSON)] = [
+        ("data.train_on", .string("all")), ("data.balanced_context", .bool(false)),
+        ("data.context_examples", .integer(1)),
+      ]
+      let strict = try experiment(settings, rows: Self.rows + [long], in: folder)
+      let lastRow = try #require(strict.dataset.training.last)
+      #expect(throws: InputError.self) { try strict.encoder.example(of: lastRow) }
+      let cutting = try experiment(
+        settings + [("data.truncate_text", .bool(true))], rows: Self.rows + [long], in: folder)
+      let example = try cutting.encoder.example(of: lastRow)
+      let last = try #require(example.tokens.labelPositions.last)
+      #expect(cutting.context.count + last == cutting.model.decoder.maximumPositions)
+      #expect(example.tokens.types.suffix(1) == [4])
+    }
+  }
+
+  /// Many rows in a pack, candidates sharing prefixes: the same as each candidate of each row as a sequence of its own.
+  @Test func evaluationEqualsPlainSequences() throws {
+    try withTemporaryFolder { folder in
+      let words: JSON = .object([
+        .init("billing", .string("billing team one")), .init("delivery", .string("billing team two")),
+        .init("returns", .string("returns")),
+      ])
+      let experiment = try experiment(
+        [("data.label_words", words), ("data.validation_fraction", .number(0.3))], in: folder)
+      let examples = try experiment.examples(of: .validation)
+      #expect(Set(examples[0].candidates.map { $0.labelPositions.count }).count > 1)
+      let predictions = try experiment.evaluate(examples)
+      for (example, prediction) in zip(examples, predictions) {
+        for (candidate, found) in zip(example.candidates, prediction.logProbabilities) {
+          let expected = experiment.plainLogProbability(of: candidate)
+          #expect(abs(found - expected) < 1e-4)
+        }
+      }
+    }
+  }
+}

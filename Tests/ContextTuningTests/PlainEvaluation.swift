@@ -1,0 +1,21 @@
+import ContextTuning
+import Kernels
+import LanguageModel
+
+extension Experiment {
+  func evaluate(_ examples: [EncodedExample]) throws -> [Prediction] {
+    try Evaluator(decoder: model.decoder, workspace: Workspace(), team: team).predict(examples, prompt: startingPrompt)
+  }
+
+  /// log P(label tokens) with context and candidate as one plain sequence.
+  func plainLogProbability(of candidate: TypedTokens) -> Double {
+    let ids = context.tokens.ids + candidate.ids
+    var tree = TokenTree()
+    tree.append(.tokens(ids))
+    let targets = candidate.labelPositions.map {
+      Target(row: context.count + $0 - 1, token: candidate.ids[$0])
+    }
+    let pass = model.decoder.forward(tree, targets: targets, forBackward: false, workspace: Workspace(), on: team)
+    return pass.scores.reduce(0.0) { $0 + Double($1.logProbability) }
+  }
+}

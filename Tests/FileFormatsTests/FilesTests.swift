@@ -1,0 +1,49 @@
+import FileFormats
+import TestSupport
+import Testing
+
+@Suite struct FilesTests {
+  @Test(arguments: [
+    ("c", "a/b", "a/b/c"), ("../c", "a/b", "a/c"), ("../../runs", "configs/quickstart", "runs"), ("/c", "a", "/c"),
+    ("./c", "/a", "/a/c"), ("../../c", "a", "../c"), ("c", ".", "c"), ("..", "a", "."),
+  ])
+  func pathsAreRelativeToTheirFile(path: String, folder: String, expected: String) {
+    #expect(resolve(path, relativeTo: folder) == expected)
+  }
+
+  @Test func replacingAFolderLeavesOnlyTheNewOne() throws {
+    try withTemporaryFolder { folder in
+      for name in ["old", "new"] {
+        try makeDirectory(folder + "/" + name)
+        try writeAtomically(name, to: folder + "/\(name)/\(name)")
+      }
+      try replaceDirectory(at: folder + "/old", with: folder + "/new")
+      #expect(names(inDirectory: folder) == ["old"])
+      #expect(names(inDirectory: folder + "/old") == ["new"])
+    }
+  }
+
+  @Test func writingWhereNothingCanBeLeavesNothing() throws {
+    try withTemporaryFolder { folder in
+      #expect(throws: InputError.self) { try writeAtomically("x", to: folder + "/missing/file") }
+      try makeDirectory(folder + "/taken")
+      #expect(throws: InputError.self) { try writeAtomically("x", to: folder + "/taken") }
+      #expect(names(inDirectory: folder) == ["taken"])
+    }
+  }
+
+  @Test(arguments: [("lerning_rate", "learning_rate"), ("evla", "eval"), ("zzzz", nil), ("x", "a")])
+  func suggestsTheNearestName(word: String, expected: String?) {
+    #expect(nearest(to: word, among: ["learning_rate", "eval", "a", "max_steps"]) == expected)
+  }
+
+  @Test func numPyHeaderIsPaddedAndSaysItsShape() {
+    let bytes = numPyArray(shape: [2, 1], values: [1, 2])
+    #expect(bytes.starts(with: [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0]))
+    #expect((bytes.count - 8) % 64 == 0)
+    #expect(
+      String(decoding: bytes[10..<(bytes.count - 8)], as: UTF8.self).hasPrefix(
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }"))
+    #expect(Array(bytes.suffix(8)) == [0, 0, 0x80, 0x3F, 0, 0, 0, 0x40])
+  }
+}

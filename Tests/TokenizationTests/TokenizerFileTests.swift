@@ -1,0 +1,293 @@
+import FileFormats
+import TestSupport
+import Testing
+import Tokenization
+
+/// A change to a good file and what must be said about it.
+struct MalformedFile: CustomTestStringConvertible, Sendable {
+  var name: String
+  var old: String
+  var new: String
+  var problem: String
+
+  init(_ name: String, _ old: String, _ new: String, _ problem: String) {
+    self.name = name
+    self.old = old
+    self.new = new
+    self.problem = problem
+  }
+
+  var testDescription: String { name }
+}
+
+@Suite struct TokenizerFileTests {
+  private static let good = """
+    {"version": "1.0", "truncation": {"max_length": 2}, "padding": {"length": 9},
+    "added_tokens": [
+    {"id": 4, "content": "<s>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true},
+    {"id": 5, "content": "<t>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": true, "special": false}],
+    "normalizer": null,
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+    "post_processor": {"type": "TemplateProcessing"},
+    "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+    "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+    "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+    "vocab": {"a": 0, "b": 1, "ab": 2, "abb": 3}, "merges": [["a", "b"], "ab b"]}}
+    """
+
+  private func error(_ files: [String: [UInt8]]) throws -> (error: InputError, folder: String) {
+    try withFolder(files) { folder in
+      (try #require(throws: InputError.self) { try Tokenizer(folder: folder) }, folder)
+    }
+  }
+
+  private func tokenizer(_ text: String) throws -> Tokenizer {
+    try withFolder(["tokenizer.json": Array(text.utf8)]) { try Tokenizer(folder: $0) }
+  }
+
+  @Test func goodFile() throws {
+    let tokenizer = try tokenizer(Self.good)
+    #expect(tokenizer.encode("<s>abbab<t>b").map(\.id) == [4, 3, 2, 5, 1])
+    #expect(tokenizer.vocabularySize == 6)
+  }
+
+  /// What may be left out, or written another way, and makes no difference.
+  @Test(arguments: [
+    (#""version": "1.0", "#, ""), (#""truncation": {"max_length": 2}, "#, ""), (#""normalizer": null,"#, ""),
+    (#""type": "BPE", "#, ""), (#""dropout": null"#, #""dropout": 0.0"#),
+    (#""continuing_subword_prefix": null"#, #""continuing_subword_prefix": """#),
+    (#""end_of_word_suffix": null"#, #""end_of_word_suffix": """#), (#""unk_token": null"#, #""unk_token": "a""#),
+    (#"[["a", "b"]"#, ##"["#version: 0.2", "a b""##), (#""abb": 3}"#, #""abb": 3, "<s>": 4}"#),
+    (#", "use_regex": true}"#, "}"), (#"{"type": "TemplateProcessing"}"#, "null"), (#""id": 5"#, #""id": 5.0"#),
+  ])
+  func sameTokenizer(old: String, new: String) throws {
+    try #require(Self.good.contains(old))
+    #expect(try tokenizer(Self.good.replacing(old, with: new)).encode("<s>abbab<t>b").map(\.id) == [4, 3, 2, 5, 1])
+  }
+
+  @Test(arguments: [
+    MalformedFile(
+      "unknown member", #""version""#, #""tensors""#,
+      "tensors is unknown; expected one of version, truncation, padding, added_tokens, normalizer, pre_tokenizer, "
+        + "post_processor, decoder, model"),
+    MalformedFile("member twice", #""normalizer": null"#, #""decoder": null"#, "decoder stands twice"),
+    MalformedFile("version", #""1.0""#, #""2.0""#, #"version is "2.0"; supported: "1.0""#),
+    MalformedFile(
+      "normalizer", #""normalizer": null"#, #""normalizer": {"type": "NFC"}"#,
+      #"normalizer is "NFC"; supported: null"#),
+    MalformedFile(
+      "pre-tokenizer", #""pre_tokenizer": {"type": "ByteLevel""#, #""pre_tokenizer": {"type": "Metaspace""#,
+      #"pre_tokenizer is "Metaspace"; supported: ByteLevel"#),
+    MalformedFile(
+      "no pre-tokenizer",
+      #""pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},"#,
+      #""pre_tokenizer": null,"#, "pre_tokenizer is null; supported: ByteLevel"),
+    MalformedFile(
+      "pre-tokenizer's flag", #""add_prefix_space": false"#, #""add_prefix_space": 0"#,
+      "pre_tokenizer.add_prefix_space is 0; expected true or false"),
+    MalformedFile(
+      "pre-tokenizer's unknown flag", #""add_prefix_space": false"#, #""behavior": 0"#,
+      "pre_tokenizer.behavior is unknown; expected one of type, add_prefix_space, trim_offsets, use_regex"),
+    MalformedFile(
+      "decoder", #""decoder": {"type": "ByteLevel""#, #""decoder": {"type": "WordPiece""#,
+      #"decoder is "WordPiece"; supported: ByteLevel"#),
+    MalformedFile("model", #""BPE""#, #""Unigram""#, #"model is "Unigram"; supported: BPE"#),
+    MalformedFile(
+      "model without merges", #", "merges": [["a", "b"], "ab b"]"#, "", "model.merges is missing; expected a list"),
+    MalformedFile("dropout", #""dropout": null"#, #""dropout": 0.1"#, "model.dropout is 0.1; supported: null"),
+    MalformedFile(
+      "continuing subword prefix", #"_prefix": null"#, #"_prefix": "@@""#,
+      #"model.continuing_subword_prefix is "@@"; supported: "" or null"#),
+    MalformedFile(
+      "end of word suffix", #"_suffix": null"#, #"_suffix": "</w>""#,
+      #"model.end_of_word_suffix is "</w>"; supported: "" or null"#),
+    MalformedFile(
+      "byte fallback", #""byte_fallback": false"#, #""byte_fallback": true"#,
+      "model.byte_fallback is true; supported: false"),
+    MalformedFile(
+      "model's unknown flag", #""fuse_unk": false"#, #""cache": 7"#,
+      "model.cache is unknown; expected one of type, dropout, unk_token, continuing_subword_prefix, "
+        + "end_of_word_suffix, fuse_unk, byte_fallback, ignore_merges, vocab, merges"),
+    MalformedFile(
+      "unknown token that is unknown", #""unk_token": null"#, #""unk_token": "<unk>""#,
+      #"model.unk_token is "<unk>", which model.vocab lacks, and so it does the letter "Ā""#),
+    MalformedFile(
+      "unknown token of another type", #""unk_token": null"#, #""unk_token": 0"#,
+      "model.unk_token is 0; expected a token or null"),
+    MalformedFile(
+      "vocabulary of another type", #"{"a": 0, "b": 1, "ab": 2, "abb": 3}"#, "[]",
+      "model.vocab: expected an object of tokens and ids, found a list"),
+    MalformedFile(
+      "negative id", #""abb": 3"#, #""abb": -3"#,
+      #"model.vocab: the id of "abb" is -3; expected a whole number below the count of tokens, 4 (ids have no holes)"#),
+    MalformedFile(
+      "absurd id", #""abb": 3"#, #""abb": 9999999999"#,
+      #"model.vocab: the id of "abb" is 9999999999; expected a whole number below the count of tokens, 4 "#
+        + "(ids have no holes)"),
+    MalformedFile(
+      "id that is no number", #""abb": 3"#, #""abb": "3""#,
+      #"model.vocab: the id of "abb" is "3"; expected a whole number below the count of tokens, 4 (ids have no holes)"#),
+    MalformedFile(
+      "id twice", #""abb": 3"#, #""abb": 1"#, #"model.vocab: the id 1 stands twice, for "b" and "abb""#),
+    MalformedFile(
+      "token twice", #""b": 1"#, #""a": 1"#, #"model.vocab: "a" stands twice, with the ids 0 and 1"#),
+    MalformedFile(
+      "hole", #""abb": 3"#, #""abb": 4"#,
+      #"model.vocab: the id of "abb" is 4; expected a whole number below the count of tokens, 4 (ids have no holes)"#),
+    MalformedFile(
+      "merge of an unknown token", #"["a", "b"]"#, #"["a", "c"]"#,
+      #"model.merges[0] merges "a" and "c", but the vocabulary has no "c""#),
+    MalformedFile(
+      "merge to an unknown token", #"["a", "b"]"#, #"["b", "a"]"#,
+      #"model.merges[0] merges "b" and "a", but the vocabulary has no "ba""#),
+    MalformedFile(
+      "merge of one token", #""ab b""#, #""ab""#,
+      #"model.merges[1] is "ab"; expected two tokens with one space between them"#),
+    MalformedFile(
+      "merge of three tokens", #""ab b""#, #""a b b""#,
+      #"model.merges[1] is "a b b"; expected two tokens with one space between them"#),
+    MalformedFile(
+      "merge of a list of three", #"["a", "b"]"#, #"["a", "b", "b"]"#,
+      #"model.merges[0] is a list; expected two tokens, ["a", "b"] or "a b""#),
+    MalformedFile(
+      "merge of a number", #"["a", "b"]"#, "7", #"model.merges[0] is 7; expected two tokens, ["a", "b"] or "a b""#),
+    MalformedFile(
+      "merges of another type", #"[["a", "b"], "ab b"]"#, "7", "model.merges is 7; expected a list"),
+    MalformedFile(
+      "added token without content", #""content": "<s>""#, #""content": """#,
+      #"added_tokens[0].content is ""; expected a text that is not empty"#),
+    MalformedFile(
+      "added token twice", #""content": "<t>""#, #""content": "<s>""#,
+      #"added_tokens[1].content is "<s>", as that of added_tokens[0] is already"#),
+    MalformedFile(
+      "added token's id twice", #""id": 5"#, #""id": 4"#,
+      "added_tokens[1].id is 4; expected 5, as tokens that are not in model.vocab are numbered on from its end"),
+    MalformedFile(
+      "added token's id beyond a hole", #""id": 5"#, #""id": 6"#,
+      "added_tokens[1].id is 6; expected 5, as tokens that are not in model.vocab are numbered on from its end"),
+    MalformedFile(
+      "added token's id against the vocabulary's", #""content": "<t>""#, #""content": "abb""#,
+      #"added_tokens[1].id is 5, but model.vocab gives "abb" the id 3"#),
+    MalformedFile(
+      "added token's negative id", #""id": 5"#, #""id": -5"#,
+      "added_tokens[1].id is -5; expected 5, as tokens that are not in model.vocab are numbered on from its end"),
+    MalformedFile(
+      "added token's absurd id", #""id": 5"#, #""id": 1e300"#,
+      "added_tokens[1].id is 1e+300; expected a whole number"),
+    MalformedFile(
+      "added token without a flag", #""rstrip": false, "normalized": true"#, #""normalized": true"#,
+      "added_tokens[1].rstrip is missing; expected true or false"),
+    MalformedFile(
+      "added token's unknown flag", #""special": true"#, #""special": true, "hidden": true"#,
+      "added_tokens[0].hidden is unknown; expected one of id, content, single_word, lstrip, rstrip, normalized, "
+        + "special"),
+    MalformedFile(
+      "added token of another type",
+      #"[\#n{"id": 4"#, #"[7,\#n{"id": 4"#, "added_tokens[0]: expected an object, found 7"),
+  ])
+  func malformedFile(_ file: MalformedFile) throws {
+    try #require(Self.good.contains(file.old))
+    let text = Self.good.replacing(file.old, with: file.new, maxReplacements: 1)
+    let (error, folder) = try error(["tokenizer.json": Array(text.utf8)])
+    #expect(error == .badData(folder + "/tokenizer.json", file.problem))
+  }
+
+  @Test func malformedJSON() throws {
+    let (error, folder) = try error(["tokenizer.json": Array("{\"model\":\n{".utf8)])
+    #expect(error.kind == .badData)
+    #expect(error.place == folder + "/tokenizer.json:2:2")
+  }
+
+  @Test func anotherKindOfJSON() throws {
+    let (error, folder) = try error(["tokenizer.json": Array("[1]".utf8)])
+    #expect(error == .badData(folder + "/tokenizer.json", "expected an object, found a list"))
+  }
+
+  @Test func folderWithoutTokenizer() throws {
+    let (error, folder) = try error([:])
+    #expect(
+      error == .missing(folder, "has no tokenizer: expected tokenizer.json, or vocab.json with merges.txt"))
+  }
+
+  @Test(arguments: [("vocab.json", "merges.txt"), ("merges.txt", "vocab.json")])
+  func oneOfTheTwoFiles(present: String, absent: String) throws {
+    let (error, folder) = try error([present: Array(#"{}"#.utf8)])
+    #expect(error == .missing(folder + "/" + absent, "cannot be opened: No such file or directory"))
+  }
+
+  @Test(arguments: [
+    (
+      #"{"a": 0, "b": 1, "ab": 2}"#, "a b\na  b\n", "merges.txt",
+      #"line 2 is "a  b"; expected two tokens with one space between them"#
+    ),
+    (
+      #"{"a": 0, "b": 1}"#, "#version: 0.2\na b\n", "merges.txt",
+      #"line 2 merges "a" and "b", but the vocabulary has no "ab""#
+    ),
+    (#"{"a": 0, "b": 0}"#, "", "vocab.json", #"the id 0 stands twice, for "a" and "b""#),
+    (
+      #"{"a": 1}"#, "", "vocab.json",
+      #"the id of "a" is 1; expected a whole number below the count of tokens, 1 (ids have no holes)"#
+    ),
+    (#"["a"]"#, "", "vocab.json", "expected an object of tokens and ids, found a list"),
+  ])
+  func malformedTwoFiles(vocabulary: String, merges: String, file: String, problem: String) throws {
+    let (error, folder) = try error(["vocab.json": Array(vocabulary.utf8), "merges.txt": Array(merges.utf8)])
+    #expect(error == .badData(folder + "/" + file, problem))
+  }
+
+  @Test func mergesThatAreNoText() throws {
+    let (error, folder) = try error(["vocab.json": Array("{}".utf8), "merges.txt": [0x61, 0x20, 0xFF]])
+    #expect(error == .badData(folder + "/merges.txt", "is no UTF-8 text; is the download complete?"))
+  }
+
+  /// Comments, blank lines and the line ends of Windows.
+  @Test func mergesInAnotherLayout() throws {
+    let files = ["vocab.json": #"{"a": 0, "b": 1, "ab": 2}"#, "merges.txt": "#version: 0.2\r\n\r\na b\r\n\r\n"]
+    try withFolder(files.mapValues { Array($0.utf8) }) { folder in
+      let tokenizer = try Tokenizer(folder: folder)
+      #expect(tokenizer.encode("ab").map(\.id) == [2])
+    }
+  }
+
+  @Test func tokensThatAreCanonicallyEquivalentDiffer() throws {
+    // U+212B and "Å" are the same String; the first is no letter of the byte alphabet and stands for itself.
+    let files = ["vocab.json": #"{"\u212b": 0, "\u00c5": 1}"#, "merges.txt": ""]
+    try withFolder(files.mapValues { Array($0.utf8) }) { folder in
+      let tokenizer = try Tokenizer(folder: folder)
+      #expect(tokenizer.id(of: "\u{212B}") == 0)
+      #expect(tokenizer.id(of: "\u{C5}") == 1)
+      #expect(tokenizer.bytes(of: 0) == Array("\u{212B}".utf8))
+      #expect(tokenizer.bytes(of: 1) == [0xC5])
+    }
+  }
+
+  /// Damaged files are refused or read, and nothing else happens.
+  @Test func damagedFilesAreErrors() throws {
+    var generator = TestGenerator(seed: 11)
+    let good = Array(Self.good.utf8)
+    var refused = 0
+    for round in 0..<1000 {
+      var bytes = good
+      for _ in 0...(round % 4) {
+        let place = Int.random(in: 0..<bytes.count, using: &generator)
+        switch Int.random(in: 0..<4, using: &generator) {
+        case 0: bytes[place] = UInt8.random(in: 0...255, using: &generator)
+        case 1: bytes.remove(at: place)
+        case 2: bytes.insert(good[Int.random(in: 0..<good.count, using: &generator)], at: place)
+        default: bytes.removeSubrange(place..<min(bytes.count, place + 20))
+        }
+      }
+      try withFolder(["tokenizer.json": bytes]) { folder in
+        do {
+          _ = try Tokenizer(folder: folder).encode("<s>abbab<t> b")
+        } catch let error as InputError {
+          #expect(error.kind == .badData)
+          #expect(error.place.hasPrefix(folder + "/tokenizer.json"))
+          refused += 1
+        }
+      }
+    }
+    #expect(refused > 500)
+  }
+}

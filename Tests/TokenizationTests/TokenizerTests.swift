@@ -1,0 +1,205 @@
+import FileFormats
+import TestSupport
+import Testing
+import Tokenization
+
+@Suite struct TokenizerTests {
+  private func randomTexts() -> [String] {
+    var generator = TestGenerator(seed: 7)
+    return [""] + (0..<300).map { generator.text(count: $0 % 60) }
+  }
+
+  /// The tokens' ranges must follow each other from the first byte to the last.
+  private func expectTiling(_ tokens: [Token], of text: String) {
+    var end = 0
+    for token in tokens {
+      #expect(token.bytes.lowerBound == end, "\(text.debugDescription)")
+      end = token.bytes.upperBound
+    }
+    #expect(end == text.utf8.count, "\(text.debugDescription)")
+  }
+
+  @Test(arguments: tokenizerNames.filter { $0 != "unknown-dropped" }) func offsetsTileTheText(name: String) throws {
+    let tokenizer = try fixtureTokenizer(name)
+    for text in randomTexts() { expectTiling(tokenizer.encode(text), of: text) }
+  }
+
+  @Test(arguments: ["pairs", "strings", "files", "whole-text", "ignore-merges"])
+  func tokensCoverTheBytesTheyStandFor(name: String) throws {
+    let tokenizer = try fixtureTokenizer(name)
+    for text in randomTexts() {
+      let bytes = Array(text.utf8)
+      for token in tokenizer.encode(text) { #expect(tokenizer.bytes(of: token.id) == Array(bytes[token.bytes])) }
+    }
+  }
+
+  @Test(arguments: ["pairs", "strings", "files", "whole-text", "ignore-merges"])
+  func decodingUndoesEncoding(name: String) throws {
+    let tokenizer = try fixtureTokenizer(name)
+    for text in randomTexts() {
+      let ids = tokenizer.encode(text).map(\.id)
+      #expect(areSame(tokenizer.decode(ids), text), "\(text.debugDescription)")
+    }
+  }
+
+  @Test func addedTokensThatTakeWhitespaceCoverIt() throws {
+    let tokenizer = try fixtureTokenizer("added-tokens")
+    func ranges(_ text: String) -> [Range<Int>] { tokenizer.encode(text).map(\.bytes) }
+    #expect(ranges("a \n<l> b") == [0..<1, 1..<6, 6..<8])
+    #expect(ranges("a <r>\u{3000}b") == [0..<1, 1..<2, 2..<8, 8..<9])
+    #expect(ranges("<l> <r>\n") == [0..<3, 3..<4, 4..<8])
+    // `<l>` is looked for before `<r>`, which is a normalized one.
+    #expect(ranges("<r> <l>") == [0..<3, 3..<7])
+    #expect(ranges("<w>") == [0..<3])
+  }
+
+  /// With "\n" an added token as well, the whitespace after `<lr>` is claimed twice: the later token gets it.
+  @Test func addedTokensThatClaimTheSameWhitespaceDoNotOverlap() throws {
+    var text = String(decoding: try readBytes(of: tokenizerFixture("added-tokens/tokenizer.json")), as: UTF8.self)
+    let anchor = try #require(text.firstRange(of: #""content":"<w>","single_word":true"#))
+    text.replaceSubrange(anchor, with: #""content":"\n","single_word":false"#)
+    try withFolder(["tokenizer.json": Array(text.utf8)]) { folder in
+      let tokenizer = try Tokenizer(folder: folder)
+      let newline = try #require(tokenizer.id(of: "\n"))
+      let lr = try #require(tokenizer.id(of: "<lr>"))
+      let r = try #require(tokenizer.id(of: "<r>"))
+      #expect(
+        tokenizer.encode("<r> \n\n<lr> \n") == [
+          Token(id: r, bytes: 0..<4), Token(id: newline, bytes: 4..<5), Token(id: newline, bytes: 5..<6),
+          Token(id: lr, bytes: 6..<11), Token(id: newline, bytes: 11..<12),
+        ])
+      // The first `<lr>` has taken the space, so that the second cannot.
+      #expect(tokenizer.encode("<lr> <lr>") == [Token(id: lr, bytes: 0..<5), Token(id: lr, bytes: 5..<9)])
+    }
+  }
+
+  @Test func inventedSpaceIsEmpty() throws {
+    let tokenizer = try fixtureTokenizer("prefix-space")
+    let space = try #require(tokenizer.id(of: "Ġ"))
+    #expect(tokenizer.encode("\u{1}").first == Token(id: space, bytes: 0..<0))
+    let token = try #require(tokenizer.id(of: "Ġthe"))
+    #expect(tokenizer.encode("the") == [Token(id: token, bytes: 0..<3)])
+    #expect(tokenizer.encode(" the") == [Token(id: token, bytes: 0..<4)])
+    let n = try #require(tokenizer.id(of: "<n>"))
+    #expect(
+      tokenizer.encode("the<n>the") == [
+        Token(id: token, bytes: 0..<3), Token(id: n, bytes: 3..<6), Token(id: token, bytes: 6..<9),
+      ])
+  }
+
+  @Test func tokensMaySplitACharacter() throws {
+    let tokenizer = try fixtureTokenizer("unknown-dropped")
+    // The corpus has "日" (E6 97 A5) but no "旦" (E6 97 A6): a byte vanishes, the others stay where they are.
+    let tokens = tokenizer.encode("a旦a")
+    let a = try #require(tokenizer.id(of: "a"))
+    #expect(tokens.first == Token(id: a, bytes: 0..<1))
+    #expect(tokens.last == Token(id: a, bytes: 4..<5))
+    #expect(tokenizer.decode(tokens.map(\.id)) == "a\u{FFFD}a")
+  }
+
+  @Test func spellingsAndBytes() throws {
+    let tokenizer = try fixtureTokenizer("added-tokens")
+    let the = try #require(tokenizer.id(of: "Ġthe"))
+    #expect(tokenizer.bytes(of: the) == Array(" the".utf8))
+    #expect(tokenizer.text(of: the) == " the")
+    let added = try #require(tokenizer.id(of: "été"))
+    #expect(tokenizer.bytes(of: added) == Array("été".utf8))
+    #expect(areSame(tokenizer.decode([added]), "été"))
+    #expect(tokenizer.id(of: "e\u{301}te\u{301}") == nil)
+    #expect(tokenizer.id(of: " the") == nil)
+    // The letter of byte 0xE6, which begins a character that its token does not end.
+    let byte = try #require(tokenizer.id(of: "æ"))
+    #expect(tokenizer.bytes(of: byte) == [0xE6])
+    #expect(tokenizer.text(of: byte) == "<0xE6>")
+    #expect(tokenizer.decode([byte]) == "\u{FFFD}")
+    #expect(tokenizer.text(of: try #require(tokenizer.id(of: "Ċ"))) == "\n")
+  }
+
+  @Test func textShowsEachByteThatIsNoUTF8() throws {
+    // Byte letters: F0 9F 99 begins a character; 0A is whole; C3 A9 is "é".
+    let vocabulary = #"{"ðŁĻ":0,"aðŁĻÃ©Ċ":1}"#
+    try withFolder(["vocab.json": Array(vocabulary.utf8), "merges.txt": []]) { folder in
+      let tokenizer = try Tokenizer(folder: folder)
+      #expect(tokenizer.text(of: 0) == "<0xF0><0x9F><0x99>")
+      #expect(tokenizer.text(of: 1) == "a<0xF0><0x9F><0x99>é\n")
+      #expect(tokenizer.decode([1]) == "a\u{FFFD}é\n")
+    }
+  }
+
+  @Test func idsBeyondTheVocabulary() throws {
+    let tokenizer = try fixtureTokenizer("added-tokens")
+    let last = try #require(tokenizer.id(of: "été"))
+    #expect(tokenizer.vocabularySize == last + 1)
+    #expect(try fixtureTokenizer("pairs").vocabularySize == last + 1 - 8)
+    for id in [-1, tokenizer.vocabularySize, .max, .min] {
+      #expect(tokenizer.bytes(of: id) == nil)
+      #expect(tokenizer.text(of: id) == "<id \(id)>")
+      #expect(tokenizer.decode([id]).isEmpty)
+    }
+  }
+
+  @Test func endOfTextOfTheTwoFilesIsAnAddedToken() throws {
+    let tokenizer = try fixtureTokenizer("files")
+    let endOfText = try #require(tokenizer.id(of: "<|endoftext|>"))
+    #expect(tokenizer.encode("<|endoftext|>") == [Token(id: endOfText, bytes: 0..<13)])
+  }
+
+  @Test func wordsLongerThanTheCacheAreNotSlow() throws {
+    let tokenizer = try fixtureTokenizer("whole-text")
+    var generator = TestGenerator(seed: 3)
+    let letters = (0..<200_000).map { _ in UInt8.random(in: 0x61...0x7A, using: &generator) }
+    let texts = [String(decoding: letters, as: UTF8.self), String(repeating: "a", count: 200_000)]
+    let duration = ContinuousClock().measure {
+      for text in texts { expectTiling(tokenizer.encode(text), of: text) }
+    }
+    // Quadratic merging takes minutes.
+    #expect(duration < .seconds(20))
+  }
+
+  /// Merging, as slow as the definition: the leftmost of the pairs with the lowest rank, again and again.
+  @Test func mergesTheLowestRankFirst() throws {
+    let tokenizer = try fixtureTokenizer("whole-text")
+    let file = try JSON.read(file: tokenizerFixture("whole-text/tokenizer.json"))
+    var ranks: [[String]: Int] = [:]
+    for (rank, merge) in try #require(file["model"]?["merges"]?.array).enumerated() {
+      ranks[try #require(merge.array).compactMap(\.string)] = rank
+    }
+    var generator = TestGenerator(seed: 5)
+    for count in 1..<150 {
+      let word = (0..<count).map { _ in String("theandwrligo".randomElement(using: &generator) ?? "a") }
+      var pieces = word
+      while let best = pieces.indices.dropLast().filter({ ranks[[pieces[$0], pieces[$0 + 1]]] != nil })
+        .min(by: { (ranks[[pieces[$0], pieces[$0 + 1]]] ?? 0) < (ranks[[pieces[$1], pieces[$1 + 1]]] ?? 0) })
+      {
+        pieces[best] += pieces.remove(at: best + 1)
+      }
+      let tokens = tokenizer.encode(word.joined())
+      #expect(tokens.map { tokenizer.text(of: $0.id) } == pieces, "\(word.joined())")
+    }
+  }
+
+  /// More different words than the cache holds, each twice.
+  @Test func aFullCacheBeginsAnew() throws {
+    let tokenizer = try fixtureTokenizer("pairs")
+    let words = (0..<70_000).map { "\($0)" }
+    let text = words.joined(separator: " ")
+    let tokens = tokenizer.encode(text)
+    expectTiling(tokens, of: text)
+    #expect(tokenizer.encode(text) == tokens)
+    #expect(areSame(tokenizer.decode(tokens.map(\.id)), text))
+    let new = try fixtureTokenizer("pairs")
+    for word in [words[0], words[35_000], words[69_999]] {
+      #expect(tokenizer.encode(word) == new.encode(word))
+    }
+  }
+
+  @Test func mayBeUsedByManyTasksAtOnce() async throws {
+    let tokenizer = try fixtureTokenizer("added-tokens")
+    let texts = randomTexts()
+    let expected = texts.map { tokenizer.encode($0) }
+    await withTaskGroup(of: Bool.self) { group in
+      for _ in 0..<8 { group.addTask { texts.map { tokenizer.encode($0) } == expected } }
+      for await isSame in group { #expect(isSame) }
+    }
+  }
+}
