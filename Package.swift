@@ -43,7 +43,7 @@ let package = Package(
     .testTarget(name: "LanguageModelTests", dependencies: ["LanguageModel", "TestSupport"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"]),
     .testTarget(name: "ContextTuningTests", dependencies: ["ContextTuning", "TestSupport"]),
-    .testTarget(name: "CommandLineTests", dependencies: ["cpt", "FileFormats", "TestSupport"]),
+    .testTarget(name: "CommandLineTests", dependencies: ["cpt", "ContextTuning", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,3 +1,5 @@
+import ContextTuning
+
 /// The version `cpt --version` prints.
 let version = "0.1.0"
 
@@ -16,6 +18,7 @@ func overview() -> String {
     \(list)
 
       cpt COMMAND --help   the flags of a command
+      cpt help config      every key of a configuration file
       cpt --version        print the version
     """
 }
@@ -36,4 +39,14 @@ func help(for command: Command) -> String {
 
     \(flags.joined(separator: "\n"))
     """
+}
+
+/// What `cpt help config` prints.
+func configurationReference() -> String {
+  let keys = Configuration.reference
+  let width = keys.map(\.path.count).max() ?? 0
+  return keys.map { key in
+    "\(padded(key.path, to: width))  \(key.meaning)\n"
+      + "\(padded("", to: width))  \(key.expected); default \(key.defaultValue)"
+  }.joined(separator: "\n")
 }

@@ -24,8 +24,11 @@ struct CommandLineTool {
     }
     switch first {
     case "--help", "-h", "help":
-      let name = words.dropFirst().first
-      printResult(try name.map { help(for: try command($0)) } ?? overview())
+      guard let topic = words.dropFirst().first else {
+        printResult(overview())
+        return 0
+      }
+      printResult(topic == "config" ? configurationReference() : help(for: try command(topic)))
       return 0
     case "--version":
       printResult("cpt \(version)")

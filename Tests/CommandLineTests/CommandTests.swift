@@ -1,4 +1,5 @@
 import FileFormats
+import Glibc
 import TestSupport
 import Testing
 
@@ -111,6 +112,24 @@ import Testing
       let refused = try example.trainRun()
       #expect(refused.status == 64 && refused.errorLine.contains("is not empty"), "\(refused.errors)")
       #expect(try example.trainRun(["--overwrite"]).status == 0)
+    }
+  }
+
+  @Test(arguments: [(SIGINT, 130), (SIGTERM, 143)])
+  func aSignalEndsARunWithACheckpoint(signal: Int32, status: Int32) throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.set("training", "max_steps", .integer(5000))
+      example.set("training", "save_steps", .null)
+      try example.write()
+      let metrics = folder + "/run/metrics.jsonl"
+      let found = try Program.interrupt(["train", "--config", "config.json"], in: folder, with: signal) {
+        (try? readBytes(of: metrics).isEmpty) == false
+      }
+      #expect(found == status)
+      let checkpoints = names(inDirectory: folder + "/run").filter { $0.hasPrefix("checkpoint-") }
+      #expect(checkpoints.count == 1)
+      #expect(try JSON.read(file: folder + "/run/\(checkpoints.first ?? "")/trainer_state.json")["step"]?.integer != 0)
     }
   }
 

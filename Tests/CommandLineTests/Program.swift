@@ -45,3 +45,22 @@ struct Program {
     return Outcome(status: status, output: texts[0], errors: texts[1])
   }
 }
+
+extension Program {
+  /// Starts it, sends a signal once `isReady`, and returns the exit status.
+  static func interrupt(
+    _ arguments: [String], in folder: String, with signal: Int32, when isReady: () -> Bool
+  ) throws -> Int32 {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    while process.isRunning, !isReady() { usleep(1000) }
+    kill(process.processIdentifier, signal)
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+}
