@@ -115,8 +115,8 @@ import Testing
     }
   }
 
-  @Test(arguments: [(SIGINT, 130), (SIGTERM, 143)])
-  func aSignalEndsARunWithACheckpoint(signal: Int32, status: Int32) throws {
+  @Test(arguments: [SIGINT, SIGTERM])
+  func aSignalEndsARunWithACheckpoint(signal: Int32) throws {
     try withTemporaryFolder { folder in
       var example = WorkingExample(in: folder)
       example.set("training", "max_steps", .integer(5000))
@@ -126,7 +126,7 @@ import Testing
       let found = try Program.interrupt(["train", "--config", "config.json"], in: folder, with: signal) {
         (try? readBytes(of: metrics).isEmpty) == false
       }
-      #expect(found == status)
+      #expect(found == 128 + signal)
       let checkpoints = names(inDirectory: folder + "/run").filter { $0.hasPrefix("checkpoint-") }
       #expect(checkpoints.count == 1)
       #expect(try JSON.read(file: folder + "/run/\(checkpoints.first ?? "")/trainer_state.json")["step"]?.integer != 0)

@@ -19,7 +19,8 @@ import Testing
 
   @Test func theReadmesExampleConfigurationLoads() throws {
     let text = try readme()
-    let start = try #require(text.range(of: "```json\n")), end = try #require(text[start.upperBound...].range(of: "```"))
+    let start = try #require(text.range(of: "```json\n")),
+      end = try #require(text[start.upperBound...].range(of: "```"))
     try withTemporaryFolder { folder in
       try writeAtomically(String(text[start.upperBound..<end.lowerBound]), to: folder + "/c.json")
       #expect(throws: Never.self) { try Configuration(file: folder + "/c.json") }
