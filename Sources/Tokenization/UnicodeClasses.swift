@@ -10,10 +10,10 @@ extension Unicode.Scalar {
   }
 
   /// `\s`: White_Space, which none of U+001C to U+001F, U+180E, U+200B and U+FEFF is.
-  var isWhitespace: Bool { properties.isWhitespace }
+  package var isWhitespace: Bool { properties.isWhitespace }
 
   /// `\p{L}`.
-  var isLetter: Bool {
+  package var isLetter: Bool {
     switch properties.generalCategory {
     case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: isInUnicode16
     default: false
@@ -21,7 +21,7 @@ extension Unicode.Scalar {
   }
 
   /// `\p{N}`.
-  var isNumber: Bool {
+  package var isNumber: Bool {
     switch properties.generalCategory {
     case .decimalNumber, .letterNumber, .otherNumber: isInUnicode16
     default: false
@@ -29,7 +29,7 @@ extension Unicode.Scalar {
   }
 
   /// `\w`, as in UTS #18, annex C.
-  var isWordCharacter: Bool {
+  package var isWordCharacter: Bool {
     if properties.isAlphabetic || properties.isJoinControl { return isInUnicode16 }
     switch properties.generalCategory {
     case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation: return isInUnicode16

@@ -2,7 +2,7 @@
 /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`.
 ///
 /// It is the one of `ByteLevel` with `use_regex`.
-struct WordScanner: Sendable {
+package struct WordScanner: Sendable {
   private enum Kind: UInt8 {
     case unknown, whitespace, letter, number, other
   }
@@ -10,8 +10,10 @@ struct WordScanner: Sendable {
   /// The kinds of the scalars below U+10000, found out when first met.
   private var kinds: [Kind] = Array(repeating: .unknown, count: 0x80)
 
+  package init() {}
+
   /// The end of the word that begins at `start`; `end > start` is the end of the text, which is valid UTF-8.
-  mutating func endOfWord(from start: Int, to end: Int, in bytes: Span<UInt8>) -> Int {
+  package mutating func endOfWord(from start: Int, to end: Int, in bytes: Span<UInt8>) -> Int {
     let first = bytes[start]
     if first == UInt8(ascii: "'"), let length = contractionLength(at: start, to: end, in: bytes) {
       return start + length

@@ -116,6 +116,29 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
     }
   }
 
+  /// The first label token of an example without template is predicted by the context's last token, in any pack.
+  @Test(arguments: [1, 3])
+  func aLabelMayOpenAnExample(packSize: Int) throws {
+    let goldens = try ParityGoldens()
+    try withTemporaryFolder { folder in
+      let experiment = try goldens.experiment("batch3-none", in: folder)
+      let examples = [[7, 9], [5], [7, 9, 11]].map { TypedTokens(ids: $0, types: $0.map { _ in 4 }) }
+      let context = experiment.context.tokens
+      let found = step(of: experiment).run(
+        prompt: experiment.startingPrompt.embeddings, examples: examples, packSize: packSize)
+      var total = 0.0
+      for example in examples {
+        var row = context
+        row.append(example.raisingTypes(by: 16))
+        let first = TypedTokens(ids: Array(row.ids.dropFirst()), types: Array(row.types.dropFirst()))
+        let start = Context(tokenIDs: [row.ids[0]], mask: nil, types: [1])
+        total -= experiment.plainLogProbability(of: first, after: start)
+      }
+      let labels = 3 * context.labelPositions.count + 6
+      #expect(abs(found.loss / (total / Double(labels)) - 1) < 1e-5)
+    }
+  }
+
   @Test func batchOfEightIsBatchOfTwoAccumulatedFourTimes() throws {
     let goldens = try ParityGoldens()
     func losses(_ batch: Int, _ accumulation: Int) throws -> [Double] {

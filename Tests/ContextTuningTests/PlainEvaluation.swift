@@ -7,8 +7,9 @@ extension Experiment {
     try Evaluator(decoder: model.decoder, workspace: Workspace(), team: team).predict(examples, prompt: startingPrompt)
   }
 
-  /// log P(label tokens) with context and candidate as one plain sequence.
-  func plainLogProbability(of candidate: TypedTokens) -> Double {
+  /// log P(label tokens) with a context (nil: the experiment's) and a candidate as one plain sequence.
+  func plainLogProbability(of candidate: TypedTokens, after other: Context? = nil) -> Double {
+    let context = other ?? context
     let ids = context.tokens.ids + candidate.ids
     var tree = TokenTree()
     tree.append(.tokens(ids))

@@ -43,4 +43,37 @@ import Tokenization
       #expect(areSame(tokenizer.decode(ids), text), "\(ids)")
     }
   }
+
+  @Test func splitsIntoWords() throws {
+    let texts = try list(goldens["texts"])
+    let expected = try list(goldens["wordEnds"])
+    try #require(texts.count == expected.count)
+    var scanner = WordScanner()
+    for (text, expected) in zip(texts, expected) {
+      let text = try #require(text.string)
+      var ends: [Int] = []
+      while (ends.last ?? 0) < text.utf8.count {
+        ends.append(scanner.endOfWord(from: ends.last ?? 0, to: text.utf8.count, in: text.utf8.span))
+      }
+      #expect(ends == expected.array?.compactMap(\.integer), "\(text.debugDescription)")
+    }
+  }
+
+  @Test(arguments: ["whitespace", "letter", "number", "word"]) func knowsTheCharacters(name: String) throws {
+    let expected = try list(goldens["characters"]?[name]).compactMap { $0.integer.map(UInt32.init) }
+    var found: [UInt32] = []
+    for value in 0..<UInt32(0x110000) {
+      guard let scalar = Unicode.Scalar(value) else { continue }
+      let isMember =
+        switch name {
+        case "whitespace": scalar.isWhitespace
+        case "letter": scalar.isLetter
+        case "number": scalar.isNumber
+        default: scalar.isWordCharacter
+        }
+      guard isMember else { continue }
+      if found.last.map({ $0 + 1 }) == value { found[found.count - 1] = value } else { found += [value, value] }
+    }
+    #expect(found == expected)
+  }
 }
