@@ -63,6 +63,11 @@ public struct AttentionPlan: Sendable {
     self.tiles = tiles
   }
 
+  /// Pairs of a query and a key it sees.
+  var pairs: Double { depths.reduce(0) { $0 + Double($1 + 1) } }
+
+  var mostQueries: Int { tiles.map(\.queries.count).max() ?? 0 }
+
   var largestTile: Int { tiles.map { $0.queries.count * $0.width }.max() ?? 0 }
 }
 
@@ -89,7 +94,11 @@ public func attention(
   precondition(queries.columns == shape.heads * shape.headSize && output.columns == queries.columns)
   let group = shape.heads / shape.keyValueHeads
   let size = shape.headSize
-  team.items(shape.heads * plan.tiles.count, scratch: plan.largestTile) { item, scores in
+  team.items(
+    .attention, shape.heads * plan.tiles.count, scratch: plan.largestTile + plan.mostQueries,
+    operations: 4 * plan.pairs * Double(shape.heads * size)
+  ) { item, scores in
+    let totals = scores + plan.largestTile
     let head = item % shape.heads
     let tile = plan.tiles[item / shape.heads]
     let column = head * size
@@ -99,10 +108,8 @@ public func attention(
       let line = scores + (row - tile.queries.lowerBound) * tile.width
       let seen = plan.depths[row] + 1
       let largest = maximum(seen, line)
-      map(seen, line, into: line) { exponential($0 - largest) }
-      let total = sum(seen, line, line) { a, _ in a }
-      let inverse = 1 / total
-      map(seen, line, into: line) { $0 * inverse }
+      let total = exponentials(seen, line, minus: largest, into: line)
+      totals[row - tile.queries.lowerBound] = total
       (line + seen).update(repeating: 0, count: tile.width - seen)
       logSumExp.base[row * logSumExp.stride + head] = largest + logarithm(total)
       (output.base + row * output.stride + column).update(repeating: 0, count: size)
@@ -114,6 +121,12 @@ public func attention(
         scores + (span.queries.lowerBound - tile.queries.lowerBound) * tile.width + span.depth, leadingA: tile.width,
         values.base + span.keys.lowerBound * values.stride + keyColumn, leadingB: values.stride,
         beta: 1, into: output.base + span.queries.lowerBound * output.stride + column, leadingC: output.stride)
+    }
+    // The probabilities were not yet divided by their sum; the output is shorter.
+    for row in tile.queries {
+      let inverse = 1 / totals[row - tile.queries.lowerBound]
+      let place = output.base + row * output.stride + column
+      map(size, place, into: place) { $0 * inverse }
     }
   }
 }
@@ -133,7 +146,10 @@ public func attentionBackward(
   let size = shape.headSize
   let area = plan.largestTile
   // One item is a head of keys and values with all of its query heads: nobody else adds to its gradients.
-  team.items(shape.keyValueHeads, scratch: 2 * area) { keyValueHead, scratch in
+  team.items(
+    .attentionBackward, shape.keyValueHeads, scratch: 2 * area,
+    operations: 8 * plan.pairs * Double(shape.heads * size)
+  ) { keyValueHead, scratch in
     let keyColumn = keyValueHead * size
     for head in (keyValueHead * group)..<((keyValueHead + 1) * group) {
       let column = head * size
@@ -159,7 +175,7 @@ public func attentionBackward(
           let delta = sum(
             size, dOutput.base + row * dOutput.stride + column, output.base + row * output.stride + column
           ) { $0 * $1 }
-          map(seen, line, into: line) { exponential($0 - logSum) }
+          _ = exponentials(seen, line, minus: logSum, into: line)
           map(seen, line, gradient, into: gradient) { p, g in p * (g - delta) * shape.scale }
           (line + seen).update(repeating: 0, count: tile.width - seen)
           (gradient + seen).update(repeating: 0, count: tile.width - seen)

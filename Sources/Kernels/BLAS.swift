@@ -1,8 +1,8 @@
 import COpenBLAS
 
-/// Keeps OpenBLAS from starting threads of its own; see `ThreadTeam`.
-func useSingleThreadedBLAS() {
-  openblas_set_num_threads(1)
+/// How many threads OpenBLAS itself uses for a product: 1, since a `ThreadTeam` shares out the work.
+func useBLASThreads(_ count: Int) {
+  openblas_set_num_threads(blasint(count))
 }
 
 /// C [m, n] = alpha · op(A) [m, k] · op(B) [k, n] + beta · C, on the calling thread.

@@ -1,6 +1,6 @@
 import Glibc
 
-@inline(__always)
+@inline(always)
 func logarithm(_ x: Float) -> Float { logf(x) }
 
 /// A token whose probability after a row counts: `weight · -log softmax(logits[row])[token]`.
@@ -26,7 +26,7 @@ public struct TargetScore: Sendable, Equatable {
 
 /// Scores targets against logits, and turns the logits into the gradient of Σ weight · -logProbability when asked.
 ///
-/// logits: [R, V]; overwritten by d(Σ)/d(logits) = Σ weight · (softmax - onehot) when `gradient`, untouched otherwise.
+/// logits: [R, V]; overwritten, by d(Σ)/d(logits) = Σ weight · (softmax - onehot) when `gradient`.
 /// Several targets may share a row.
 public func crossEntropy(_ logits: Matrix, _ targets: [Target], gradient: Bool, on team: ThreadTeam) -> [TargetScore] {
   let V = logits.columns
@@ -38,41 +38,23 @@ public func crossEntropy(_ logits: Matrix, _ targets: [Target], gradient: Bool, 
   let groups = ofRow
   return [TargetScore](unsafeUninitializedCapacity: targets.count) { buffer, count in
     let scores = UncheckedSendable(buffer)
-    team.items(logits.rows, scratch: 0) { row, _ in
+    team.items(.crossEntropy, logits.rows, scratch: 0) { row, _ in
       let line = logits.base + row * logits.stride
       let largest = maximum(V, line)
-      var totals = Vector(repeating: 0)
-      var i = 0
-      while i + vectorWidth <= V {
-        totals += exponential(load(line + i) - largest)
-        i += vectorWidth
-      }
-      if i < V {
-        totals += exponential(load(line + i, count: V - i, padding: -.infinity) - largest).withoutPadding(V - i)
-      }
-      let logSum = largest + logarithm(totals.sum())
+      let found = groups[row].map { line[targets[$0].token] }
+      let total = exponentials(V, line, minus: largest, into: line)
+      let logSum = largest + logarithm(total)
       var weight: Float = 0
-      for index in groups[row] {
-        let target = targets[index]
-        let logit = line[target.token]
+      for (index, logit) in zip(groups[row], found) {
         (scores.value.baseAddress.unsafelyUnwrapped + index).initialize(
           to: TargetScore(logProbability: logit - logSum, isMostProbable: logit >= largest))
-        weight += target.weight
+        weight += targets[index].weight
       }
       guard gradient else { return }
-      map(V, line, into: line) { exponential($0 - logSum) * weight }
+      let scale = weight / total
+      map(V, line, into: line) { $0 * scale }
       for index in groups[row] { line[targets[index].token] -= targets[index].weight }
     }
     count = targets.count
-  }
-}
-
-extension SIMD16 where Scalar == Float {
-  /// The first `count` lanes, the others zero.
-  @inline(__always)
-  fileprivate func withoutPadding(_ count: Int) -> Self {
-    var result = self
-    for lane in count..<16 { result[lane] = 0 }
-    return result
   }
 }

@@ -21,7 +21,7 @@ public func layerNorm(_ x: Matrix, _ weights: NormWeights, into y: Matrix, stati
   precondition(statistics.rows == x.rows && statistics.columns == 2)
   withPointer(to: weights.gain) { gain in
     withPointer(to: weights.bias) { bias in
-      team.slices(of: x.rows, minimum: elementwiseMinimum / max(1, D)) { rows in
+      team.rows(.layerNorm, of: x) { rows in
         let gain = gain.value, bias = bias.value
         for row in rows {
           let source = x.base + row * x.stride
@@ -51,7 +51,7 @@ public func layerNormBackward(
   precondition(
     dy.columns == D && dx.columns == D && dy.rows == x.rows && dx.rows == x.rows, "layerNormBackward: shapes")
   withPointer(to: weights.gain) { gain in
-    team.slices(of: x.rows, minimum: elementwiseMinimum / max(1, D)) { rows in
+    team.rows(.layerNormBackward, of: x) { rows in
       let gain = gain.value
       for row in rows {
         let source = x.base + row * x.stride

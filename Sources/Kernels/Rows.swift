@@ -1,9 +1,27 @@
 /// target row i = source row indices[i]. source: [N, D], target: [indices.count, D].
-public func gather(_ source: Matrix, rows indices: [Int], into target: Matrix) {
+public func gather(_ source: Matrix, rows indices: [Int], into target: Matrix, on team: ThreadTeam) {
   precondition(target.rows == indices.count && target.columns == source.columns, "gather: shapes differ")
-  for (row, index) in indices.enumerated() {
-    precondition(0 <= index && index < source.rows)
-    (target.base + row * target.stride).update(from: source.base + index * source.stride, count: source.columns)
+  precondition(indices.allSatisfy { 0 <= $0 && $0 < source.rows }, "gather: no such row")
+  team.rows(.rows, of: target) { rows in
+    for row in rows {
+      (target.base + row * target.stride).update(from: source.base + indices[row] * source.stride, count: source.columns)
+    }
+  }
+}
+
+/// target = source + bias, in every row: where a residual joins a projection's bias. source, target: [T, D]; bias: [D].
+public func copyAddingBias(_ source: Matrix, _ bias: [Float], into target: Matrix, on team: ThreadTeam) {
+  precondition(
+    bias.count == source.columns && target.rows == source.rows && target.columns == source.columns,
+    "copyAddingBias: shapes differ")
+  withPointer(to: bias) { bias in
+    team.rows(.rows, of: target) { rows in
+      for row in rows {
+        map(source.columns, source.base + row * source.stride, bias.value, into: target.base + row * target.stride) {
+          $0 + $1
+        }
+      }
+    }
   }
 }
 
@@ -21,7 +39,7 @@ public func scatterAdd(_ source: Matrix, rows indices: [Int], into target: Matri
 public func addBias(_ bias: [Float], to y: Matrix, on team: ThreadTeam) {
   precondition(bias.count == y.columns, "addBias: shapes differ")
   withPointer(to: bias) { bias in
-    team.slices(of: y.rows, minimum: elementwiseMinimum / max(1, y.columns)) { rows in
+    team.rows(.rows, of: y) { rows in
       for row in rows {
         let target = y.base + row * y.stride
         map(y.columns, target, bias.value, into: target) { $0 + $1 }

@@ -5,43 +5,59 @@ import Synchronization
 /// from run to run at a given number.
 public struct ThreadTeam: Sendable {
   public let threads: Int
+  /// Where kernels note their time; nil: nowhere.
+  public let profile: Profile?
 
   /// A team of that many threads; OpenBLAS's own pool is switched off, since two pools would fight over the cores.
-  public init(threads: Int) {
+  public init(threads: Int, profile: Profile? = nil) {
     precondition(threads >= 1)
     self.threads = threads
-    useSingleThreadedBLAS()
+    self.profile = profile
+    useBLASThreads(1)
   }
 
   /// Runs `body` on contiguous slices that cover `0..<count`, one a thread, none smaller than `minimum` unless it is
-  /// the only one.
-  public func slices(of count: Int, minimum: Int = 1, body: @Sendable (Range<Int>) -> Void) {
-    let slices = max(1, min(threads, count / max(1, minimum)))
-    if slices == 1 { return body(0..<count) }
-    DispatchQueue.concurrentPerform(iterations: slices) { slice in
-      body((count * slice / slices)..<(count * (slice + 1) / slices))
+  /// the only one. `operation` and its floating-point `operations` are what a profile notes.
+  func slices(
+    _ operation: Profile.Operation, of count: Int, minimum: Int, operations: @autoclosure () -> Double = 0,
+    body: @Sendable (Range<Int>) -> Void
+  ) {
+    measured(operation, operations: operations()) {
+      let slices = max(1, min(threads, count / max(1, minimum)))
+      if slices == 1 { return body(0..<count) }
+      DispatchQueue.concurrentPerform(iterations: slices) { slice in
+        body((count * slice / slices)..<(count * (slice + 1) / slices))
+      }
     }
+  }
+
+  /// `slices` over the rows of elementwise work.
+  func rows(_ operation: Profile.Operation, of matrix: Matrix, body: @Sendable (Range<Int>) -> Void) {
+    // Work on fewer floats than this takes less time than waking a thread.
+    slices(operation, of: matrix.rows, minimum: (1 << 14) / max(1, matrix.columns), body: body)
   }
 
   /// Runs `body(item, scratch)` for each item, the next free thread taking the next item; each thread has its own
   /// `scratch` of that many floats.
-  func items(_ count: Int, scratch: Int, body: @Sendable (Int, UnsafeMutablePointer<Float>) -> Void) {
-    let workers = min(threads, count)
-    if workers <= 1 {
-      let memory = FloatMemory(count: scratch)
-      for item in 0..<count { body(item, memory.base) }
-      return
-    }
-    let next = Atomic(0)
-    DispatchQueue.concurrentPerform(iterations: workers) { _ in
-      let memory = FloatMemory(count: scratch)
-      while case let item = next.wrappingAdd(1, ordering: .relaxed).oldValue, item < count { body(item, memory.base) }
+  func items(
+    _ operation: Profile.Operation, _ count: Int, scratch: Int, operations: @autoclosure () -> Double = 0,
+    body: @Sendable (Int, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    measured(operation, operations: operations()) {
+      let workers = min(threads, count)
+      if workers <= 1 {
+        let memory = FloatMemory(count: scratch)
+        for item in 0..<count { body(item, memory.base) }
+        return
+      }
+      let next = Atomic(0)
+      DispatchQueue.concurrentPerform(iterations: workers) { _ in
+        let memory = FloatMemory(count: scratch)
+        while case let item = next.wrappingAdd(1, ordering: .relaxed).oldValue, item < count { body(item, memory.base) }
+      }
     }
   }
 }
-
-/// Elementwise work on fewer floats than this takes less time than waking a thread.
-let elementwiseMinimum = 1 << 14
 
 /// A value that a kernel's threads only read while the call that owns it is waiting for them.
 struct UncheckedSendable<Value>: @unchecked Sendable {

@@ -3,31 +3,34 @@ typealias Vector = SIMD16<Float>
 
 let vectorWidth = 16
 
-@inline(__always)
+@inline(always)
 func load(_ pointer: UnsafePointer<Float>) -> Vector {
   UnsafeRawPointer(pointer).loadUnaligned(as: Vector.self)
 }
 
-@inline(__always)
+@inline(always)
 func store(_ vector: Vector, _ pointer: UnsafeMutablePointer<Float>) {
   UnsafeMutableRawPointer(pointer).storeBytes(of: vector, as: Vector.self)
 }
 
 /// The first `count` < 16 floats, the rest filled with `padding`.
-@inline(__always)
+@inline(always)
 func load(_ pointer: UnsafePointer<Float>, count: Int, padding: Float) -> Vector {
   var vector = Vector(repeating: padding)
   for lane in 0..<count { vector[lane] = pointer[lane] }
   return vector
 }
 
-@inline(__always)
+@inline(always)
 func store(_ vector: Vector, _ pointer: UnsafeMutablePointer<Float>, count: Int) {
   for lane in 0..<count { pointer[lane] = vector[lane] }
 }
 
+// A closure of more than a few operations is not inlined into these loops, and a call passes its vectors in pieces:
+// ten times slower. Pass a function that is `@inline(always)` instead, or write the loop out.
+
 /// target[i] = transform(a[i]) for i < count.
-@inline(__always)
+@inline(always)
 func map(
   _ count: Int, _ a: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, _ transform: (Vector) -> Vector
 ) {
@@ -40,7 +43,7 @@ func map(
 }
 
 /// target[i] = transform(a[i], b[i]) for i < count.
-@inline(__always)
+@inline(always)
 func map(
   _ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>,
   _ transform: (Vector, Vector) -> Vector
@@ -58,7 +61,7 @@ func map(
 }
 
 /// Σ term(a[i], b[i]) for i < count; `term(0, 0)` must be 0.
-@inline(__always)
+@inline(always)
 func sum(
   _ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ term: (Vector, Vector) -> Vector
 ) -> Float {
@@ -75,7 +78,7 @@ func sum(
 }
 
 /// The largest of count > 0 floats.
-@inline(__always)
+@inline(always)
 func maximum(_ count: Int, _ a: UnsafePointer<Float>) -> Float {
   var largest = Vector(repeating: -.infinity)
   var i = 0
@@ -96,7 +99,7 @@ func maximum(_ count: Int, _ a: UnsafePointer<Float>) -> Float {
 ///
 /// x = n ln 2 + r with |r| ≤ ln 2 / 2, e^x = 2^n e^r; e^r by the polynomial of Cephes `expf`. Rounding to n is done by
 /// adding and subtracting 1.5 · 2²³: `rounded()` and float-to-integer conversions of SIMD types do not vectorise.
-@inline(__always)
+@inline(always)
 func exponential(_ x: Vector) -> Vector {
   let low = Vector(repeating: -87.3), high = Vector(repeating: 88.3)
   var y = x.replacing(with: low, where: x .< low)
@@ -118,7 +121,29 @@ func exponential(_ x: Vector) -> Vector {
 }
 
 /// 1 / (1 + e^-x).
-@inline(__always)
+@inline(always)
 func sigmoid(_ x: Vector) -> Vector {
   1 / (1 + exponential(-x))
+}
+
+/// target[i] = factor · e^(a[i] - shift) for i < count; returns their sum.
+func exponentials(
+  _ count: Int, _ a: UnsafePointer<Float>, minus shift: Float, times factor: Float = 1,
+  into target: UnsafeMutablePointer<Float>
+) -> Float {
+  var total = Vector(repeating: 0)
+  var i = 0
+  while i + vectorWidth <= count {
+    let e = exponential(load(a + i) - shift) * factor
+    store(e, target + i)
+    total += e
+    i += vectorWidth
+  }
+  var rest: Float = 0
+  if i < count {
+    let e = exponential(load(a + i, count: count - i, padding: shift) - shift) * factor
+    store(e, target + i, count: count - i)
+    for lane in 0..<(count - i) { rest += e[lane] }
+  }
+  return total.sum() + rest
 }

@@ -74,12 +74,12 @@ extension Block {
       layerNorm(a.input, attentionNorm, into: normed, statistics: a.attentionNormStatistics, on: team)
       key.apply(normed, into: a.keysAndValues.keys, on: team)
       value.apply(normed, into: a.keysAndValues.values, on: team)
-      query.apply(rows.gathered(normed, in: workspace), into: a.queries, on: team)
+      query.apply(rows.gathered(normed, in: workspace, on: team), into: a.queries, on: team)
       Kernels.attention(
         queries: a.queries, pack: a.keysAndValues, prefix: prefix, plan: rows.plan, shape: attention,
         into: a.attended, logSumExp: a.logSumExp, on: team)
-      a.middle.copy(from: rows.gathered(a.input, in: workspace))
-      attentionOutput.add(a.attended, to: a.middle, on: team)
+      attentionOutput.apply(
+        a.attended, addingTo: rows.gathered(a.input, in: workspace, on: team), into: a.middle, on: team)
     }
     workspace.scoped {
       let normed = workspace.matrix(rows.count, a.input.columns)
@@ -87,8 +87,7 @@ extension Block {
       linear(normed, up.weight, into: a.preactivation, on: team)
       let activated = workspace.matrix(rows.count, up.weight.outputs)
       biasAndActivation(a.preactivation, bias: up.bias, activation, into: activated, on: team)
-      output.copy(from: a.middle)
-      down.add(activated, to: output, on: team)
+      down.apply(activated, addingTo: a.middle, into: output, on: team)
     }
   }
 
@@ -166,19 +165,19 @@ extension LinearLayer {
     addBias(bias, to: y, on: team)
   }
 
-  /// y += x W + b.
-  func add(_ x: Matrix, to y: Matrix, on team: ThreadTeam) {
+  /// y = residual + x W + b. residual, y: [T, outputs].
+  func apply(_ x: Matrix, addingTo residual: Matrix, into y: Matrix, on team: ThreadTeam) {
+    copyAddingBias(residual, bias, into: y, on: team)
     linear(x, weight, into: y, accumulating: true, on: team)
-    addBias(bias, to: y, on: team)
   }
 }
 
 extension QueryRows {
   /// The selected rows of a matrix: the matrix itself when all are.
-  func gathered(_ matrix: Matrix, in workspace: Workspace) -> Matrix {
+  func gathered(_ matrix: Matrix, in workspace: Workspace, on team: ThreadTeam) -> Matrix {
     guard let selected else { return matrix }
     let target = workspace.matrix(selected.count, matrix.columns)
-    gather(matrix, rows: selected, into: target)
+    gather(matrix, rows: selected, into: target, on: team)
     return target
   }
 

@@ -81,7 +81,7 @@ public struct TokenTree: Sendable {
   }
 
   /// Tokens of a tile's scores, so that a tile's two score matrices stay in the second-level cache.
-  private static let tileArea = 1 << 16
+  private static let tileArea = 1 << 17
 
   /// Which keys the given rows (ascending; nil: all) see, cut into tiles.
   func plan(rows selected: [Int]? = nil) -> AttentionPlan {

@@ -33,6 +33,7 @@ let commands: [Command] = [
       Flag(name: "--overwrite", value: nil, help: "remove an earlier run's files from the folder first"),
       Flag(name: "--stop-after", value: "STEP", help: "end after this step with a checkpoint, to resume later"),
       Flag(name: "--dry-run", value: nil, help: "print configuration, tokens, memory, steps; compute nothing"),
+      Flag(name: "--profile", value: nil, help: "say which operations the time went to"),
       threads, json, help,
     ],
     run: runTrain),

@@ -1,5 +1,6 @@
 import ContextTuning
 import FileFormats
+import Kernels
 import LanguageModel
 
 /// `cpt train`.
@@ -14,7 +15,9 @@ func runTrain(_ arguments: Arguments) throws -> Int32 {
     throw InputError.usage(
       "--output", "is missing, and \(file) has no \"output_dir\"; expected a folder for the results")
   }
-  let experiment = try Experiment(configuration, threads: arguments.threads())
+  let profile = arguments.has("--profile") ? Profile() : nil
+  let team = ThreadTeam(threads: try arguments.threads(), profile: profile)
+  let experiment = try Experiment(configuration, team: team)
   let run = RunDirectory(output)
   var trainer = try Trainer(experiment, run: run)
   if arguments.has("--dry-run") {
@@ -37,7 +40,13 @@ func runTrain(_ arguments: Arguments) throws -> Int32 {
     throw error
   }
   progress.end()
-  printResult(arguments.has("--json") ? json(of: summary, in: run).pretty : text(of: summary, in: run))
+  let times = profile.map { ProfileReport($0, seconds: summary.elapsedSeconds, machineRate: team.matrixProductRate()) }
+  if arguments.has("--json") {
+    printResult(json(of: summary, in: run, times).pretty)
+  } else {
+    if let times { printResult(times.text + "\n") }
+    printResult(text(of: summary, in: run))
+  }
   return summary.wasInterrupted ? receivedSignal().map { 128 + $0 } ?? 0 : 0
 }
 
@@ -54,14 +63,15 @@ private func text(of summary: TrainingSummary, in run: RunDirectory) -> String {
   return lines.joined(separator: "\n")
 }
 
-private func json(of summary: TrainingSummary, in run: RunDirectory) -> JSON {
-  .object([
+private func json(of summary: TrainingSummary, in run: RunDirectory, _ times: ProfileReport?) -> JSON {
+  let profile = times.map { [JSON.Member("profile", $0.json)] } ?? []
+  return .object([
     .init("output_dir", .string(run.path)), .init("step", .integer(summary.step)),
     .init("total_steps", .integer(summary.totalSteps)), .init("interrupted", .bool(summary.wasInterrupted)),
     .init("best_step", summary.bestStep.map(JSON.integer) ?? .null),
     .init("best_metric", summary.bestMetric.map(JSON.number) ?? .null),
     .init("elapsed_seconds", .number(summary.elapsedSeconds)),
-  ])
+  ] + profile)
 }
 
 /// What `--dry-run` says about a run.

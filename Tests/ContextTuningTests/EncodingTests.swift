@@ -1,5 +1,6 @@
 import ContextTuning
 import FileFormats
+import Kernels
 import TestSupport
 import Testing
 
@@ -22,7 +23,7 @@ import Testing
       section("training", []),
     ])
     try writeAtomically(json.compact, to: folder + "/config.json")
-    return try Experiment(Configuration(file: folder + "/config.json"), threads: 1)
+    return try Experiment(Configuration(file: folder + "/config.json"), team: ThreadTeam(threads: 1))
   }
 
   @Test func contextIsBalancedSeededAndNotTrainedOn() throws {

@@ -1,5 +1,6 @@
 import ContextTuning
 import FileFormats
+import Kernels
 import TestSupport
 import Testing
 
@@ -28,7 +29,7 @@ struct ParityGoldens {
 
   /// Writes a configuration and data for a case, some members of its training section changed, and opens it.
   func experiment(_ name: String, in folder: String, training: [String: JSON] = [:]) throws -> Experiment {
-    try Experiment(Configuration(file: write(name, in: folder, training: training)), threads: 2)
+    try Experiment(Configuration(file: write(name, in: folder, training: training)), team: ThreadTeam(threads: 2))
   }
 
   /// Writes `config.json` and `train.jsonl`; returns the configuration's path.

@@ -55,7 +55,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       var trainer = try Trainer(experiment, run: RunDirectory(folder + "/run"))
       _ = try trainer.train { _ in }
       let prompt = try Experiment(
-        experiment.configuration, adapter: Adapter(folder: folder + "/run"), threads: 1
+        experiment.configuration, adapter: Adapter(folder: folder + "/run"), team: ThreadTeam(threads: 1)
       ).startingPrompt
       var onSurface = 0
       for (index, distance) in prompt.distances.enumerated() {

@@ -162,7 +162,7 @@ private let team = ThreadTeam(threads: 2)
     let y = Matrix(rows: 4, columns: 19, values: generator.floats(4 * 19))
     let rows = [7, 0, 3, 7]
     let gathered = Matrix(rows: 4, columns: 19)
-    gather(x, rows: rows, into: gathered)
+    gather(x, rows: rows, into: gathered, on: team)
     #expect(gathered[1, 5] == x[0, 5] && gathered[3, 18] == x[7, 18])
     let back = Matrix(rows: 9, columns: 19)
     scatterAdd(y, rows: rows, into: back)

@@ -23,13 +23,13 @@ public struct Experiment: Sendable {
   ///   - configuration: what to open.
   ///   - adapter: the adapter whose tokens are the context, in place of those the configuration would give.
   ///   - split: the only split whose rows are wanted; nil for a training run.
-  ///   - threads: threads to compute with.
+  ///   - team: the threads to compute with.
   /// - Throws: `InputError` for whatever is missing or wrong.
   public init(
-    _ configuration: Configuration, adapter: Adapter? = nil, evaluating split: Dataset.Split? = nil, threads: Int
+    _ configuration: Configuration, adapter: Adapter? = nil, evaluating split: Dataset.Split? = nil, team: ThreadTeam
   ) throws {
     var configuration = configuration
-    team = ThreadTeam(threads: threads)
+    self.team = team
     guard let folder = configuration.baseModel else {
       throw InputError.badData("base_model_name_or_path", "is missing: expected the folder of a Hugging Face model")
     }

@@ -1,0 +1,72 @@
+import Synchronization
+
+/// Where time goes, kernel by kernel, with the floating-point operations the algorithm needs.
+///
+/// Counted are the multiplications and additions of matrix products; elementwise work counts as none. Attention's
+/// backward counts its four products, not the scores it computes again.
+public final class Profile: Sendable {
+  /// A kernel, as the table names it.
+  public enum Operation: String, CaseIterable, Sendable {
+    case linear = "linear"
+    case linearBackward = "linear backward"
+    case attention = "attention"
+    case attentionBackward = "attention backward"
+    case layerNorm = "layer norm"
+    case layerNormBackward = "layer norm backward"
+    case activation = "activation"
+    case activationBackward = "activation backward"
+    case crossEntropy = "cross entropy"
+    case rows = "copies, bias, residual"
+  }
+
+  /// What one kernel has taken so far.
+  public struct Entry: Sendable {
+    public var calls = 0
+    public var seconds = 0.0
+    public var operations = 0.0
+  }
+
+  private let table = Mutex<[Operation: Entry]>([:])
+
+  public init() {}
+
+  /// The totals of each kernel that was called.
+  public var entries: [(operation: Operation, entry: Entry)] {
+    table.withLock { table in Operation.allCases.compactMap { operation in table[operation].map { (operation, $0) } } }
+  }
+
+  func add(_ operation: Operation, seconds: Double, operations: Double) {
+    table.withLock { table in
+      table[operation, default: Entry()].calls += 1
+      table[operation, default: Entry()].seconds += seconds
+      table[operation, default: Entry()].operations += operations
+    }
+  }
+}
+
+extension ThreadTeam {
+  /// Runs a kernel, and notes its time when there is a profile.
+  func measured(_ operation: Profile.Operation, operations: @autoclosure () -> Double = 0, _ body: () -> Void) {
+    guard let profile else { return body() }
+    let start = ContinuousClock.now
+    body()
+    profile.add(operation, seconds: (ContinuousClock.now - start) / .seconds(1), operations: operations())
+  }
+
+  /// Floating-point operations a second of OpenBLAS's own product of square matrices with this many threads: the yardstick for the
+  /// share of the machine that a step reaches. The best of `rounds`.
+  public func matrixProductRate(size: Int = 4096, rounds: Int = 3) -> Double {
+    let matrices = (0..<3).map { _ in Matrix(rows: size, columns: size) }
+    for matrix in matrices { matrix.fill(0.5) }
+    useBLASThreads(threads)
+    defer { useBLASThreads(1) }
+    return (0..<rounds).map { _ in
+      let start = ContinuousClock.now
+      multiply(
+        m: size, n: size, k: size, matrices[0].base, leadingA: size, matrices[1].base, leadingB: size,
+        into: matrices[2].base, leadingC: size)
+      let cube = Double(size) * Double(size) * Double(size)
+      return 2 * cube / ((ContinuousClock.now - start) / .seconds(1))
+    }.max() ?? 0
+  }
+}
