@@ -56,6 +56,16 @@ public struct Weight: @unchecked Sendable {
       base: base + offset, inputs: inputs, outputs: range.count, layout: layout, stride: stride, owner: owner)
   }
 
+  /// This weight and one whose outputs lie directly behind its own, as one; nil where they do not.
+  func joined(with other: Weight) -> Weight? {
+    let step = layout == .inputMajor ? outputs : outputs * stride
+    guard base + step == other.base, layout == other.layout, inputs == other.inputs, stride == other.stride,
+      owner === other.owner, layout == .outputMajor || outputs + other.outputs <= stride
+    else { return nil }
+    return Weight(
+      base: base, inputs: inputs, outputs: outputs + other.outputs, layout: layout, stride: stride, owner: owner)
+  }
+
   /// Row `index` of an output-major weight (a word embedding), copied into `inputs` floats.
   public func copyRow(_ index: Int, into target: UnsafeMutablePointer<Float>) {
     precondition(layout == .outputMajor && 0 <= index && index < outputs)
@@ -75,7 +85,8 @@ public struct Weight: @unchecked Sendable {
 public func linear(_ x: Matrix, _ weight: Weight, into y: Matrix, accumulating: Bool = false, on team: ThreadTeam) {
   precondition(x.columns == weight.inputs && y.columns == weight.outputs && x.rows == y.rows, "linear: shapes differ")
   product(
-    .linear, x, weight, stored: weight.layout == .outputMajor, inner: weight.inputs, into: y, accumulating: accumulating,
+    .linear, x, weight, stored: weight.layout == .outputMajor, inner: weight.inputs, into: y,
+    accumulating: accumulating,
     on: team)
 }
 
@@ -90,10 +101,40 @@ public func linearBackward(
     accumulating: accumulating, on: team)
 }
 
-/// c = a · W or a · Wᵀ, cut for the threads by rows where there are enough of them, else by columns.
+/// A weight and the matrix it computes, or whose gradient it carries back.
+public typealias Projection = (weight: Weight, values: Matrix)
+
+/// Several projections of one x: values = x · weight for each.
 ///
-/// Measured on GPT-2's shapes (784 rows, 2 threads, OpenBLAS 0.3.21): rows 213 to 233 GFLOP/s, columns 162 to 227, and
-/// columns lose most where the weight is narrow; below about a hundred rows a thread, columns win.
+/// Those that lie side by side, in the weights and in the results, are computed as one wide product: GPT-2's queries,
+/// keys and values are.
+public func linear(_ x: Matrix, _ projections: [Projection], on team: ThreadTeam) {
+  for projection in joined(projections) { linear(x, projection.weight, into: projection.values, on: team) }
+}
+
+/// dx [T, inputs] = Σ values · weightᵀ, the backward of several projections of one x.
+public func linearBackward(_ projections: [Projection], into dx: Matrix, on team: ThreadTeam) {
+  for (index, projection) in joined(projections).enumerated() {
+    linearBackward(projection.values, projection.weight, into: dx, accumulating: index > 0, on: team)
+  }
+}
+
+private func joined(_ projections: [Projection]) -> [Projection] {
+  var result: [Projection] = []
+  for next in projections {
+    if let last = result.last, let weight = last.weight.joined(with: next.weight),
+      let values = last.values.joined(with: next.values)
+    {
+      result[result.count - 1] = (weight, values)
+    } else {
+      result.append(next)
+    }
+  }
+  return result
+}
+
+/// c = a · W or a · Wᵀ, cut for the threads along c's longer side: the operand that is not cut is packed by every
+/// thread, so it should be the smaller one.
 private func product(
   _ operation: Profile.Operation, _ a: Matrix, _ weight: Weight, stored transposed: Bool, inner: Int, into c: Matrix,
   accumulating: Bool, on team: ThreadTeam
@@ -102,7 +143,7 @@ private func product(
   let beta: Float = accumulating ? 1 : 0
   // A product of fewer operations than this takes less time than waking a thread.
   let tooSmall = 1 << 18
-  if c.rows < 96 * team.threads || c.columns >= 640 * team.threads {
+  if c.columns >= c.rows {
     let minimum = max(16, tooSmall / max(1, c.rows * inner))
     team.slices(operation, of: c.columns, minimum: minimum, operations: operations) { columns in
       let offset = transposed ? columns.lowerBound * weight.stride : columns.lowerBound

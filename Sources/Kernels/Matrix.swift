@@ -49,6 +49,14 @@ public struct Matrix: @unchecked Sendable {
     return Matrix(base: base + range.lowerBound, rows: rows, columns: range.count, stride: stride, owner: owner)
   }
 
+  /// This matrix and one whose columns lie directly behind its own, as one; nil where they do not.
+  func joined(with other: Matrix) -> Matrix? {
+    guard base + columns == other.base, stride == other.stride, rows == other.rows, owner === other.owner,
+      columns + other.columns <= stride
+    else { return nil }
+    return Matrix(base: base, rows: rows, columns: columns + other.columns, stride: stride, owner: owner)
+  }
+
   public subscript(row: Int, column: Int) -> Float {
     get {
       precondition(
@@ -64,7 +72,12 @@ public struct Matrix: @unchecked Sendable {
 
   /// The numbers row by row, copied.
   public var values: [Float] {
-    (0..<rows).flatMap { row in (0..<columns).map { base[row * stride + $0] } }
+    [Float](unsafeUninitializedCapacity: rows * columns) { buffer, count in
+      if let target = buffer.baseAddress {
+        for row in 0..<rows { (target + row * columns).initialize(from: base + row * stride, count: columns) }
+      }
+      count = rows * columns
+    }
   }
 
   /// Overwrites every number.

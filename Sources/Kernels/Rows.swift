@@ -4,7 +4,8 @@ public func gather(_ source: Matrix, rows indices: [Int], into target: Matrix, o
   precondition(indices.allSatisfy { 0 <= $0 && $0 < source.rows }, "gather: no such row")
   team.rows(.rows, of: target) { rows in
     for row in rows {
-      (target.base + row * target.stride).update(from: source.base + indices[row] * source.stride, count: source.columns)
+      (target.base + row * target.stride).update(
+        from: source.base + indices[row] * source.stride, count: source.columns)
     }
   }
 }

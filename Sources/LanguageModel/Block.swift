@@ -39,16 +39,32 @@ struct BlockActivations {
   let feedForwardNormStatistics: Matrix  // [R, 2]
   let preactivation: Matrix  // [R, F]
 
-  init(_ block: Block, input: Matrix, keysAndValues: KeysAndValues, queryRows R: Int, in workspace: Workspace) {
+  init(_ block: Block, input: Matrix, projections: Projections, queryRows R: Int, in workspace: Workspace) {
     self.input = input
-    self.keysAndValues = keysAndValues
+    keysAndValues = projections.keysAndValues
+    queries = projections.queries
     attentionNormStatistics = workspace.matrix(input.rows, 2)
-    queries = workspace.matrix(R, block.query.weight.outputs)
     attended = workspace.matrix(R, block.query.weight.outputs)
     logSumExp = workspace.matrix(R, block.attention.heads)
     middle = workspace.matrix(R, input.columns)
     feedForwardNormStatistics = workspace.matrix(R, 2)
     preactivation = workspace.matrix(R, block.up.weight.outputs)
+  }
+}
+
+/// Queries of R rows, keys and values of N, or their gradients.
+struct Projections {
+  let queries: Matrix
+  let keysAndValues: KeysAndValues
+
+  /// Side by side in one matrix where every row has a query, so that they can be computed as one product.
+  init(_ block: Block, rows N: Int, queryRows R: Int, in workspace: Workspace) {
+    let Q = block.query.weight.outputs, K = block.key.weight.outputs, V = block.value.weight.outputs
+    let all = workspace.matrix(N, (R == N ? Q : 0) + K + V)
+    let start = all.columns - K - V
+    queries = R == N ? all.columns(0..<Q) : workspace.matrix(R, Q)
+    keysAndValues = KeysAndValues(
+      keys: all.columns(start..<(start + K)), values: all.columns((start + K)..<(start + K + V)))
   }
 }
 
@@ -72,9 +88,16 @@ extension Block {
     workspace.scoped {
       let normed = workspace.matrix(a.input.rows, a.input.columns)
       layerNorm(a.input, attentionNorm, into: normed, statistics: a.attentionNormStatistics, on: team)
-      key.apply(normed, into: a.keysAndValues.keys, on: team)
-      value.apply(normed, into: a.keysAndValues.values, on: team)
-      query.apply(rows.gathered(normed, in: workspace, on: team), into: a.queries, on: team)
+      let keysAndValues = [(key.weight, a.keysAndValues.keys), (value.weight, a.keysAndValues.values)]
+      if rows.selected == nil {
+        linear(normed, [(query.weight, a.queries)] + keysAndValues, on: team)
+      } else {
+        linear(normed, keysAndValues, on: team)
+        linear(rows.gathered(normed, in: workspace, on: team), query.weight, into: a.queries, on: team)
+      }
+      addBias(query.bias, to: a.queries, on: team)
+      addBias(key.bias, to: a.keysAndValues.keys, on: team)
+      addBias(value.bias, to: a.keysAndValues.values, on: team)
       Kernels.attention(
         queries: a.queries, pack: a.keysAndValues, prefix: prefix, plan: rows.plan, shape: attention,
         into: a.attended, logSumExp: a.logSumExp, on: team)
@@ -98,7 +121,7 @@ extension Block {
   ///   - a: what the forward left.
   ///   - rows: the query rows of the forward.
   ///   - prefix: the prefix of the forward.
-  ///   - dKeysAndValues: gradients that later packs have already given to this pack's keys and values; added to.
+  ///   - dProjections: its keys and values hold the gradients that later packs have already given; added to.
   ///   - dPrefix: added to.
   ///   - inputRows: the rows of `dInput` that are wanted; the others are left arbitrary.
   ///   - dInput: [N, D]; written.
@@ -106,7 +129,7 @@ extension Block {
   ///   - team: the threads.
   func backward(
     _ dOutput: Matrix, _ a: BlockActivations, rows: QueryRows, prefix: KeysAndValues?,
-    dKeysAndValues: KeysAndValues, dPrefix: KeysAndValues?, inputRows: Range<Int>, into dInput: Matrix,
+    dProjections: Projections, dPrefix: KeysAndValues?, inputRows: Range<Int>, into dInput: Matrix,
     workspace: Workspace, on team: ThreadTeam
   ) {
     workspace.scoped {
@@ -122,7 +145,7 @@ extension Block {
       }
       let dAttended = workspace.matrix(rows.count, a.attended.columns)
       linearBackward(dMiddle, attentionOutput.weight, into: dAttended, on: team)
-      let dQueries = workspace.matrix(rows.count, a.queries.columns)
+      let dQueries = dProjections.queries, dKeysAndValues = dProjections.keysAndValues
       attentionBackward(
         dAttended, output: a.attended, logSumExp: a.logSumExp, queries: a.queries, pack: a.keysAndValues,
         prefix: prefix, plan: rows.plan, shape: attention, dQueries: dQueries, addingTo: dKeysAndValues,
@@ -132,10 +155,12 @@ extension Block {
       // Of the query rows, those that lie in `inputRows` are contiguous, since both ascend.
       let wanted = rows.positions(in: inputRows)
       let dNormed = workspace.matrix(a.input.rows, a.input.columns).rows(inputRows)
-      linearBackward(dKeysAndValues.keys.rows(inputRows), key.weight, into: dNormed, on: team)
-      linearBackward(dKeysAndValues.values.rows(inputRows), value.weight, into: dNormed, accumulating: true, on: team)
       let dInputRows = dInput.rows(inputRows)
+      let keysAndValues = [
+        (key.weight, dKeysAndValues.keys.rows(inputRows)), (value.weight, dKeysAndValues.values.rows(inputRows)),
+      ]
       if let selected = rows.selected {
+        linearBackward(keysAndValues, into: dNormed, on: team)
         let places = selected[wanted].map { $0 - inputRows.lowerBound }
         let dQueryInput = workspace.matrix(wanted.count, a.input.columns)
         linearBackward(dQueries.rows(wanted), query.weight, into: dQueryInput, on: team)
@@ -143,7 +168,7 @@ extension Block {
         dInputRows.fill(0)
         scatterAdd(dMiddle.rows(wanted), rows: places, into: dInputRows)
       } else {
-        linearBackward(dQueries.rows(wanted), query.weight, into: dNormed, accumulating: true, on: team)
+        linearBackward([(query.weight, dQueries.rows(wanted))] + keysAndValues, into: dNormed, on: team)
         dInputRows.copy(from: dMiddle.rows(wanted))
       }
       layerNormBackward(
@@ -157,12 +182,6 @@ extension LinearLayer {
   /// The part of a fused layer that computes those outputs.
   func outputs(_ range: Range<Int>) -> LinearLayer {
     LinearLayer(weight: weight.outputs(range), bias: Array(bias[range]))
-  }
-
-  /// y = x W + b. x: [T, inputs], y: [T, outputs].
-  func apply(_ x: Matrix, into y: Matrix, on team: ThreadTeam) {
-    linear(x, weight, into: y, on: team)
-    addBias(bias, to: y, on: team)
   }
 
   /// y = residual + x W + b. residual, y: [T, outputs].

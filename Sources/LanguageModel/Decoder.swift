@@ -100,9 +100,9 @@ extension Decoder {
     let allRows = QueryRows(selected: nil, plan: tree.plan())
     let outputRows = QueryRows(selected: outputs, plan: tree.plan(rows: outputs))
 
-    let keysAndValues = blocks.map { block in
-      KeysAndValues(
-        keys: workspace.matrix(N, block.key.weight.outputs), values: workspace.matrix(N, block.value.weight.outputs))
+    let projections = blocks.enumerated().map { index, block in
+      let rows = index == blocks.count - 1 ? outputRows : allRows
+      return Projections(block, rows: N, queryRows: rows.count, in: workspace)
     }
     let top = workspace.matrix(outputs.count, width)
     var hidden = workspace.matrix(N, width)
@@ -113,7 +113,7 @@ extension Decoder {
       for (index, block) in blocks.enumerated() {
         let rows = index == blocks.count - 1 ? outputRows : allRows
         let a = BlockActivations(
-          block, input: hidden, keysAndValues: keysAndValues[index], queryRows: rows.count, in: workspace)
+          block, input: hidden, projections: projections[index], queryRows: rows.count, in: workspace)
         let output = index == blocks.count - 1 ? top : workspace.matrix(N, width)
         block.forward(a, rows: rows, prefix: prefix?.layers[index], into: output, workspace: workspace, on: team)
         activations.append(a)
@@ -127,7 +127,7 @@ extension Decoder {
             let isTop = index == blocks.count - 1
             let rows = isTop ? outputRows : allRows
             let a = BlockActivations(
-              block, input: hidden, keysAndValues: keysAndValues[index], queryRows: rows.count, in: workspace)
+              block, input: hidden, projections: projections[index], queryRows: rows.count, in: workspace)
             block.forward(
               a, rows: rows, prefix: prefix?.layers[index], into: isTop ? top : other, workspace: workspace, on: team)
           }
@@ -150,7 +150,9 @@ extension Decoder {
         activations: activations, allRows: allRows, outputRows: outputRows, top: top,
         finalNormStatistics: statistics, dHidden: $0)
     }
-    return ForwardPass(tree: tree, scores: scores, prefix: prefix, keysAndValues: keysAndValues, training: training)
+    return ForwardPass(
+      tree: tree, scores: scores, prefix: prefix, keysAndValues: projections.map(\.keysAndValues),
+      training: training)
   }
 
   /// The gradient of Σ weight · -logProbability of the pass's targets.
@@ -182,9 +184,9 @@ extension Decoder {
     for (index, block) in blocks.enumerated().reversed() {
       workspace.scoped {
         let a = state.activations[index]
-        let dKeysAndValues = KeysAndValues(
-          keys: workspace.matrix(N, a.keysAndValues.keys.columns),
-          values: workspace.matrix(N, a.keysAndValues.values.columns))
+        let rows = index == blocks.count - 1 ? state.outputRows : state.allRows
+        let dProjections = Projections(block, rows: N, queryRows: rows.count, in: workspace)
+        let dKeysAndValues = dProjections.keysAndValues
         dKeysAndValues.keys.fill(0)
         dKeysAndValues.values.fill(0)
         if let later = fromLaterPacks?.layers[index] {
@@ -192,8 +194,7 @@ extension Decoder {
           dKeysAndValues.values.rows(laterRows).copy(from: later.values)
         }
         block.backward(
-          gradient, a, rows: index == blocks.count - 1 ? state.outputRows : state.allRows,
-          prefix: pass.prefix?.layers[index], dKeysAndValues: dKeysAndValues,
+          gradient, a, rows: rows, prefix: pass.prefix?.layers[index], dProjections: dProjections,
           dPrefix: prefixGradients?.layers[index], inputRows: index == 0 ? wantedRows : 0..<N, into: other,
           workspace: workspace, on: team)
       }

@@ -13,7 +13,8 @@ func runEval(_ arguments: Arguments) throws -> Int32 {
     configuration.data.testFraction = nil
     split = .test
   }
-  let experiment = try Experiment(configuration, adapter: adapter, evaluating: split, team: ThreadTeam(threads: arguments.threads()))
+  let experiment = try Experiment(
+    configuration, adapter: adapter, evaluating: split, team: ThreadTeam(threads: arguments.threads()))
   let examples = try experiment.examples(of: split)
   let evaluator = Evaluator(decoder: experiment.model.decoder, workspace: Workspace(), team: experiment.team)
   let terminal = Terminal()

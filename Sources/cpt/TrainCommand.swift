@@ -65,13 +65,14 @@ private func text(of summary: TrainingSummary, in run: RunDirectory) -> String {
 
 private func json(of summary: TrainingSummary, in run: RunDirectory, _ times: ProfileReport?) -> JSON {
   let profile = times.map { [JSON.Member("profile", $0.json)] } ?? []
-  return .object([
-    .init("output_dir", .string(run.path)), .init("step", .integer(summary.step)),
-    .init("total_steps", .integer(summary.totalSteps)), .init("interrupted", .bool(summary.wasInterrupted)),
-    .init("best_step", summary.bestStep.map(JSON.integer) ?? .null),
-    .init("best_metric", summary.bestMetric.map(JSON.number) ?? .null),
-    .init("elapsed_seconds", .number(summary.elapsedSeconds)),
-  ] + profile)
+  return .object(
+    [
+      .init("output_dir", .string(run.path)), .init("step", .integer(summary.step)),
+      .init("total_steps", .integer(summary.totalSteps)), .init("interrupted", .bool(summary.wasInterrupted)),
+      .init("best_step", summary.bestStep.map(JSON.integer) ?? .null),
+      .init("best_metric", summary.bestMetric.map(JSON.number) ?? .null),
+      .init("elapsed_seconds", .number(summary.elapsedSeconds)),
+    ] + profile)
 }
 
 /// What `--dry-run` says about a run.

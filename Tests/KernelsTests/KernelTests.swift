@@ -46,6 +46,32 @@ private let team = ThreadTeam(threads: 2)
   }
 }
 
+extension LinearTests {
+  /// Projections that lie side by side are one product, others are not; the numbers are the same.
+  @Test(arguments: [Weight.Layout.inputMajor, .outputMajor], [true, false])
+  func projectionsOfOneInput(layout: Weight.Layout, isSideBySide: Bool) {
+    var generator = TestGenerator(seed: 8)
+    let x = Matrix(rows: 5, columns: 7, values: generator.floats(35))
+    let fused = Weight(inputs: 7, outputs: 9, layout: layout, values: generator.floats(63))
+    let weights = [fused.outputs(0..<4), fused.outputs(4..<9)]
+    let all = Matrix(rows: 5, columns: 9)
+    let parts =
+      isSideBySide
+      ? [all.columns(0..<4), all.columns(4..<9)] : [Matrix(rows: 5, columns: 4), Matrix(rows: 5, columns: 5)]
+    let projections = zip(weights, parts).map { (weight: $0, values: $1) }
+    linear(x, projections, on: team)
+    let dx = Matrix(rows: 5, columns: 7), expected = Matrix(rows: 5, columns: 7)
+    linearBackward(projections, into: dx, on: team)
+    for (index, projection) in projections.enumerated() {
+      let alone = Matrix(rows: 5, columns: projection.weight.outputs)
+      linear(x, projection.weight, into: alone, on: team)
+      #expect(relativeDifference(projection.values.values, alone.values) < 1e-6)
+      linearBackward(alone, projection.weight, into: expected, accumulating: index > 0, on: team)
+    }
+    #expect(relativeDifference(dx.values, expected.values) < 1e-6)
+  }
+}
+
 @Suite struct LayerNormTests {
   @Test(arguments: [(1, 5), (3, 16), (7, 37), (40, 100)])
   func forwardAndBackward(T: Int, D: Int) {
