@@ -24,7 +24,9 @@ func runEval(_ arguments: Arguments) throws -> Int32 {
       terminal.status("\(name): \($0) of \(examples.count) rows")
     }
   }
+  let start = ContinuousClock.now
   let tuned = try predict("CPT", experiment.startingPrompt)
+  let seconds = (ContinuousClock.now - start) / .seconds(1)
   let baseline = arguments.has("--no-icl") ? nil : try predict("ICL", experiment.startingPrompt.untrained)
   let labels = experiment.encoder.labelNames
 
@@ -37,7 +39,7 @@ func runEval(_ arguments: Arguments) throws -> Int32 {
   let result = EvaluationResult(
     tuned: ClassificationReport(tuned, labels: labels),
     baseline: baseline.map { ClassificationReport($0, labels: labels) },
-    difference: baseline.map { PairedDifference(tuned, minus: $0) })
+    difference: baseline.map { PairedDifference(tuned, minus: $0) }, seconds: seconds)
   printResult(arguments.has("--json") ? result.json.pretty : result.text)
   return 0
 }
@@ -75,6 +77,8 @@ private struct EvaluationResult {
   let tuned: ClassificationReport
   let baseline: ClassificationReport?
   let difference: PairedDifference?
+  /// The time the tuned prompt's predictions took, context included.
+  let seconds: Double
 
   var json: JSON {
     var members: [JSON.Member] = [.init("rows", .integer(tuned.rows)), .init("cpt", tuned.json)]
@@ -88,6 +92,7 @@ private struct EvaluationResult {
             .init("accuracy_stderr", .number(difference.standardError)),
           ])))
     }
+    members.append(.init("elapsed_seconds", .number(seconds)))
     return .object(members)
   }
 
