@@ -87,9 +87,9 @@ public func makeDirectory(_ path: String) throws {
   if isDirectory(path) { return }
   let parent = folder(of: path)
   if parent != path, parent != "." { try makeDirectory(parent) }
-  guard mkdir(path, 0o777) == 0 || isDirectory(path) else {
-    throw InputError.failure(path, "cannot make this folder: \(systemReason())")
-  }
+  if mkdir(path, 0o777) == 0 { return }
+  let reason = systemReason()
+  guard isDirectory(path) else { throw InputError.failure(path, "cannot make this folder: \(reason)") }
 }
 
 /// Removes a file, or a folder with all that is in it; nothing there is fine.
@@ -120,11 +120,18 @@ public func replaceDirectory(at destination: String, with source: String) throws
 
 /// Writes a file so that it is there whole or not at all: a temporary sibling, flushed to disk, then renamed.
 ///
+/// A link is followed, and a device or pipe is written to as it is.
+///
 /// - Throws: `InputError.failure` when the system refuses; nothing is left behind then.
 public func writeAtomically(_ bytes: [UInt8], to path: String) throws {
+  var status = stat()
+  if unsafe stat(path, &status) == 0, ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) {
+    return try AppendingFile(path: path).append(bytes)
+  }
+  let path = fileExists(path) ? absolutePath(path) : path
   let temporary = "\(path).partial-\(getpid())"
   do {
-    let file = try AppendingFile(path: temporary, truncating: true)
+    let file = try AppendingFile(path: temporary, truncating: true, shownAs: path)
     try file.append(bytes)
     try file.synchronize()
   } catch {
@@ -148,11 +155,11 @@ public final class AppendingFile {
   private let descriptor: Int32
   private let path: String
 
-  /// Opens or makes the file; `truncating` empties it first.
-  public init(path: String, truncating: Bool = false) throws {
-    self.path = path
+  /// Opens or makes the file; `truncating` empties it first; errors name it `shownAs`.
+  public init(path: String, truncating: Bool = false, shownAs name: String? = nil) throws {
+    self.path = name ?? path
     descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (truncating ? O_TRUNC : 0), 0o666)
-    guard descriptor >= 0 else { throw InputError.failure(path, "cannot be written: \(systemReason())") }
+    guard descriptor >= 0 else { throw InputError.failure(self.path, "cannot be written: \(systemReason())") }
   }
 
   deinit { close(descriptor) }

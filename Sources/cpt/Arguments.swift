@@ -72,6 +72,23 @@ struct Arguments {
     try integer("--threads", from: 1) ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
   }
 
+  /// The path a flag says to write to, once it may be written: it is free, `--overwrite` was given, or it is a device.
+  func destination(_ name: String, isFolder: Bool) throws -> String? {
+    guard let path = self[name] else { return nil }
+    if isFolder != isDirectory(path), fileExists(path) {
+      throw InputError.usage(
+        path, "is a \(isFolder ? "file, expected a folder" : "folder, expected a file") for \(name)")
+    }
+    if !isFolder, !isDirectory(folder(of: path)) {
+      throw InputError.usage(name, "the folder \(folder(of: path)) does not exist; make it first")
+    }
+    let isFree = isFolder ? names(inDirectory: path).isEmpty : !fileExists(path) || path.hasPrefix("/dev/")
+    guard isFree || has("--overwrite") else {
+      throw InputError.usage(path, "is there already; use --overwrite to replace it, or another \(name)")
+    }
+    return path
+  }
+
   /// The pairs of `--set`: a value that is JSON counts as such, any other as text.
   func overrides() throws -> [(path: String, value: JSON)] {
     try (values["--set"] ?? []).map { text in
@@ -79,6 +96,8 @@ struct Arguments {
       guard parts.count == 2, !parts[0].isEmpty else {
         throw InputError.usage("--set", "expected KEY=VALUE such as training.seed=3, found \"\(text)\"")
       }
+      // `{}` is the template of nothing but the text, not an empty object.
+      if parts[1] == "{}" { return (parts[0], .string(parts[1])) }
       return (parts[0], (try? JSON(parsing: Array(parts[1].utf8), file: "--set")) ?? .string(parts[1]))
     }
   }

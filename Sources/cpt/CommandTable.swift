@@ -50,6 +50,7 @@ let commands: [Command] = [
       Flag(name: "--set", value: "KEY=VALUE", help: "override a key of the configuration", isRepeatable: true),
       Flag(name: "--no-icl", value: nil, help: "leave out the baseline (the untrained context)"),
       Flag(name: "--predictions", value: "FILE", help: "write a JSON line for every row"),
+      Flag(name: "--overwrite", value: nil, help: "replace the file of --predictions"),
       threads, json, help,
     ],
     run: runEval),

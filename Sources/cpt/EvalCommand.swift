@@ -16,6 +16,7 @@ func runEval(_ arguments: Arguments) throws -> Int32 {
   let experiment = try Experiment(
     configuration, adapter: adapter, evaluating: split, team: ThreadTeam(threads: arguments.threads()))
   let examples = try experiment.examples(of: split)
+  let predictions = try arguments.destination("--predictions", isFolder: false)
   let evaluator = Evaluator(decoder: experiment.model.decoder, workspace: Workspace(), team: experiment.team)
   let terminal = Terminal()
   func predict(_ name: String, _ prompt: TunedPrompt) throws -> [Prediction] {
@@ -30,7 +31,7 @@ func runEval(_ arguments: Arguments) throws -> Int32 {
   let baseline = arguments.has("--no-icl") ? nil : try predict("ICL", experiment.startingPrompt.untrained)
   let labels = experiment.encoder.labelNames
 
-  if let file = arguments["--predictions"] {
+  if let file = predictions {
     let lines = tuned.indices.map { index in
       predictionJSON(tuned[index], baseline?[index], labels: labels).compact + "\n"
     }
@@ -40,7 +41,7 @@ func runEval(_ arguments: Arguments) throws -> Int32 {
     tuned: ClassificationReport(tuned, labels: labels),
     baseline: baseline.map { ClassificationReport($0, labels: labels) },
     difference: baseline.map { PairedDifference(tuned, minus: $0) }, seconds: seconds)
-  printResult(arguments.has("--json") ? result.json.pretty : result.text)
+  try printResult(arguments.has("--json") ? result.json.pretty : result.text)
   return 0
 }
 

@@ -17,14 +17,14 @@ func runExport(_ arguments: Arguments) throws -> Int32 {
   let adapter = try Adapter(folder: arguments.required("--checkpoint"))
   if format == .text {
     let text = try listing(of: adapter, arguments)
-    if let output = try destination(arguments) {
+    if let output = try arguments.destination("--output", isFolder: format == .peft) {
       try writeAtomically(text + "\n", to: output)
     } else {
-      printResult(text)
+      try printResult(text)
     }
     return 0
   }
-  guard let output = try destination(arguments) else {
+  guard let output = try arguments.destination("--output", isFolder: format == .peft) else {
     throw InputError.usage("--output", "is missing; expected a \(format == .peft ? "folder" : "file") to write to")
   }
   switch format {
@@ -39,19 +39,9 @@ func runExport(_ arguments: Arguments) throws -> Int32 {
     .init("output", .string(output)), .init("format", .string(format.rawValue)), .init("tokens", .integer(tokens)),
     .init("width", .integer(adapter.width)),
   ])
-  printResult(
+  try printResult(
     arguments.has("--json") ? json.pretty : "wrote \(tokens) tokens of width \(adapter.width) to \(output)")
   return 0
-}
-
-/// The path of `--output`, once it may be written.
-private func destination(_ arguments: Arguments) throws -> String? {
-  guard let output = arguments["--output"] else { return nil }
-  let isFree = isDirectory(output) ? names(inDirectory: output).isEmpty : !fileExists(output)
-  guard isFree || arguments.has("--overwrite") else {
-    throw InputError.usage(output, "is there already; use --overwrite to replace it, or another --output")
-  }
-  return output
 }
 
 /// The prompt token by token.

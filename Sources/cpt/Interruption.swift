@@ -4,15 +4,15 @@ import Synchronization
 /// The signal that asked the program to end, once one has; 0 before.
 private let received = Atomic<Int32>(0)
 
-/// Catches SIGINT and SIGTERM so that a run can write a checkpoint; a second signal ends the program at once.
+/// Catches SIGINT, SIGTERM and SIGHUP so that a run can write a checkpoint; a second signal ends the program at once.
 ///
 /// They are unblocked first: a parent that starts us from a worker thread may have left them blocked.
 func catchSignals() {
   var signals = sigset_t()
   unsafe sigemptyset(&signals)
-  for number in [SIGINT, SIGTERM] { unsafe sigaddset(&signals, number) }
+  for number in [SIGINT, SIGTERM, SIGHUP] { unsafe sigaddset(&signals, number) }
   unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-  for number in [SIGINT, SIGTERM] {
+  for number in [SIGINT, SIGTERM, SIGHUP] {
     signal(number) { number in
       received.store(number, ordering: .relaxed)
       signal(number, SIG_DFL)

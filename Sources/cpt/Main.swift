@@ -25,19 +25,19 @@ struct CommandLineTool {
     switch first {
     case "--help", "-h", "help":
       guard let topic = words.dropFirst().first else {
-        printResult(overview())
+        try printResult(overview())
         return 0
       }
-      printResult(topic == "config" ? configurationReference() : help(for: try command(topic)))
+      try printResult(topic == "config" ? configurationReference() : help(for: try command(topic)))
       return 0
     case "--version":
-      printResult("cpt \(version)")
+      try printResult("cpt \(version)")
       return 0
     default:
       let command = try command(first)
       let arguments = try Arguments(Array(words.dropFirst()), of: command)
       if arguments.has("--help") {
-        printResult(help(for: command))
+        try printResult(help(for: command))
         return 0
       }
       return try command.run(arguments)

@@ -45,22 +45,26 @@ func environment(_ name: String) -> String? {
 }
 
 func writeToStandardError(_ text: String) {
-  writeAll(text, to: STDERR_FILENO)
+  _ = writeAll(text, to: STDERR_FILENO)
 }
 
-/// Prints a result: standard output carries nothing else.
-func printResult(_ text: String) {
-  writeAll(text + "\n", to: STDOUT_FILENO)
+/// Prints a result: standard output carries nothing else. A reader that has gone away is no mistake.
+func printResult(_ text: String) throws {
+  guard writeAll(text + "\n", to: STDOUT_FILENO) || errno == EPIPE else {
+    throw InputError.failure("standard output", "cannot be written: \(unsafe String(cString: strerror(errno)))")
+  }
 }
 
-private func writeAll(_ text: String, to descriptor: Int32) {
+/// Whether all was written.
+private func writeAll(_ text: String, to descriptor: Int32) -> Bool {
   var bytes = Array(text.utf8)[...]
   while !bytes.isEmpty {
     let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
     if count < 0 {
       if errno == EINTR { continue }
-      return
+      return false
     }
     bytes = bytes.dropFirst(count)
   }
+  return true
 }

@@ -20,9 +20,10 @@ func runTrain(_ arguments: Arguments) throws -> Int32 {
   let experiment = try Experiment(configuration, team: team)
   let run = RunDirectory(output)
   var trainer = try Trainer(experiment, run: run)
+  let stopAfter = try arguments.integer("--stop-after", from: 1)
   if arguments.has("--dry-run") {
     let summary = DrySummary(experiment, trainer)
-    printResult(arguments.has("--json") ? summary.json.pretty : summary.text)
+    try printResult(arguments.has("--json") ? summary.json.pretty : summary.text)
     return 0
   }
   try run.claim(resuming: arguments.has("--resume"), overwriting: arguments.has("--overwrite"))
@@ -33,7 +34,7 @@ func runTrain(_ arguments: Arguments) throws -> Int32 {
   let summary: TrainingSummary
   do {
     summary = try trainer.train(
-      stopAfter: arguments.integer("--stop-after", from: 1), shouldStop: { receivedSignal() != nil }
+      stopAfter: stopAfter, shouldStop: { receivedSignal() != nil }
     ) { progress.show($0) }
   } catch {
     progress.end()
@@ -42,10 +43,10 @@ func runTrain(_ arguments: Arguments) throws -> Int32 {
   progress.end()
   let times = profile.map { ProfileReport($0, seconds: summary.elapsedSeconds, machineRate: team.matrixProductRate()) }
   if arguments.has("--json") {
-    printResult(json(of: summary, in: run, times).pretty)
+    try printResult(json(of: summary, in: run, times).pretty)
   } else {
-    if let times { printResult(times.text + "\n") }
-    printResult(text(of: summary, in: run))
+    if let times { try printResult(times.text + "\n") }
+    try printResult(text(of: summary, in: run))
   }
   return summary.wasInterrupted ? receivedSignal().map { 128 + $0 } ?? 0 : 0
 }

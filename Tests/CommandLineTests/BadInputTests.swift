@@ -57,6 +57,14 @@ import Testing
       $0.set("data", "train_on", .string("all"))
       $0.set("data", "context_examples", .integer(2))
     },
+    Mistake(65, "which could then never win") {
+      $0.set("data", "label_words", .object([.init("delivery", .string("one")), .init("billing", .string("one two"))]))
+    },
+    Mistake(65, "draws 0 of 16 rows") {
+      $0.set("data", "validation", .null)
+      $0.set("data", "validation_fraction", .number(0.001))
+    },
+    Mistake(65, "num_virtual_tokens: is 3") { $0.configuration["num_virtual_tokens"] = .integer(3) },
     Mistake(65, "training rows, the context asks for 99") { $0.set("data", "context_examples", .integer(99)) },
   ]
 

@@ -133,6 +133,46 @@ import Testing
     }
   }
 
+  @Test func overwriteReplacesOnlyRuns() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      try makeDirectory(folder + "/run/best")
+      try writeAtomically("precious", to: folder + "/run/best/precious")
+      let refused = try example.trainRun(["--overwrite"])
+      #expect(refused.status == 64 && refused.errorLine.contains("holds files but no run"), "\(refused.errors)")
+      #expect(fileExists(folder + "/run/best/precious"))
+      let missing = try example.trainRun(["--resume", "--output", "elsewhere"])
+      #expect(missing.status == 64 && missing.errorLine.contains("there is no run"), "\(missing.errors)")
+    }
+  }
+
+  @Test func resumeRefusesOtherData() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      try example.write()
+      #expect(try example.trainRun(["--stop-after", "3"]).status == 0)
+      example.train = example.train.map { ($0.0 + " now", $0.1) }
+      try example.write()
+      let outcome = try example.trainRun(["--resume"])
+      #expect(outcome.status == 65 && outcome.errorLine.contains("was made with other data"), "\(outcome.errors)")
+    }
+  }
+
+  @Test func predictionsDoNotReplaceFiles() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      #expect(try example.trainRun().status == 0)
+      let evaluate = { try Program.run(["eval", "--checkpoint", "run/best", "--predictions"] + $0, in: folder) }
+      #expect(try evaluate(["train.tsv"]).status == 64)
+      #expect(try evaluate(["nowhere/p.jsonl"]).status == 64)
+      #expect(try evaluate(["/dev/null"]).status == 0)
+      #expect(try evaluate(["p.jsonl"]).status == 0)
+      #expect(try evaluate(["p.jsonl", "--overwrite"]).status == 0)
+    }
+  }
+
   @Test func dryRunComputesAndWritesNothing() throws {
     try withTemporaryFolder { folder in
       let example = WorkingExample(in: folder)

@@ -1,4 +1,5 @@
 import FileFormats
+import Glibc
 import TestSupport
 import Testing
 
@@ -20,6 +21,17 @@ import Testing
       try replaceDirectory(at: folder + "/old", with: folder + "/new")
       #expect(names(inDirectory: folder) == ["old"])
       #expect(names(inDirectory: folder + "/old") == ["new"])
+    }
+  }
+
+  @Test func writingFollowsLinks() throws {
+    try withTemporaryFolder { folder in
+      try writeAtomically("old", to: folder + "/target")
+      #expect(symlink(folder + "/target", folder + "/link") == 0)
+      try writeAtomically("new", to: folder + "/link")
+      #expect(String(decoding: try readBytes(of: folder + "/target"), as: UTF8.self) == "new")
+      var status = stat()
+      #expect(lstat(folder + "/link", &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
     }
   }
 

@@ -109,19 +109,21 @@ extension ConfigurationKey {
       to: { $0.map(write) ?? .null })
   }
 
+  private static func wholeNumbers(_ lowest: Int) -> String { "a whole number from \(lowest) to \(Int32.max)" }
+
   private static func wholeNumber(_ lowest: Int) -> @Sendable (JSON) -> Int? {
     { json in json.integer.flatMap { (lowest...Int(Int32.max)).contains($0) ? $0 : nil } }
   }
 
   static func integer(_ name: String, _ path: Path<Int>, from lowest: Int, _ meaning: String) -> ConfigurationKey {
     key(
-      name, path, meaning, expected: "a whole number of at least \(lowest)", from: wholeNumber(lowest), to: JSON.integer
+      name, path, meaning, expected: wholeNumbers(lowest), from: wholeNumber(lowest), to: JSON.integer
     )
   }
 
   static func integer(_ name: String, _ path: Path<Int?>, from lowest: Int, _ meaning: String) -> ConfigurationKey {
     optional(
-      name, path, meaning, expected: "a whole number of at least \(lowest)", from: wholeNumber(lowest), to: JSON.integer
+      name, path, meaning, expected: wholeNumbers(lowest), from: wholeNumber(lowest), to: JSON.integer
     )
   }
 

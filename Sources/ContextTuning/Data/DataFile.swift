@@ -42,6 +42,9 @@ enum DataFile {
   ) throws -> [DataRow] {
     guard let header = records.first else { throw InputError.badData(file, "is empty; expected a header line") }
     func column(_ name: String) throws -> Int {
+      if header.fields.count(where: { $0 == name }) > 1 {
+        throw InputError.badData("\(file):\(header.line)", "has the column \"\(name)\" twice; rename one of them")
+      }
       guard let index = header.fields.firstIndex(of: name) else {
         throw InputError.badData(
           "\(file):\(header.line)",
@@ -80,6 +83,12 @@ enum DataFile {
         rows.append(try tokenRow(place, json))
         continue
       }
+      for column in [textColumn, labelColumn] where members.count(where: { $0.key == column }) > 1 {
+        throw InputError.badData(place, "has the key \"\(column)\" twice")
+      }
+      if let found = json[textColumn], found.string == nil {
+        throw InputError.badData(place, "\"\(textColumn)\" must be a text, found \(found.shortDescription)")
+      }
       guard let text = json[textColumn]?.string else {
         throw InputError.badData(
           place, "has no text under \"\(textColumn)\"" + suggestion(for: textColumn, among: members.map(\.key)))
@@ -90,6 +99,10 @@ enum DataFile {
         case .integer, .bool: json[labelColumn]?.compact
         default: nil
         }
+      if let found = json[labelColumn], label == nil {
+        throw InputError.badData(
+          place, "\"\(labelColumn)\" must be a text, a whole number or true or false, found \(found.shortDescription)")
+      }
       guard let label else {
         throw InputError.badData(
           place, "has no label under \"\(labelColumn)\"" + suggestion(for: labelColumn, among: members.map(\.key)))

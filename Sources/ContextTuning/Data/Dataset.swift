@@ -159,13 +159,18 @@ private struct SplitRows {
     let all = readsTrain ? try read(configuration.train) : []
     var generator = SeededGenerator(seed: seed, .split)
     var order = all.indices.shuffled(using: &generator)
-    func take(_ fraction: Double?) -> [DataRow] {
-      guard let fraction else { return [] }
+    func take(_ fraction: Double?, _ key: String) throws -> [DataRow] {
+      guard let fraction, readsTrain else { return [] }
       let count = Int((Double(all.count) * fraction).rounded())
+      guard count > 0, count < order.count else {
+        throw InputError.badData(
+          key, "of \(fraction) draws \(count) of \(order.count) rows; some must be drawn and some be left")
+      }
       defer { order.removeFirst(count) }
       return order.prefix(count).sorted().map { all[$0] }
     }
-    let drawnValidation = take(configuration.validationFraction), drawnTest = take(configuration.testFraction)
+    let drawnValidation = try take(configuration.validationFraction, "data.validation_fraction")
+    let drawnTest = try take(configuration.testFraction, "data.test_fraction")
     train = order.sorted().map { all[$0] }
     validation =
       try needed.contains(.validation) && configuration.validation != nil

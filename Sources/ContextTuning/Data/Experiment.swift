@@ -88,6 +88,10 @@ public struct Experiment: Sendable {
     try context.validate(
       vocabularySize: vocabularySize, maximumPositions: positions,
       place: given == nil ? "data.context_examples" : adapter?.folder ?? "cpt_token_ids")
+    if let claimed = configuration.virtualTokens, given == nil, claimed != context.count {
+      throw InputError.badData(
+        "num_virtual_tokens", "is \(claimed), the context built from examples has \(context.count)")
+    }
     encoder = rowEncoder(contextCount: context.count)
     let untrained = TunedPrompt(context: context, decoder: model.decoder, radii: configuration.projection)
     startingPrompt = try adapter?.prompt(over: untrained) ?? untrained
@@ -97,7 +101,22 @@ public struct Experiment: Sendable {
   ///
   /// - Throws: `InputError.badData` naming the row.
   public func examples(of split: Dataset.Split) throws -> [EncodedExample] {
-    try dataset[split].map(encoder.example)
+    let examples = try dataset[split].map(encoder.example)
+    if let first = examples.first { try refuseLabelsThatBeginOthers(first) }
+    return examples
+  }
+
+  /// A label whose tokens begin another's is never less probable than it, so that the longer one could not win.
+  private func refuseLabelsThatBeginOthers(_ example: EncodedExample) throws {
+    let labels = example.candidates.map { candidate in candidate.labelPositions.map { candidate.ids[$0] } }
+    for (index, label) in labels.enumerated() {
+      for (other, longer) in labels.enumerated() where other != index && longer.starts(with: label) {
+        throw InputError.badData(
+          "data.label_words",
+          "the tokens of label \"\(encoder.labelNames[index])\" begin those of "
+            + "\"\(encoder.labelNames[other])\", which could then never win; choose words none of which begins another")
+      }
+    }
   }
 }
 

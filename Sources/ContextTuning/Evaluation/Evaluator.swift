@@ -49,7 +49,7 @@ public struct Evaluator {
 
   /// The log probability of every candidate label of every example; `progress` hears the number of examples done.
   ///
-  /// - Throws: `InputError.badData` naming an example that starts with its label.
+  /// - Throws: `InputError.badData` naming an example that starts with its label or whose probabilities are not finite.
   public func predict(
     _ examples: [EncodedExample], prompt: TunedPrompt, progress: (Int) -> Void = { _ in }
   ) throws -> [Prediction] {
@@ -57,7 +57,7 @@ public struct Evaluator {
     for example in examples where example.candidates.contains(where: { $0.labelPositions.first == 0 }) {
       throw InputError.badData(example.place, "starts with its label; there is no token to predict it from")
     }
-    return workspace.scoped {
+    return try workspace.scoped {
       var contextTree = TokenTree()
       contextTree.append(
         .embeddings(Matrix(rows: prompt.context.count, columns: prompt.width, values: prompt.embeddings)))
@@ -65,7 +65,7 @@ public struct Evaluator {
       let prefix = context.prefix(of: 0)
       var predictions: [Prediction] = []
       while predictions.count < examples.count {
-        workspace.scoped {
+        try workspace.scoped {
           var tree = TokenTree(prefixLength: prefix.length)
           var branches: [CandidateBranches] = []
           var next = predictions.count
@@ -81,8 +81,14 @@ public struct Evaluator {
             let own = scores.prefix(branch.targets.count)
             scores = scores.dropFirst(branch.targets.count)
             let example = examples[next - branches.count + offset]
+            let sums = branch.sums(of: Array(own))
+            guard sums.allSatisfy(\.isFinite) else {
+              throw InputError.badData(
+                example.place,
+                "the model's probabilities are not finite; check its weights, and that it is the adapter's model")
+            }
             predictions.append(
-              Prediction(place: example.place, logProbabilities: branch.sums(of: Array(own)), label: example.label))
+              Prediction(place: example.place, logProbabilities: sums, label: example.label))
           }
         }
         progress(predictions.count)

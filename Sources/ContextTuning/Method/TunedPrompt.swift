@@ -52,7 +52,9 @@ public struct TunedPrompt: Sendable {
 
   /// ‖delta‖ of each token.
   public var distances: [Float] {
-    radii.indices.map { row in delta[rowRange(row)].reduce(0) { $0 + $1 * $1 }.squareRoot() }
+    radii.indices.map { row in
+      Float(delta[rowRange(row)].reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot())
+    }
   }
 
   private func rowRange(_ row: Int) -> Range<Int> { (row * width)..<((row + 1) * width) }

@@ -15,7 +15,7 @@ struct Checkpoint {
   var optimizer: Optimizer
 
   /// Writes a folder with the adapter and this state: aside first, then renamed.
-  func write(to folder: String, configuration: Configuration, model: AdapterModel) throws {
+  func write(to folder: String, configuration: Configuration, model: AdapterModel, fingerprint: String) throws {
     let partial = folder + ".partial"
     try removeRecursively(partial)
     try makeDirectory(partial)
@@ -35,6 +35,7 @@ struct Checkpoint {
       .init("step", .integer(step)),
       .init("best_step", bestStep.map(JSON.integer) ?? .null),
       .init("best_metric", bestMetric.map(JSON.number) ?? .null),
+      .init("data_fingerprint", .string(fingerprint)),
     ])
     try writeAtomically(state.pretty + "\n", to: partial + "/" + Self.stateFile)
     try replaceDirectory(at: folder, with: partial)
@@ -42,13 +43,20 @@ struct Checkpoint {
 
   /// Takes over the state in a folder.
   ///
-  /// - Throws: `InputError.badData` when it belongs to another context or model.
-  mutating func read(from folder: String) throws {
+  /// - Throws: `InputError.badData` when it belongs to other data, another context or another model.
+  mutating func read(from folder: String, fingerprint: String, totalSteps: Int) throws {
     let stateFile = folder + "/" + Self.stateFile
     let state = try JSON.read(file: stateFile)
-    guard let step = state["step"]?.integer, step >= 0 else {
+    guard let step = state["step"]?.integer, (0...totalSteps).contains(step) else {
       throw InputError.badData(
-        stateFile, "\"step\" must be a whole number, found \(state["step"]?.shortDescription ?? "nothing")")
+        stateFile,
+        "\"step\" must be a whole number up to \(totalSteps), found \(state["step"]?.shortDescription ?? "nothing")")
+    }
+    guard state["data_fingerprint"]?.string == fingerprint else {
+      throw InputError.badData(
+        folder,
+        "was made with other data: rows have changed since; a run can only go on as it was started "
+          + "(start a new one with --overwrite or another --output)")
     }
     let file = try SafetensorsFile(path: folder + "/" + Self.tensorsFile)
     let shape = [prompt.context.count, prompt.width]

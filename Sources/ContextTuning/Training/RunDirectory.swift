@@ -24,8 +24,11 @@ public struct RunDirectory: Sendable {
     }.filter { fileExists(checkpoint($0) + "/" + Checkpoint.stateFile) }.sorted()
   }
 
+  /// Whether a run has written here.
+  private var holdsRun: Bool { fileExists(metricsFile) }
+
   /// Removes what a run wrote here, and nothing else.
-  public func removeRun() throws {
+  private func removeRun() throws {
     for name in names(inDirectory: path) where Self.isRunFile(name) { try removeRecursively(path + "/" + name) }
   }
 
@@ -53,9 +56,18 @@ public struct RunDirectory: Sendable {
     if fileExists(path), !isDirectory(path) {
       throw InputError.usage(path, "is a file; expected a folder to write results into")
     }
+    let isEmpty = names(inDirectory: path).isEmpty
     if overwriting {
+      guard isEmpty || holdsRun else {
+        throw InputError.usage(
+          path, "holds files but no run (no metrics.jsonl); --overwrite replaces only runs, use another --output")
+      }
       try removeRun()
-    } else if !resuming, !names(inDirectory: path).isEmpty {
+    } else if resuming {
+      guard holdsRun else {
+        throw InputError.usage("--resume", "there is no run in \(path); start one without --resume")
+      }
+    } else if !isEmpty {
       throw InputError.usage(
         path, "is not empty; use --resume to go on with the run in it, --overwrite to start anew, or another --output")
     }

@@ -75,7 +75,8 @@ public struct Trainer {
             + "(start a new one with --overwrite or another --output)")
       }
     }
-    if let newest = run.checkpointSteps.last { try state.read(from: run.checkpoint(newest)) }
+    guard let newest = run.checkpointSteps.last else { return }
+    try state.read(from: run.checkpoint(newest), fingerprint: fingerprint, totalSteps: totalSteps)
   }
 
   /// Runs all steps that are left.
@@ -169,16 +170,32 @@ public struct Trainer {
     if isBest {
       state.bestMetric = value
       state.bestStep = state.step
-      try state.write(to: run.best, configuration: configuration, model: AdapterModel(experiment.model))
+      try write(to: run.best)
     }
     return EvaluationMetrics(
       step: state.step, epoch: Double(state.step) / Double(stepsPerEpoch), loss: report.loss, accuracy: report.accuracy,
       macroF1: report.macroF1, isBest: isBest, elapsedSeconds: monotonicSeconds() - start)
   }
 
+  private func write(to folder: String) throws {
+    try state.write(
+      to: folder, configuration: configuration, model: AdapterModel(experiment.model), fingerprint: fingerprint)
+  }
+
+  /// A hash (FNV-1a) of every token the run depends on: a run can only go on over the data it was started with.
+  private var fingerprint: String {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for tokens in [experiment.context.tokens] + examples + validation.map(\.tokens) {
+      for value in tokens.ids + tokens.types + [-1] {
+        hash = (hash ^ UInt64(bitPattern: Int64(value))) &* 0x100_0000_01B3
+      }
+    }
+    return String(hash, radix: 16)
+  }
+
   private func save(_ report: (TrainingEvent) throws -> Void) throws {
     let folder = run.checkpoint(state.step)
-    try state.write(to: folder, configuration: configuration, model: AdapterModel(experiment.model))
+    try write(to: folder)
     if let limit = training.saveTotalLimit {
       for old in run.checkpointSteps.dropLast(limit) { try removeRecursively(run.checkpoint(old)) }
     }
