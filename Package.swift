@@ -21,10 +21,7 @@ let safeSettings: [SwiftSetting] = [.strictMemorySafety()]
 
 let package = Package(
   name: "cpt",
-  products: [
-    .executable(name: "cpt", targets: ["cpt"]),
-    .library(name: "ContextTuning", targets: ["ContextTuning"]),
-  ],
+  products: [.executable(name: "cpt", targets: ["cpt"])],
   targets: [
     .systemLibrary(
       name: "COpenBLAS",
@@ -34,7 +31,7 @@ let package = Package(
     .target(name: "FileFormats"),
     .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: machineSettings),
     .target(name: "LanguageModel", dependencies: ["Kernels", "FileFormats"], swiftSettings: machineSettings),
-    .target(name: "Tokenization", dependencies: ["FileFormats"]),
+    .target(name: "Tokenization", dependencies: ["FileFormats"], swiftSettings: safeSettings),
     .target(name: "ContextTuning", dependencies: ["LanguageModel", "Tokenization"], swiftSettings: safeSettings),
     .executableTarget(name: "cpt", dependencies: ["ContextTuning"], swiftSettings: safeSettings),
     .target(name: "TestSupport", dependencies: ["FileFormats"], path: "Tests/TestSupport"),

@@ -1,17 +1,12 @@
 import FileFormats
-import Kernels
 
 /// A model folder as Hugging Face's `save_pretrained` writes it, opened: its decoder with frozen weights.
 public struct FrozenModel: Sendable {
   /// The folder it was read from.
   public let folder: String
-  /// The architecture, by `model_type` in config.json: "gpt2".
-  public let family: String
   public let decoder: Decoder
   /// Bytes of the weights in the files.
   public let weightBytes: Int
-  /// The type the weights are stored in: "F32".
-  public let weightType: String
 
   /// One architecture: how its config.json and its tensors become a decoder.
   typealias Family = @Sendable (ModelConfiguration, String) throws -> (Decoder, CheckpointFiles)
@@ -35,9 +30,7 @@ public struct FrozenModel: Sendable {
     }
     let (decoder, files) = try family(configuration, folder)
     self.folder = folder
-    self.family = name
     self.decoder = decoder
     weightBytes = files.byteCount
-    weightType = files.dominantType
   }
 }

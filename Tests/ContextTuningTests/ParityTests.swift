@@ -94,6 +94,31 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
     }
   }
 
+  /// A PEFT adapter can be continued from: its tokens, its prompt, the ball around the tokens' own embeddings.
+  @Test func trainingGoesOnFromPeftsAdapter() throws {
+    let goldens = try ParityGoldens()
+    let folder = ParityGoldens.folder + "/adapter-batch3-decay"
+    let adapter = try Adapter(folder: folder)
+    try withTemporaryFolder { temporary in
+      let file = try goldens.write("batch3-decay", in: temporary)
+      let ours = ["cpt_token_ids", "cpt_tokens_type_mask"].map { (path: $0, value: JSON.null) }
+      let configuration = try Configuration(
+        file: file, overrides: ours + [(path: "initial_adapter", value: .string(folder))])
+      let experiment = try Experiment(configuration, team: ThreadTeam(threads: 2))
+      #expect(experiment.context.tokens == goldens.context)
+      #expect(relativeDifference(experiment.startingPrompt.embeddings, adapter.embeddings) < 1e-6)
+      #expect(
+        experiment.startingPrompt.initial
+          == goldens.context.ids.flatMap { experiment.model.decoder.wordEmbeddings.row($0) })
+      var trainer = try Trainer(experiment, run: RunDirectory(temporary + "/run"))
+      _ = try trainer.train { _ in }
+      let losses = try metrics(in: temporary + "/run", with: "loss").compactMap { $0["loss"]?.number }
+      let fresh = try #require(goldens.recorded("batch3-decay")["losses"]?.array).compactMap(\.number)
+      // The adapter was trained on these rows: it starts where the recorded run was going.
+      #expect(losses[0] < fresh[0] - 0.001)
+    }
+  }
+
   private func step(of experiment: Experiment) -> TrainingStep {
     TrainingStep(
       decoder: experiment.model.decoder, context: experiment.context.tokens, loss: experiment.configuration.loss,

@@ -1,5 +1,3 @@
-import FileFormats
-
 /// The `training` section, in Hugging Face's names where it has one.
 public struct TrainingConfiguration: Sendable, Equatable {
   /// What decides which checkpoint is `best`.

@@ -1,7 +1,5 @@
 import FileFormats
-import Glibc
 import Kernels
-import LanguageModel
 
 /// Optimises a prompt and writes the run's folder.
 public struct Trainer {

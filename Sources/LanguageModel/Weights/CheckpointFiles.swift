@@ -54,20 +54,8 @@ public struct CheckpointFiles: Sendable {
     }
   }
 
-  /// Whether there is a tensor of that name, under any prefix.
-  public func contains(_ name: String) -> Bool {
-    prefixes.contains { fileOfTensor[$0 + name] != nil }
-  }
-
   /// The bytes all tensors take in the files.
   public var byteCount: Int { files.reduce(0) { $0 + $1.file.bytes.count } }
-
-  /// The name of the type most of the numbers are stored in, for people: "F32".
-  public var dominantType: String {
-    var counts: [String: Int] = [:]
-    for file in files { for tensor in file.tensors { counts[tensor.type.rawValue, default: 0] += tensor.bytes.count } }
-    return counts.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key ?? "empty"
-  }
 
   private func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
     for prefix in prefixes {
