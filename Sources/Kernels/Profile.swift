@@ -53,8 +53,8 @@ extension ThreadTeam {
     profile.add(operation, seconds: (ContinuousClock.now - start) / .seconds(1), operations: operations())
   }
 
-  /// Floating-point operations a second of OpenBLAS's own product of square matrices with this many threads: the yardstick for the
-  /// share of the machine that a step reaches. The best of `rounds`.
+  /// Floating-point operations a second of OpenBLAS's own product of square matrices with this many threads, the best
+  /// of `rounds`: the yardstick for the share of the machine that a step reaches.
   public func matrixProductRate(size: Int = 4096, rounds: Int = 3) -> Double {
     let matrices = (0..<3).map { _ in Matrix(rows: size, columns: size) }
     for matrix in matrices { matrix.fill(0.5) }
