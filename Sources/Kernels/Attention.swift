@@ -26,16 +26,14 @@ public struct AttentionPlan: Sendable {
   public struct Span: Sendable, Equatable {
     /// Rows of the query matrix.
     public let queries: Range<Int>
-    /// Rows of the key matrix: the prefix's when `inPrefix`, else the pack's.
+    /// The keys, those of the prefix counted first, then the pack's.
     public let keys: Range<Int>
-    public let inPrefix: Bool
     /// Depth of the first key.
     public let depth: Int
 
-    public init(queries: Range<Int>, keys: Range<Int>, inPrefix: Bool, depth: Int) {
+    public init(queries: Range<Int>, keys: Range<Int>, depth: Int) {
       self.queries = queries
       self.keys = keys
-      self.inPrefix = inPrefix
       self.depth = depth
     }
   }
@@ -68,7 +66,10 @@ public struct AttentionPlan: Sendable {
 
   var mostQueries: Int { tiles.map(\.queries.count).max() ?? 0 }
 
-  var largestTile: Int { tiles.map { $0.queries.count * $0.width }.max() ?? 0 }
+  var largestTile: Int { tiles.map { $0.queries.count * $0.stride }.max() ?? 0 }
+
+  /// Queries and keys of a block: its scores, and 64 floats of each of their rows, stay in the first-level cache.
+  fileprivate static let blockSize = 64
 }
 
 /// Keys and values of one layer, each [rows, keyValueHeads · headSize].
@@ -88,138 +89,296 @@ public struct KeysAndValues: Sendable {
 /// `logSumExp`: [R, heads], receives log Σ exp(score), from which the backward recomputes the probabilities.
 public func attention(
   queries: Matrix, pack: KeysAndValues, prefix: KeysAndValues?, plan: AttentionPlan, shape: AttentionShape,
-  into output: Matrix, logSumExp: Matrix, on team: ThreadTeam
+  into output: Matrix, logSumExp: Matrix, workspace: Workspace, on team: ThreadTeam
 ) {
   precondition(queries.rows == plan.depths.count && output.rows == queries.rows && logSumExp.rows == queries.rows)
   precondition(queries.columns == shape.heads * shape.headSize && output.columns == queries.columns)
   let group = shape.heads / shape.keyValueHeads
   let size = shape.headSize
-  team.items(
-    .attention, shape.heads * plan.tiles.count, scratch: plan.largestTile + plan.mostQueries,
-    operations: 4 * plan.pairs * Double(shape.heads * size)
-  ) { item, scores in
-    let totals = scores + plan.largestTile
-    let head = item % shape.heads
-    let tile = plan.tiles[item / shape.heads]
-    let column = head * size
-    let keyColumn = head / group * size
-    computeScores(queries, tile, pack, prefix, shape, head: head, into: scores)
-    for row in tile.queries {
-      let line = scores + (row - tile.queries.lowerBound) * tile.width
-      let seen = plan.depths[row] + 1
-      let largest = maximum(seen, line)
-      let total = exponentials(seen, line, minus: largest, into: line)
-      totals[row - tile.queries.lowerBound] = total
-      (line + seen).update(repeating: 0, count: tile.width - seen)
-      logSumExp.base[row * logSumExp.stride + head] = largest + logarithm(total)
-      (output.base + row * output.stride + column).update(repeating: 0, count: size)
+  workspace.scoped {
+    let keys = HeadMajor(prefix?.keys, pack.keys, shape, in: workspace)
+    let values = HeadMajor(prefix?.values, pack.values, shape, in: workspace)
+    let keysAcross = keys.across(in: workspace)
+    team.items(.attention, shape.keyValueHeads, scratch: 2 * vectorWidth * vectorWidth) { head, scratch in
+      keys.copyIn(head)
+      values.copyIn(head)
+      keys.turn(head, into: keysAcross, scratch: scratch)
     }
-    for span in tile.spans {
-      let values = (span.inPrefix ? prefix : pack).unsafelyUnwrapped.values
-      multiply(
-        m: span.queries.count, n: size, k: span.keys.count,
-        scores + (span.queries.lowerBound - tile.queries.lowerBound) * tile.width + span.depth, leadingA: tile.width,
-        values.base + span.keys.lowerBound * values.stride + keyColumn, leadingB: values.stride,
-        beta: 1, into: output.base + span.queries.lowerBound * output.stride + column, leadingC: output.stride)
-    }
-    // The probabilities were not yet divided by their sum; the output is shorter.
-    for row in tile.queries {
-      let inverse = 1 / totals[row - tile.queries.lowerBound]
-      let place = output.base + row * output.stride + column
-      map(size, place, into: place) { $0 * inverse }
-    }
-  }
-}
-
-/// The gradients of `attention`: dQ is written; dK and dV are added, also into the prefix's.
-///
-/// With P = exp(S - logSumExp), dP = dO Vᵀ and δ = Σ dO · O (row by row): dV += Pᵀ dO, dS = scale · P (dP - δ),
-/// dQ = dS K, dK += dSᵀ Q. Source: FlashAttention-2 (arXiv 2307.08691), algorithm 2.
-public func attentionBackward(
-  _ dOutput: Matrix, output: Matrix, logSumExp: Matrix, queries: Matrix, pack: KeysAndValues, prefix: KeysAndValues?,
-  plan: AttentionPlan, shape: AttentionShape, dQueries: Matrix, addingTo dPack: KeysAndValues,
-  dPrefix: KeysAndValues?, on team: ThreadTeam
-) {
-  precondition(dOutput.rows == queries.rows && dQueries.rows == queries.rows && output.rows == queries.rows)
-  precondition((prefix == nil) == (dPrefix == nil))
-  let group = shape.heads / shape.keyValueHeads
-  let size = shape.headSize
-  let area = plan.largestTile
-  // One item is a head of keys and values with all of its query heads: nobody else adds to its gradients.
-  team.items(
-    .attentionBackward, shape.keyValueHeads, scratch: 2 * area,
-    operations: 8 * plan.pairs * Double(shape.heads * size)
-  ) { keyValueHead, scratch in
-    let keyColumn = keyValueHead * size
-    for head in (keyValueHead * group)..<((keyValueHead + 1) * group) {
+    let width = keys.width
+    let scoreArea = plan.largestTile
+    team.items(
+      .attention, shape.heads * plan.tiles.count, scratch: scoreArea + plan.mostQueries * (width + 1),
+      operations: 4 * plan.pairs * Double(shape.heads * size)
+    ) { item, scores in
+      let sums = scores + scoreArea
+      let totals = sums + plan.mostQueries * width
+      let head = item % shape.heads
+      let tile = plan.tiles[item / shape.heads]
       let column = head * size
-      for tile in plan.tiles {
-        let probabilities = scratch
-        let gradients = scratch + area
-        computeScores(queries, tile, pack, prefix, shape, head: head, into: probabilities)
-        for span in tile.spans {
-          let values = (span.inPrefix ? prefix : pack).unsafelyUnwrapped.values
-          multiply(
-            m: span.queries.count, n: span.keys.count, k: size,
-            dOutput.base + span.queries.lowerBound * dOutput.stride + column, leadingA: dOutput.stride,
-            values.base + span.keys.lowerBound * values.stride + keyColumn, leadingB: values.stride, transposedB: true,
-            into: gradients + (span.queries.lowerBound - tile.queries.lowerBound) * tile.width + span.depth,
-            leadingC: tile.width)
-        }
-        for row in tile.queries {
-          let offset = (row - tile.queries.lowerBound) * tile.width
-          let line = probabilities + offset
-          let gradient = gradients + offset
-          let seen = plan.depths[row] + 1
-          let logSum = logSumExp.base[row * logSumExp.stride + head]
-          let delta = sum(
-            size, dOutput.base + row * dOutput.stride + column, output.base + row * output.stride + column
-          ) { $0 * $1 }
-          _ = exponentials(seen, line, minus: logSum, into: line)
-          map(seen, line, gradient, into: gradient) { p, g in p * (g - delta) * shape.scale }
-          (line + seen).update(repeating: 0, count: tile.width - seen)
-          (gradient + seen).update(repeating: 0, count: tile.width - seen)
-          (dQueries.base + row * dQueries.stride + column).update(repeating: 0, count: size)
-        }
-        for span in tile.spans {
-          let source = (span.inPrefix ? prefix : pack).unsafelyUnwrapped
-          let target = (span.inPrefix ? dPrefix : dPack).unsafelyUnwrapped
-          let offset = (span.queries.lowerBound - tile.queries.lowerBound) * tile.width + span.depth
-          let dO = dOutput.base + span.queries.lowerBound * dOutput.stride + column
-          let Q = queries.base + span.queries.lowerBound * queries.stride + column
-          let first = span.keys.lowerBound
-          multiply(
-            m: span.keys.count, n: size, k: span.queries.count, probabilities + offset, leadingA: tile.width,
-            transposedA: true, dO, leadingB: dOutput.stride, beta: 1,
-            into: target.values.base + first * target.values.stride + keyColumn, leadingC: target.values.stride)
-          multiply(
-            m: span.keys.count, n: size, k: span.queries.count, gradients + offset, leadingA: tile.width,
-            transposedA: true, Q, leadingB: queries.stride, beta: 1,
-            into: target.keys.base + first * target.keys.stride + keyColumn, leadingC: target.keys.stride)
-          multiply(
-            m: span.queries.count, n: size, k: span.keys.count, gradients + offset, leadingA: tile.width,
-            source.keys.base + first * source.keys.stride + keyColumn, leadingB: source.keys.stride, beta: 1,
-            into: dQueries.base + span.queries.lowerBound * dQueries.stride + column, leadingC: dQueries.stride)
-        }
+      let line = tile.stride
+      let keys = keysAcross.base(ofHead: head / group)
+      let values = values.base(ofHead: head / group)
+      tile.forEachBlock(plan) { block in
+        multiplyTile(
+          rows: block.queries.count, columns: block.paddedKeys, inner: size, alpha: shape.scale,
+          queries.base + block.queries.lowerBound * queries.stride + column, rowStep: queries.stride, innerStep: 1,
+          keys + block.keys.lowerBound, leadingB: keysAcross.stride, accumulating: false,
+          into: scores + (block.queries.lowerBound - tile.queries.lowerBound) * line + block.depth, leadingC: line)
+      }
+      for row in tile.queries {
+        let place = scores + (row - tile.queries.lowerBound) * line
+        let seen = plan.depths[row] + 1
+        let largest = maximum(seen, place)
+        let total = exponentials(seen, place, minus: largest, into: place)
+        totals[row - tile.queries.lowerBound] = total
+        (place + seen).update(repeating: 0, count: tile.width - seen)
+        logSumExp.base[row * logSumExp.stride + head] = largest + logarithm(total)
+      }
+      sums.update(repeating: 0, count: tile.queries.count * width)
+      tile.forEachBlock(plan) { block in
+        let row = block.queries.lowerBound - tile.queries.lowerBound
+        multiplyTile(
+          rows: block.queries.count, columns: width, inner: block.keys.count, scores + row * line + block.depth,
+          rowStep: line, innerStep: 1, values + block.keys.lowerBound * width, leadingB: width, accumulating: true,
+          into: sums + row * width, leadingC: width)
+      }
+      // The probabilities were not yet divided by their sum; the output is shorter.
+      for row in tile.queries {
+        let index = row - tile.queries.lowerBound
+        let inverse = 1 / totals[index]
+        map(size, sums + index * width, into: output.base + row * output.stride + column) { $0 * inverse }
       }
     }
   }
 }
 
-/// scores [tile rows, tile width] = scale · Q Kᵀ for one head, the columns being depths.
-private func computeScores(
-  _ queries: Matrix, _ tile: AttentionPlan.Tile, _ pack: KeysAndValues, _ prefix: KeysAndValues?,
-  _ shape: AttentionShape, head: Int, into scores: UnsafeMutablePointer<Float>
+/// The gradients of `attention`: dQ and the pack's dK and dV are written, the prefix's dK and dV are added.
+///
+/// With P = exp(S - logSumExp), dP = dO Vᵀ and δ = Σ dO · O (row by row): dV += Pᵀ dO, dS = scale · P (dP - δ),
+/// dQ = dS K, dK += dSᵀ Q. Source: FlashAttention-2 (arXiv 2307.08691), algorithm 2.
+public func attentionBackward(
+  _ dOutput: Matrix, output: Matrix, logSumExp: Matrix, queries: Matrix, pack: KeysAndValues, prefix: KeysAndValues?,
+  plan: AttentionPlan, shape: AttentionShape, dQueries: Matrix, dPack: KeysAndValues,
+  addingTo dPrefix: KeysAndValues?, workspace: Workspace, on team: ThreadTeam
 ) {
+  precondition(dOutput.rows == queries.rows && dQueries.rows == queries.rows && output.rows == queries.rows)
+  precondition((prefix == nil) == (dPrefix == nil))
+  let group = shape.heads / shape.keyValueHeads
   let size = shape.headSize
-  let keyColumn = head / (shape.heads / shape.keyValueHeads) * size
-  for span in tile.spans {
-    let keys = (span.inPrefix ? prefix : pack).unsafelyUnwrapped.keys
-    multiply(
-      m: span.queries.count, n: span.keys.count, k: size, alpha: shape.scale,
-      queries.base + span.queries.lowerBound * queries.stride + head * size, leadingA: queries.stride,
-      keys.base + span.keys.lowerBound * keys.stride + keyColumn, leadingB: keys.stride, transposedB: true,
-      into: scores + (span.queries.lowerBound - tile.queries.lowerBound) * tile.width + span.depth,
-      leadingC: tile.width)
+  let limit = AttentionPlan.blockSize
+  let line = limit + vectorWidth
+  workspace.scoped {
+    let keys = HeadMajor(prefix?.keys, pack.keys, shape, in: workspace)
+    let values = HeadMajor(prefix?.values, pack.values, shape, in: workspace)
+    let dKeys = HeadMajor(dPrefix?.keys, dPack.keys, shape, in: workspace)
+    let dValues = HeadMajor(dPrefix?.values, dPack.values, shape, in: workspace)
+    let keysAcross = keys.across(in: workspace)
+    let valuesAcross = keys.across(in: workspace)
+    let width = keys.width
+    let tileArea = plan.mostQueries * width
+    // One item is a head of keys and values with all of its query heads: nobody else adds to its gradients.
+    team.items(
+      .attentionBackward, shape.keyValueHeads, scratch: 2 * limit * line + 3 * tileArea + plan.mostQueries,
+      operations: 8 * plan.pairs * Double(shape.heads * size)
+    ) { keyValueHead, scratch in
+      keys.copyIn(keyValueHead)
+      values.copyIn(keyValueHead)
+      keys.turn(keyValueHead, into: keysAcross, scratch: scratch)
+      values.turn(keyValueHead, into: valuesAcross, scratch: scratch)
+      dKeys.clear(keyValueHead)
+      dValues.clear(keyValueHead)
+      let probabilities = scratch
+      let gradients = probabilities + limit * line
+      let tileQueries = gradients + limit * line
+      let tileOutput = tileQueries + tileArea
+      let tileGradient = tileOutput + tileArea
+      let deltas = tileGradient + tileArea
+      let K = keys.base(ofHead: keyValueHead)
+      let dK = dKeys.base(ofHead: keyValueHead), dV = dValues.base(ofHead: keyValueHead)
+      let acrossK = keysAcross.base(ofHead: keyValueHead), acrossV = valuesAcross.base(ofHead: keyValueHead)
+      for head in (keyValueHead * group)..<((keyValueHead + 1) * group) {
+        let column = head * size
+        for tile in plan.tiles {
+          let top = tile.queries.lowerBound
+          copyHead(queries, rows: tile.queries, column: column, size: size, into: tileQueries, width: width)
+          copyHead(dOutput, rows: tile.queries, column: column, size: size, into: tileOutput, width: width)
+          tileGradient.update(repeating: 0, count: tile.queries.count * width)
+          for row in tile.queries {
+            deltas[row - top] = sum(
+              size, dOutput.base + row * dOutput.stride + column, output.base + row * output.stride + column
+            ) { $0 * $1 }
+          }
+          tile.forEachBlock(plan) { block in
+            let key = block.keys.lowerBound
+            for start in stride(from: block.queries.lowerBound, to: block.queries.upperBound, by: limit) {
+              let rows = start..<min(start + limit, block.queries.upperBound)
+              let Q = tileQueries + (start - top) * width
+              let dO = tileOutput + (start - top) * width
+              multiplyTile(
+                rows: rows.count, columns: block.paddedKeys, inner: size, alpha: shape.scale, Q, rowStep: width,
+                innerStep: 1, acrossK + key, leadingB: keysAcross.stride, accumulating: false, into: probabilities,
+                leadingC: line)
+              multiplyTile(
+                rows: rows.count, columns: block.paddedKeys, inner: size, dO, rowStep: width, innerStep: 1,
+                acrossV + key, leadingB: valuesAcross.stride, accumulating: false, into: gradients, leadingC: line)
+              for (index, row) in rows.enumerated() {
+                scoreGradients(
+                  seen: min(block.keys.count, plan.depths[row] + 1 - block.depth), of: block.paddedKeys,
+                  scores: probabilities + index * line, gradients: gradients + index * line,
+                  logSumExp: logSumExp.base[row * logSumExp.stride + head], delta: deltas[row - top],
+                  scale: shape.scale)
+              }
+              multiplyTile(
+                rows: block.keys.count, columns: width, inner: rows.count, probabilities, rowStep: 1,
+                innerStep: line, dO, leadingB: width, accumulating: true, into: dV + key * width, leadingC: width)
+              multiplyTile(
+                rows: block.keys.count, columns: width, inner: rows.count, gradients, rowStep: 1,
+                innerStep: line, Q, leadingB: width, accumulating: true, into: dK + key * width, leadingC: width)
+              multiplyTile(
+                rows: rows.count, columns: width, inner: block.keys.count, gradients, rowStep: line, innerStep: 1,
+                K + key * width, leadingB: width, accumulating: true, into: tileGradient + (start - top) * width,
+                leadingC: width)
+            }
+          }
+          for row in tile.queries {
+            (dQueries.base + row * dQueries.stride + column).update(
+              from: tileGradient + (row - top) * width, count: size)
+          }
+        }
+      }
+      dKeys.copyOut(keyValueHead)
+      dValues.copyOut(keyValueHead)
+    }
+  }
+}
+
+/// Turns a row of scores S into probabilities P = exp(S - logSumExp), and dP into dS = scale · P (dP - delta); both
+/// become 0 from `seen` to `count`, which is a multiple of the vector width.
+@inline(always)
+private func scoreGradients(
+  seen: Int, of count: Int, scores: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>,
+  logSumExp: Float, delta: Float, scale: Float
+) {
+  for i in stride(from: 0, to: count, by: vectorWidth) {
+    var p = exponential(load(scores + i) - logSumExp)
+    if seen < i + vectorWidth { p.replace(with: 0, where: laneNumbers .>= SIMD16(repeating: Int32(seen - i))) }
+    let g = (load(gradients + i) - delta) * scale
+    store(p, scores + i)
+    store(p * g, gradients + i)
+  }
+}
+
+/// Copies one head's columns of some rows to consecutive rows of `width` floats, zeros behind its `size`.
+private func copyHead(
+  _ source: Matrix, rows: Range<Int>, column: Int, size: Int, into target: UnsafeMutablePointer<Float>, width: Int
+) {
+  for (index, row) in rows.enumerated() {
+    let place = target + index * width
+    place.update(from: source.base + row * source.stride + column, count: size)
+    (place + size).update(repeating: 0, count: width - size)
+  }
+}
+
+/// Keys or values (or their gradients) head by head, the prefix's rows first, each head's rows one after another: in
+/// the matrices they come from they lie a page or more apart, which costs more than the copy.
+private struct HeadMajor: Sendable {
+  private let parts: [Matrix]
+  private let copy: Matrix
+  private let size: Int
+  let rows: Int
+  /// Floats from row to row: the head's size, rounded up to whole vectors.
+  let width: Int
+
+  init(_ prefix: Matrix?, _ pack: Matrix, _ shape: AttentionShape, in workspace: Workspace) {
+    parts = (prefix.map { [$0] } ?? []) + [pack]
+    rows = parts.reduce(0) { $0 + $1.rows }
+    size = shape.headSize
+    width = roundedUp(size)
+    copy = workspace.matrix(1, shape.keyValueHeads * rows * width)
+  }
+
+  func base(ofHead head: Int) -> UnsafeMutablePointer<Float> { copy.base + head * rows * width }
+
+  func clear(_ head: Int) { base(ofHead: head).update(repeating: 0, count: rows * width) }
+
+  func copyIn(_ head: Int) {
+    var target = base(ofHead: head)
+    for part in parts {
+      copyHead(part, rows: 0..<part.rows, column: head * size, size: size, into: target, width: width)
+      target += part.rows * width
+    }
+  }
+
+  /// Adds a head's rows to the prefix's, and overwrites the pack's with the rest.
+  func copyOut(_ head: Int) {
+    var source = base(ofHead: head)
+    for (index, part) in parts.enumerated() {
+      let isPrefix = index < parts.count - 1
+      for row in 0..<part.rows {
+        let place = part.base + row * part.stride + head * size
+        if isPrefix {
+          map(size, place, source, into: place) { $0 + $1 }
+        } else {
+          place.update(from: source, count: size)
+        }
+        source += width
+      }
+    }
+  }
+
+  /// The turned copy of each head, [width, rows], so that a product finds what it needs of many rows side by side.
+  struct Across: Sendable {
+    fileprivate let copy: Matrix
+    fileprivate let headArea: Int
+    let stride: Int
+
+    func base(ofHead head: Int) -> UnsafeMutablePointer<Float> { copy.base + head * headArea }
+  }
+
+  /// Room for the turned copies. Rows start an odd number of cache lines apart, so that they spread over the cache.
+  func across(in workspace: Workspace) -> Across {
+    let stride = (roundedUp(rows) / vectorWidth | 1) * vectorWidth
+    let heads = copy.columns / max(1, rows * width)
+    return Across(copy: workspace.matrix(1, heads * width * stride), headArea: width * stride, stride: stride)
+  }
+
+  /// Fills a head's turned copy from its straight one. `scratch`: two squares of vectors.
+  func turn(_ head: Int, into across: Across, scratch: UnsafeMutablePointer<Float>) {
+    let source = base(ofHead: head), target = across.base(ofHead: head)
+    for row in stride(from: 0, to: rows, by: vectorWidth) {
+      for column in stride(from: 0, to: width, by: vectorWidth) {
+        transposeSquare(
+          source + row * width + column, rows: min(vectorWidth, rows - row), leading: width,
+          into: target + column * across.stride + row, leading: across.stride, scratch: scratch)
+      }
+    }
+  }
+}
+
+extension AttentionPlan.Span {
+  /// Keys, rounded up to whole vectors.
+  fileprivate var paddedKeys: Int { roundedUp(keys.count) }
+}
+
+extension AttentionPlan.Tile {
+  /// Floats from one row of scores to the next: an odd number of cache lines, so that columns spread over the cache,
+  /// and a vector to spare behind the last.
+  fileprivate var stride: Int { (roundedUp(width + vectorWidth) / vectorWidth | 1) * vectorWidth }
+
+  /// The tile's spans, cut into blocks of keys and the queries that see any of them.
+  fileprivate func forEachBlock(_ plan: AttentionPlan, _ body: (AttentionPlan.Span) -> Void) {
+    for span in spans {
+      var first = span.queries.lowerBound
+      for key in Swift.stride(from: span.keys.lowerBound, to: span.keys.upperBound, by: AttentionPlan.blockSize) {
+        let depth = span.depth + key - span.keys.lowerBound
+        // Depths rise within a segment, and its descendants, which come after it, see all of it.
+        while first < span.queries.upperBound, plan.depths[first] < depth { first += 1 }
+        if first == span.queries.upperBound { break }
+        body(
+          AttentionPlan.Span(
+            queries: first..<span.queries.upperBound,
+            keys: key..<min(key + AttentionPlan.blockSize, span.keys.upperBound), depth: depth))
+      }
+    }
   }
 }

@@ -84,16 +84,11 @@ public struct Matrix: @unchecked Sendable {
   public func fill(_ value: Float) {
     for row in 0..<rows { (base + row * stride).update(repeating: value, count: columns) }
   }
-
-  /// Copies the numbers of a matrix of the same shape.
-  public func copy(from source: Matrix) {
-    precondition(source.rows == rows && source.columns == columns, "copy needs equal shapes")
-    for row in 0..<rows { (base + row * stride).update(from: source.base + row * source.stride, count: columns) }
-  }
 }
 
 /// 64-byte aligned memory for floats, freed with the last view of it.
-final class FloatMemory {
+final class FloatMemory: @unchecked Sendable {
+  // Sendable: who may write is decided by the kernels, as for the matrices that point into it.
   let base: UnsafeMutablePointer<Float>
   let count: Int
 
@@ -138,14 +133,21 @@ public final class Workspace {
 
   /// A matrix of shape [rows, columns], contents arbitrary.
   public func matrix(_ rows: Int, _ columns: Int) -> Matrix {
-    let count = (rows * columns + 15) / 16 * 16
+    let stride = Self.stride(columns)
+    let count = (rows * stride + 15) / 16 * 16
     while chunk < chunks.count, used + count > chunks[chunk].count {
       chunk += 1
       used = 0
     }
     if chunk == chunks.count { chunks.append(FloatMemory(count: max(count, Self.smallestChunk))) }
     defer { used += count }
-    return Matrix(base: chunks[chunk].base + used, rows: rows, columns: columns, stride: columns, owner: chunks[chunk])
+    return Matrix(base: chunks[chunk].base + used, rows: rows, columns: columns, stride: stride, owner: chunks[chunk])
+  }
+
+  /// Floats from row to row. Rows a multiple of 512 bytes apart would meet in a few sets of the first-level cache and
+  /// push each other out of it, so such rows get a cache line more.
+  public static func stride(_ columns: Int) -> Int {
+    columns > 0 && columns % 128 == 0 ? columns + 16 : columns
   }
 
   /// Runs `body` and takes back the matrices it asked for.

@@ -1,3 +1,24 @@
+/// target = source. source, target: [T, D].
+public func copy(_ source: Matrix, into target: Matrix, on team: ThreadTeam) {
+  precondition(target.rows == source.rows && target.columns == source.columns, "copy: shapes differ")
+  team.rows(.rows, of: target) { rows in
+    for row in rows {
+      (target.base + row * target.stride).update(from: source.base + row * source.stride, count: source.columns)
+    }
+  }
+}
+
+/// target += source. source, target: [T, D].
+public func add(_ source: Matrix, to target: Matrix, on team: ThreadTeam) {
+  precondition(target.rows == source.rows && target.columns == source.columns, "add: shapes differ")
+  team.rows(.rows, of: target) { rows in
+    for row in rows {
+      let place = target.base + row * target.stride
+      map(source.columns, place, source.base + row * source.stride, into: place) { $0 + $1 }
+    }
+  }
+}
+
 /// target row i = source row indices[i]. source: [N, D], target: [indices.count, D].
 public func gather(_ source: Matrix, rows indices: [Int], into target: Matrix, on team: ThreadTeam) {
   precondition(target.rows == indices.count && target.columns == source.columns, "gather: shapes differ")

@@ -7,6 +7,7 @@ public struct ThreadTeam: Sendable {
   public let threads: Int
   /// Where kernels note their time; nil: nowhere.
   public let profile: Profile?
+  private let scratch = ScratchMemory()
 
   /// A team of that many threads; OpenBLAS's own pool is switched off, since two pools would fight over the cores.
   public init(threads: Int, profile: Profile? = nil) {
@@ -46,16 +47,30 @@ public struct ThreadTeam: Sendable {
     measured(operation, operations: operations()) {
       let workers = min(threads, count)
       if workers <= 1 {
-        let memory = FloatMemory(count: scratch)
-        for item in 0..<count { body(item, memory.base) }
+        self.scratch.lend(scratch) { memory in
+          for item in 0..<count { body(item, memory) }
+        }
         return
       }
       let next = Atomic(0)
       DispatchQueue.concurrentPerform(iterations: workers) { _ in
-        let memory = FloatMemory(count: scratch)
-        while case let item = next.wrappingAdd(1, ordering: .relaxed).oldValue, item < count { body(item, memory.base) }
+        self.scratch.lend(scratch) { memory in
+          while case let item = next.wrappingAdd(1, ordering: .relaxed).oldValue, item < count { body(item, memory) }
+        }
       }
     }
+  }
+}
+
+/// Memory that threads borrow for a kernel; kept, since pages fresh from the system have to be cleared first.
+private final class ScratchMemory: Sendable {
+  private let idle = Mutex<[FloatMemory]>([])
+
+  func lend(_ count: Int, to body: (UnsafeMutablePointer<Float>) -> Void) {
+    var memory = idle.withLock { $0.popLast() } ?? FloatMemory(count: count)
+    if memory.count < count { memory = FloatMemory(count: count) }
+    body(memory.base)
+    idle.withLock { [memory] in $0.append(memory) }
   }
 }
 

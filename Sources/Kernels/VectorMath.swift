@@ -1,7 +1,14 @@
+import COpenBLAS
+
 /// Sixteen floats at once: one AVX-512 register, two of AVX, four of NEON or SSE.
 typealias Vector = SIMD16<Float>
 
 let vectorWidth = 16
+
+let laneNumbers = SIMD16<Int32>(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+
+/// A count rounded up to whole vectors.
+func roundedUp(_ count: Int) -> Int { (count + vectorWidth - 1) / vectorWidth * vectorWidth }
 
 @inline(always)
 func load(_ pointer: UnsafePointer<Float>) -> Vector {
@@ -28,6 +35,32 @@ func store(_ vector: Vector, _ pointer: UnsafeMutablePointer<Float>, count: Int)
 
 // A closure of more than a few operations is not inlined into these loops, and a call passes its vectors in pieces:
 // the activations took twice as long. Pass a function that is `@inline(always)` instead.
+
+/// a · b + c, in one instruction where the machine has one.
+@inline(always)
+func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
+  cpt_multiply_add(a, b, c)
+}
+
+@inline(always)
+private func multiplyAdd(_ a: Vector, _ b: Float, _ c: Vector) -> Vector { multiplyAdd(a, Vector(repeating: b), c) }
+
+@inline(always)
+private func multiplyAdd(_ a: Vector, _ b: Float, _ c: Float) -> Vector {
+  multiplyAdd(a, Vector(repeating: b), Vector(repeating: c))
+}
+
+@inline(always)
+private func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Float) -> Vector { multiplyAdd(a, b, Vector(repeating: c)) }
+
+/// The sum of the lanes; the standard library's goes lane by lane.
+@inline(always)
+func sumOfLanes(_ v: Vector) -> Float {
+  let eight = v.lowHalf + v.highHalf
+  let four = eight.lowHalf + eight.highHalf
+  let two = four.lowHalf + four.highHalf
+  return two.x + two.y
+}
 
 /// target[i] = transform(a[i]) for i < count.
 @inline(always)
@@ -74,7 +107,7 @@ func sum(
   if i < count {
     total += term(load(a + i, count: count - i, padding: 0), load(b + i, count: count - i, padding: 0))
   }
-  return total.sum()
+  return sumOfLanes(total)
 }
 
 /// The largest of count > 0 floats.
@@ -87,7 +120,9 @@ func maximum(_ count: Int, _ a: UnsafePointer<Float>) -> Float {
     largest = largest.replacing(with: x, where: x .> largest)
     i += vectorWidth
   }
-  var result = largest.max()
+  let eight = pointwiseMax(largest.lowHalf, largest.highHalf)
+  let four = pointwiseMax(eight.lowHalf, eight.highHalf)
+  var result = four.max()
   while i < count {
     result = max(result, a[i])
     i += 1
@@ -105,15 +140,15 @@ func exponential(_ x: Vector) -> Vector {
   var y = x.replacing(with: low, where: x .< low)
   y = y.replacing(with: high, where: y .> high)
   let magic = Vector(repeating: 12_582_912)
-  let shifted = y * 1.442695041 + magic
+  let shifted = multiplyAdd(y, 1.442695041, magic)
   let n = shifted - magic
-  let r = (y - n * 0.693359375) + n * 2.12194440e-4
-  var p = r * 1.9875691500e-4 + 1.3981999507e-3
-  p = p * r + 8.3334519073e-3
-  p = p * r + 4.1665795894e-2
-  p = p * r + 1.6666665459e-1
-  p = p * r + 5.0000001201e-1
-  let e = p * r * r + r + 1
+  let r = multiplyAdd(n, 2.12194440e-4, multiplyAdd(n, -0.693359375, y))
+  var p = multiplyAdd(r, 1.9875691500e-4, 1.3981999507e-3)
+  p = multiplyAdd(p, r, 8.3334519073e-3)
+  p = multiplyAdd(p, r, 4.1665795894e-2)
+  p = multiplyAdd(p, r, 1.6666665459e-1)
+  p = multiplyAdd(p, r, 5.0000001201e-1)
+  let e = multiplyAdd(p * r, r, r + 1)
   // The low bits of `shifted` hold n; moved to the exponent field they are 2^n, 127 being its bias.
   let bits = unsafeBitCast(shifted, to: SIMD16<UInt32>.self)
   let scale = unsafeBitCast((bits &+ 127) &<< 23, to: Vector.self)
@@ -145,5 +180,5 @@ func exponentials(
     store(e, target + i, count: count - i)
     for lane in 0..<(count - i) { rest += e[lane] }
   }
-  return total.sum() + rest
+  return sumOfLanes(total) + rest
 }

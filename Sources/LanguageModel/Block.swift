@@ -100,7 +100,7 @@ extension Block {
       addBias(value.bias, to: a.keysAndValues.values, on: team)
       Kernels.attention(
         queries: a.queries, pack: a.keysAndValues, prefix: prefix, plan: rows.plan, shape: attention,
-        into: a.attended, logSumExp: a.logSumExp, on: team)
+        into: a.attended, logSumExp: a.logSumExp, workspace: workspace, on: team)
       attentionOutput.apply(
         a.attended, addingTo: rows.gathered(a.input, in: workspace, on: team), into: a.middle, on: team)
     }
@@ -121,7 +121,7 @@ extension Block {
   ///   - a: what the forward left.
   ///   - rows: the query rows of the forward.
   ///   - prefix: the prefix of the forward.
-  ///   - dProjections: its keys and values hold the gradients that later packs have already given; added to.
+  ///   - later: gradients of the first rows' keys and values that packs standing on them have given.
   ///   - dPrefix: added to.
   ///   - inputRows: the rows of `dInput` that are wanted; the others are left arbitrary.
   ///   - dInput: [N, D]; written.
@@ -129,7 +129,7 @@ extension Block {
   ///   - team: the threads.
   func backward(
     _ dOutput: Matrix, _ a: BlockActivations, rows: QueryRows, prefix: KeysAndValues?,
-    dProjections: Projections, dPrefix: KeysAndValues?, inputRows: Range<Int>, into dInput: Matrix,
+    later: KeysAndValues?, dPrefix: KeysAndValues?, inputRows: Range<Int>, into dInput: Matrix,
     workspace: Workspace, on team: ThreadTeam
   ) {
     workspace.scoped {
@@ -145,11 +145,16 @@ extension Block {
       }
       let dAttended = workspace.matrix(rows.count, a.attended.columns)
       linearBackward(dMiddle, attentionOutput.weight, into: dAttended, on: team)
+      let dProjections = Projections(self, rows: a.input.rows, queryRows: rows.count, in: workspace)
       let dQueries = dProjections.queries, dKeysAndValues = dProjections.keysAndValues
       attentionBackward(
         dAttended, output: a.attended, logSumExp: a.logSumExp, queries: a.queries, pack: a.keysAndValues,
-        prefix: prefix, plan: rows.plan, shape: attention, dQueries: dQueries, addingTo: dKeysAndValues,
-        dPrefix: dPrefix, on: team)
+        prefix: prefix, plan: rows.plan, shape: attention, dQueries: dQueries, dPack: dKeysAndValues,
+        addingTo: dPrefix, workspace: workspace, on: team)
+      if let later {
+        add(later.keys, to: dKeysAndValues.keys.rows(0..<later.keys.rows), on: team)
+        add(later.values, to: dKeysAndValues.values.rows(0..<later.values.rows), on: team)
+      }
 
       if inputRows.isEmpty { return }
       // Of the query rows, those that lie in `inputRows` are contiguous, since both ascend.
@@ -169,7 +174,7 @@ extension Block {
         scatterAdd(dMiddle.rows(wanted), rows: places, into: dInputRows)
       } else {
         linearBackward([(query.weight, dQueries.rows(wanted))] + keysAndValues, into: dNormed, on: team)
-        dInputRows.copy(from: dMiddle.rows(wanted))
+        copy(dMiddle.rows(wanted), into: dInputRows, on: team)
       }
       layerNormBackward(
         dNormed, x: a.input.rows(inputRows), attentionNorm, statistics: a.attentionNormStatistics.rows(inputRows),

@@ -106,7 +106,7 @@ extension Decoder {
     }
     let top = workspace.matrix(outputs.count, width)
     var hidden = workspace.matrix(N, width)
-    embed(tree, into: hidden)
+    embed(tree, into: hidden, on: team)
 
     var activations: [BlockActivations] = []
     if forBackward {
@@ -173,7 +173,6 @@ extension Decoder {
     guard let state = pass.training else { preconditionFailure("the pass was not made for a backward") }
     let N = pass.tree.rowCount
     let wantedRows = inputSegment.map { pass.tree.segments[$0].rows } ?? 0..<0
-    let laterRows = fromLaterPacks == nil ? 0..<0 : pass.tree.segments[0].rows
 
     var gradient = workspace.matrix(state.outputRows.count, width)
     gradient.fill(0)
@@ -185,16 +184,8 @@ extension Decoder {
       workspace.scoped {
         let a = state.activations[index]
         let rows = index == blocks.count - 1 ? state.outputRows : state.allRows
-        let dProjections = Projections(block, rows: N, queryRows: rows.count, in: workspace)
-        let dKeysAndValues = dProjections.keysAndValues
-        dKeysAndValues.keys.fill(0)
-        dKeysAndValues.values.fill(0)
-        if let later = fromLaterPacks?.layers[index] {
-          dKeysAndValues.keys.rows(laterRows).copy(from: later.keys)
-          dKeysAndValues.values.rows(laterRows).copy(from: later.values)
-        }
         block.backward(
-          gradient, a, rows: rows, prefix: pass.prefix?.layers[index], dProjections: dProjections,
+          gradient, a, rows: rows, prefix: pass.prefix?.layers[index], later: fromLaterPacks?.layers[index],
           dPrefix: prefixGradients?.layers[index], inputRows: index == 0 ? wantedRows : 0..<N, into: other,
           workspace: workspace, on: team)
       }
@@ -205,12 +196,12 @@ extension Decoder {
   }
 
   /// hidden row = word embedding (or the segment's own) + position embedding. hidden: [N, D].
-  private func embed(_ tree: TokenTree, into hidden: Matrix) {
+  private func embed(_ tree: TokenTree, into hidden: Matrix, on team: ThreadTeam) {
     for segment in tree.segments {
       let rows = hidden.rows(segment.rows)
       switch segment.content {
       case .tokens(let ids): wordEmbeddings.copyRows(ids, into: rows)
-      case .embeddings(let matrix): rows.copy(from: matrix)
+      case .embeddings(let matrix): copy(matrix, into: rows, on: team)
       }
       positionEmbeddings.addRows(segment.depth..<(segment.depth + rows.rows), to: rows)
     }

@@ -103,12 +103,12 @@ public struct TokenTree: Sendable {
     var tiles: [AttentionPlan.Tile] = []
     var start = 0
     while start < rows.count {
-      let limit = max(16, min(128, Self.tileArea / (queryDepths[start] + 1)))
+      let limit = max(16, min(256, Self.tileArea / (queryDepths[start] + 1)))
       let tile = start..<min(start + limit, rows.count)
       let width = queryDepths[tile].max().map { $0 + 1 } ?? 0
       var spans: [AttentionPlan.Span] = []
       if prefixLength > 0 {
-        spans.append(.init(queries: tile, keys: 0..<prefixLength, inPrefix: true, depth: 0))
+        spans.append(.init(queries: tile, keys: 0..<prefixLength, depth: 0))
       }
       for (segment, reach) in zip(segments, reaches) where !segment.rows.isEmpty {
         let queries = reach.clamped(to: tile)
@@ -116,8 +116,8 @@ public struct TokenTree: Sendable {
         // Keys deeper than the tile's deepest row of this segment are seen by nobody.
         let deepest = queryDepths[queries].max() ?? 0
         let count = min(segment.rows.count, deepest + 1 - segment.depth)
-        let keys = segment.rows.lowerBound..<(segment.rows.lowerBound + count)
-        spans.append(.init(queries: queries, keys: keys, inPrefix: false, depth: segment.depth))
+        let first = prefixLength + segment.rows.lowerBound
+        spans.append(.init(queries: queries, keys: first..<(first + count), depth: segment.depth))
       }
       tiles.append(.init(queries: tile, width: width, spans: spans))
       start = tile.upperBound

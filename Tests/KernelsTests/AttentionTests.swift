@@ -18,11 +18,12 @@ private struct Case {
   static var plan: AttentionPlan {
     let tiles = stride(from: 0, to: selected.count, by: 3).map { start in
       let tile = start..<min(start + 3, selected.count)
-      var spans = [AttentionPlan.Span(queries: tile, keys: 0..<prefixLength, inPrefix: true, depth: 0)]
+      var spans = [AttentionPlan.Span(queries: tile, keys: 0..<prefixLength, depth: 0)]
       for segment in segments {
         let members = tile.filter { segment.reach.contains(selected[$0]) }
         guard let first = members.first, let last = members.last else { continue }
-        spans.append(.init(queries: first..<(last + 1), keys: segment.rows, inPrefix: false, depth: segment.depth))
+        let keys = (prefixLength + segment.rows.lowerBound)..<(prefixLength + segment.rows.upperBound)
+        spans.append(.init(queries: first..<(last + 1), keys: keys, depth: segment.depth))
       }
       // The widest span may reach past the deepest query: a root's keys seen by a row in the root's middle.
       let width = spans.map { $0.depth + $0.keys.count }.max() ?? 0
@@ -61,7 +62,8 @@ private struct Case {
       let output = Matrix(rows: R, columns: heads * size), logSumExp = Matrix(rows: R, columns: heads)
       attention(
         queries: p[0], pack: KeysAndValues(keys: p[1], values: p[2]), prefix: KeysAndValues(keys: p[3], values: p[4]),
-        plan: Case.plan, shape: shape, into: output, logSumExp: logSumExp, on: team)
+        plan: Case.plan, shape: shape, into: output, logSumExp: logSumExp,
+        workspace: Workspace(), on: team)
       return (output, logSumExp)
     }
     let p = parts(x)
@@ -92,8 +94,8 @@ private struct Case {
     attentionBackward(
       Matrix(rows: R, columns: heads * size, values: c), output: output, logSumExp: logSumExp, queries: p[0],
       pack: KeysAndValues(keys: p[1], values: p[2]), prefix: KeysAndValues(keys: p[3], values: p[4]), plan: Case.plan,
-      shape: shape, dQueries: gradients[0], addingTo: KeysAndValues(keys: gradients[1], values: gradients[2]),
-      dPrefix: KeysAndValues(keys: gradients[3], values: gradients[4]), on: team)
+      shape: shape, dQueries: gradients[0], dPack: KeysAndValues(keys: gradients[1], values: gradients[2]),
+      addingTo: KeysAndValues(keys: gradients[3], values: gradients[4]), workspace: Workspace(), on: team)
     let error = gradientError(at: x, gradient: gradients.flatMap(\.values)) { dot(forward(parts($0)).output.values, c) }
     #expect(error < 2e-3)
   }
