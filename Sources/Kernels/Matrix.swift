@@ -113,15 +113,16 @@ public final class Workspace {
     fileprivate let used: Int
   }
 
-  private static let smallestChunk = 4 << 20
+  /// Floats asked for at once: the system gives a page when it is first written, and in large chunks few are skipped.
+  private static let smallestChunk = 64 << 20
   private var chunks: [FloatMemory] = []
   private var chunk = 0
   private var used = 0
 
   public init() {}
 
-  /// Floats held from the system at present.
-  public var capacity: Int { chunks.reduce(0) { $0 + $1.count } }
+  /// Floats that were in use at most.
+  public private(set) var peak = 0
 
   public var mark: Mark { Mark(chunk: chunk, used: used) }
 
@@ -140,7 +141,10 @@ public final class Workspace {
       used = 0
     }
     if chunk == chunks.count { chunks.append(FloatMemory(count: max(count, Self.smallestChunk))) }
-    defer { used += count }
+    defer {
+      used += count
+      peak = max(peak, chunks[..<chunk].reduce(used) { $0 + $1.count })
+    }
     return Matrix(base: chunks[chunk].base + used, rows: rows, columns: columns, stride: stride, owner: chunks[chunk])
   }
 

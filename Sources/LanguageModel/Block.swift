@@ -39,7 +39,8 @@ struct BlockActivations {
   let feedForwardNormStatistics: Matrix  // [R, 2]
   let preactivation: Matrix  // [R, F]
 
-  init(_ block: Block, input: Matrix, projections: Projections, queryRows R: Int, in workspace: Workspace) {
+  init(_ block: Block, input: Matrix, queryRows R: Int, in workspace: Workspace) {
+    let projections = Projections(block, rows: input.rows, queryRows: R, in: workspace)
     self.input = input
     keysAndValues = projections.keysAndValues
     queries = projections.queries
@@ -80,9 +81,9 @@ struct QueryRows {
 extension Block {
   /// output = h + FF(norm(h)) with h = x + Attention(norm(x)), x being `a.input`.
   ///
-  /// output: [R, D]. Everything in `a` but the input is written.
+  /// output: [R, D]; nil: only `a` is wanted. Everything in `a` but the input is written.
   func forward(
-    _ a: BlockActivations, rows: QueryRows, prefix: KeysAndValues?, into output: Matrix, workspace: Workspace,
+    _ a: BlockActivations, rows: QueryRows, prefix: KeysAndValues?, into output: Matrix?, workspace: Workspace,
     on team: ThreadTeam
   ) {
     workspace.scoped {
@@ -108,6 +109,7 @@ extension Block {
       let normed = workspace.matrix(rows.count, a.input.columns)
       layerNorm(a.middle, feedForwardNorm, into: normed, statistics: a.feedForwardNormStatistics, on: team)
       linear(normed, up.weight, into: a.preactivation, on: team)
+      guard let output else { return addBias(up.bias, to: a.preactivation, on: team) }
       let activated = workspace.matrix(rows.count, up.weight.outputs)
       biasAndActivation(a.preactivation, bias: up.bias, activation, into: activated, on: team)
       down.apply(activated, addingTo: a.middle, into: output, on: team)

@@ -32,6 +32,16 @@ public struct PrefixGradients: Sendable {
   let layers: [KeysAndValues]
 }
 
+/// What a forward leaves behind for a backward.
+public enum Retention: Sendable {
+  /// Nothing: there will be no backward.
+  case nothing
+  /// Each block's input; the backward computes the block again, a third more work for a tenth of the memory.
+  case inputs
+  /// All that the backward needs.
+  case everything
+}
+
 /// A forward over a token tree: what it predicted and what its backward needs.
 ///
 /// Its matrices live in the workspace it was made in.
@@ -39,38 +49,29 @@ public struct ForwardPass {
   public let tree: TokenTree
   /// What was said about each target asked for, in their order.
   public let scores: [TargetScore]
+  /// Keys and values of the segment that was to be kept.
+  public let kept: Prefix?
   fileprivate let prefix: Prefix?
-  /// Keys and values of the whole pack, layer by layer.
-  fileprivate let keysAndValues: [KeysAndValues]
   fileprivate let training: TrainingState?
 
   fileprivate struct TrainingState {
-    let activations: [BlockActivations]
+    let inputs: [Matrix]  // of each block, [N, D]
+    let activations: [BlockActivations]  // empty where the backward computes them again
     let allRows: QueryRows
     let outputRows: QueryRows
     let top: Matrix  // [R, D], output of the last block
     let finalNormStatistics: Matrix  // [R, 2]
     let dHidden: Matrix  // [R, D], gradient with respect to the final norm's output
   }
+}
 
-  /// Keys and values of a segment without a parent, as views into this pass.
-  public func prefix(of segment: Int) -> Prefix {
-    let segment = tree.segments[segment]
-    precondition(segment.parent == nil && tree.prefixLength == 0, "only a root is a whole path")
-    return Prefix(
-      length: segment.rows.count,
-      layers: keysAndValues.map {
-        KeysAndValues(keys: $0.keys.rows(segment.rows), values: $0.values.rows(segment.rows))
-      })
-  }
-
-  /// Zeroed gradients for `prefix(of: segment)`.
-  public func zeroGradients(forPrefixOf segment: Int, in workspace: Workspace) -> PrefixGradients {
-    let rows = tree.segments[segment].rows.count
-    return PrefixGradients(
-      layers: keysAndValues.map { layer in
+extension Prefix {
+  /// Zeroed gradients for its keys and values.
+  public func zeroGradients(in workspace: Workspace) -> PrefixGradients {
+    PrefixGradients(
+      layers: layers.map { layer in
         let gradients = KeysAndValues(
-          keys: workspace.matrix(rows, layer.keys.columns), values: workspace.matrix(rows, layer.values.columns))
+          keys: workspace.matrix(length, layer.keys.columns), values: workspace.matrix(length, layer.values.columns))
         gradients.keys.fill(0)
         gradients.values.fill(0)
         return gradients
@@ -85,13 +86,14 @@ extension Decoder {
   ///   - tree: the segments to compute; stands on `prefix`.
   ///   - targets: what to score; a target's `row` is a row of the tree, and its token the one that follows.
   ///   - prefix: keys and values computed earlier, `tree.prefixLength` tokens long.
-  ///   - forBackward: whether to keep what `backward` needs, and weigh the targets into a loss.
+  ///   - retention: what to keep for `backward`.
+  ///   - segment: a segment without a parent whose keys and values later trees stand on.
   ///   - workspace: where the pass's matrices are made.
   ///   - team: the threads.
-  /// - Returns: the scores, and what prefixes and the backward need.
+  /// - Returns: the scores, and what was to be kept.
   public func forward(
-    _ tree: TokenTree, targets: [Target], prefix: Prefix? = nil, forBackward: Bool, workspace: Workspace,
-    on team: ThreadTeam
+    _ tree: TokenTree, targets: [Target], prefix: Prefix? = nil, retention: Retention = .nothing,
+    keeping segment: Int? = nil, workspace: Workspace, on team: ThreadTeam
   ) -> ForwardPass {
     precondition(tree.prefixLength == prefix?.length ?? 0, "the tree stands on another prefix")
     precondition(tree.maximumDepth <= maximumPositions, "\(tree.maximumDepth) tokens, \(maximumPositions) positions")
@@ -99,45 +101,47 @@ extension Decoder {
     let outputs = Set(targets.map(\.row)).sorted()
     let allRows = QueryRows(selected: nil, plan: tree.plan())
     let outputRows = QueryRows(selected: outputs, plan: tree.plan(rows: outputs))
-
-    let projections = blocks.enumerated().map { index, block in
-      let rows = index == blocks.count - 1 ? outputRows : allRows
-      return Projections(block, rows: N, queryRows: rows.count, in: workspace)
+    let keptRows = segment.map { index in
+      precondition(tree.segments[index].depth == 0, "only a root is a whole path")
+      return tree.segments[index].rows
     }
-    let top = workspace.matrix(outputs.count, width)
-    var hidden = workspace.matrix(N, width)
-    embed(tree, into: hidden, on: team)
 
+    let top = workspace.matrix(outputs.count, width)
+    let keptLayers = keptRows.map { rows in
+      blocks.map { block in
+        KeysAndValues(
+          keys: workspace.matrix(rows.count, block.key.weight.outputs),
+          values: workspace.matrix(rows.count, block.value.weight.outputs))
+      }
+    }
+    var inputs = [workspace.matrix(N, width)]
+    embed(tree, into: inputs[0], on: team)
+    let spare = retention == .nothing ? workspace.matrix(N, width) : nil
     var activations: [BlockActivations] = []
-    if forBackward {
-      for (index, block) in blocks.enumerated() {
-        let rows = index == blocks.count - 1 ? outputRows : allRows
-        let a = BlockActivations(
-          block, input: hidden, projections: projections[index], queryRows: rows.count, in: workspace)
-        let output = index == blocks.count - 1 ? top : workspace.matrix(N, width)
+    for (index, block) in blocks.enumerated() {
+      let isTop = index == blocks.count - 1
+      let rows = isTop ? outputRows : allRows
+      // Without a backward, two matrices take turns.
+      let output = isTop ? top : spare == nil || index == 0 ? spare ?? workspace.matrix(N, width) : inputs[index - 1]
+      func run() -> BlockActivations {
+        let a = BlockActivations(block, input: inputs[index], queryRows: rows.count, in: workspace)
         block.forward(a, rows: rows, prefix: prefix?.layers[index], into: output, workspace: workspace, on: team)
-        activations.append(a)
-        hidden = output
-      }
-    } else {
-      workspace.scoped {
-        var other = workspace.matrix(N, width)
-        for (index, block) in blocks.enumerated() {
-          workspace.scoped {
-            let isTop = index == blocks.count - 1
-            let rows = isTop ? outputRows : allRows
-            let a = BlockActivations(
-              block, input: hidden, projections: projections[index], queryRows: rows.count, in: workspace)
-            block.forward(
-              a, rows: rows, prefix: prefix?.layers[index], into: isTop ? top : other, workspace: workspace, on: team)
-          }
-          swap(&hidden, &other)
+        if let keptRows, let kept = keptLayers?[index] {
+          copy(a.keysAndValues.keys.rows(keptRows), into: kept.keys, on: team)
+          copy(a.keysAndValues.values.rows(keptRows), into: kept.values, on: team)
         }
+        return a
       }
+      if retention == .everything {
+        activations.append(run())
+      } else {
+        workspace.scoped { _ = run() }
+      }
+      if !isTop { inputs.append(output) }
     }
 
     let statistics = workspace.matrix(outputs.count, 2)
-    let dHidden = forBackward ? workspace.matrix(outputs.count, width) : nil
+    let dHidden = retention == .nothing ? nil : workspace.matrix(outputs.count, width)
     let scores = workspace.scoped {
       let normed = workspace.matrix(outputs.count, width)
       layerNorm(top, finalNorm, into: normed, statistics: statistics, on: team)
@@ -147,18 +151,17 @@ extension Decoder {
     }
     let training = dHidden.map {
       ForwardPass.TrainingState(
-        activations: activations, allRows: allRows, outputRows: outputRows, top: top,
+        inputs: inputs, activations: activations, allRows: allRows, outputRows: outputRows, top: top,
         finalNormStatistics: statistics, dHidden: $0)
     }
-    return ForwardPass(
-      tree: tree, scores: scores, prefix: prefix, keysAndValues: projections.map(\.keysAndValues),
-      training: training)
+    let kept = keptLayers.map { Prefix(length: keptRows?.count ?? 0, layers: $0) }
+    return ForwardPass(tree: tree, scores: scores, kept: kept, prefix: prefix, training: training)
   }
 
   /// The gradient of Σ weight · -logProbability of the pass's targets.
   ///
   /// - Parameters:
-  ///   - pass: a pass made `forBackward`.
+  ///   - pass: a pass that kept something for it.
   ///   - fromLaterPacks: gradients that packs standing on segment 0 of this pass have left for its keys and values.
   ///   - prefixGradients: receives, by addition, the gradient for the prefix this pass stands on.
   ///   - inputSegment: the segment whose embeddings' gradient is wanted.
@@ -182,10 +185,17 @@ extension Decoder {
     var spare = workspace.matrix(N, width)
     for (index, block) in blocks.enumerated().reversed() {
       workspace.scoped {
-        let a = state.activations[index]
         let rows = index == blocks.count - 1 ? state.outputRows : state.allRows
+        let prefix = pass.prefix?.layers[index]
+        let a: BlockActivations
+        if state.activations.isEmpty {
+          a = BlockActivations(block, input: state.inputs[index], queryRows: rows.count, in: workspace)
+          block.forward(a, rows: rows, prefix: prefix, into: nil, workspace: workspace, on: team)
+        } else {
+          a = state.activations[index]
+        }
         block.backward(
-          gradient, a, rows: rows, prefix: pass.prefix?.layers[index], later: fromLaterPacks?.layers[index],
+          gradient, a, rows: rows, prefix: prefix, later: fromLaterPacks?.layers[index],
           dPrefix: prefixGradients?.layers[index], inputRows: index == 0 ? wantedRows : 0..<N, into: other,
           workspace: workspace, on: team)
       }

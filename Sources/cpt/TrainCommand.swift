@@ -80,34 +80,37 @@ private func json(of summary: TrainingSummary, in run: RunDirectory, _ times: Pr
 private struct DrySummary {
   let configuration: JSON
   let facts: [(name: String, value: Int, text: String)]
+  let packing: String
 
   init(_ experiment: Experiment, _ trainer: Trainer) {
     configuration = experiment.configuration.resolvedJSON
     let plan = trainer.plan, decoder = experiment.model.decoder
-    let examples = trainer.exampleTokens
-    let batch = min(experiment.configuration.training.batchSize, plan.trainingExamples)
-    let labels = experiment.context.tokens.labelPositions.count + 2 * batch
-    let rows = plan.contextTokens + batch * examples.longest
-    let workspace = decoder.workspaceBytes(rows: rows, outputs: min(labels, rows))
-    let memory = experiment.model.weightBytes + workspace
     facts = [
       ("context_tokens", plan.contextTokens, "context tokens"),
-      ("longest_example_tokens", examples.longest, "tokens of the longest training example"),
+      ("longest_example_tokens", trainer.longestExample, "tokens of the longest training example"),
       ("positions", decoder.maximumPositions, "positions of the model"),
       ("training_examples", plan.trainingExamples, "training examples"),
       ("validation_examples", plan.validationExamples, "validation examples"),
       ("steps_per_epoch", plan.stepsPerEpoch, "steps an epoch"),
       ("total_steps", plan.totalSteps, "steps"),
-      ("memory_bytes", memory, "bytes of memory at the peak, about (\(byteCount(memory)))"),
+      (
+        "memory_bytes", trainer.estimatedMemory,
+        "bytes of memory at the peak, about (\(byteCount(trainer.estimatedMemory)))"
+      ),
     ]
+    packing = trainer.packing
   }
 
   var json: JSON {
-    .object(facts.map { .init($0.name, .integer($0.value)) } + [.init("configuration", configuration)])
+    .object(
+      facts.map { .init($0.name, .integer($0.value)) } + [
+        .init("packing", .string(packing)), .init("configuration", configuration),
+      ])
   }
 
   var text: String {
     configuration.pretty + "\n\n" + table(facts.map { [String($0.value), $0.text] }, rightAligned: [0])
+      + "\n" + packing
   }
 }
 

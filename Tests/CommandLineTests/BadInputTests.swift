@@ -27,6 +27,12 @@ import Testing
     Mistake(65, "\"training.learning_rate\" must be a positive number, found \"fast\"") {
       $0.set("training", "learning_rate", .string("fast"))
     },
+    Mistake(65, "training.memory_limit: is 1 MB; this model with this context takes about") {
+      $0.set("training", "memory_limit", .string("1MB"))
+    },
+    Mistake(65, "\"training.memory_limit\" must be a number of bytes, or a text such as \"6GB\"") {
+      $0.set("training", "memory_limit", .string("6 gigs"))
+    },
     Mistake(65, "\"opt_projection_epsilon\" must be a number of at least 0, found -0.1") {
       $0.configuration["opt_projection_epsilon"] = .number(-0.1)
     },

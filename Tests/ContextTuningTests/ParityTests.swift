@@ -39,7 +39,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       let batch = try #require(goldens.recorded(name)["batch"]?.integer)
       let prompt = experiment.startingPrompt
       var gradient = step(of: experiment).run(
-        prompt: prompt.embeddings, examples: Array(goldens.rows.prefix(batch)), packSize: batch
+        prompt: prompt.embeddings, examples: Array(goldens.rows.prefix(batch)), plan: PackPlan(examples: batch)
       ).gradient
       prompt.maskGradient(&gradient)
       let golden = try goldens.tensors.floats(name + ".gradient", shape: [goldens.context.count, 42])
@@ -126,18 +126,38 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
   }
 
   /// Packed, in packs of one, and in packs of two: one mathematical batch.
-  @Test(arguments: [1, 2, 3, 5])
-  func packsDoNotChangeTheStep(packSize: Int) throws {
+  @Test(arguments: [1, 2, 3, 5, 8], [Retention.everything, .inputs])
+  func packsDoNotChangeTheStep(packSize: Int, retention: Retention) throws {
     let goldens = try ParityGoldens()
     try withTemporaryFolder { folder in
       let experiment = try goldens.experiment("batch3-decay", in: folder)
       let examples = Array(goldens.rows.prefix(8))
       let prompt = experiment.startingPrompt.embeddings
-      let whole = step(of: experiment).run(prompt: prompt, examples: examples, packSize: 8)
-      let packed = step(of: experiment).run(prompt: prompt, examples: examples, packSize: packSize)
+      let whole = step(of: experiment).run(prompt: prompt, examples: examples, plan: PackPlan(examples: 8))
+      let plan = PackPlan(examples: packSize, retention: retention)
+      let packed = step(of: experiment).run(prompt: prompt, examples: examples, plan: plan)
       #expect(abs(packed.loss / whole.loss - 1) < 1e-5)
       #expect(relativeDifference(packed.gradient, whole.gradient) < 1e-5)
       #expect(packed.labelAccuracy == whole.labelAccuracy)
+    }
+  }
+
+  /// Less memory: fewer examples a pack, or blocks computed again; and an error when nothing fits.
+  @Test func plansStayWithinTheLimit() throws {
+    let goldens = try ParityGoldens()
+    try withTemporaryFolder { folder in
+      let experiment = try goldens.experiment("batch3-decay", in: folder)
+      let planner = PackPlanner(experiment, examples: goldens.rows, batch: 8)
+      var (plan, bytes) = try planner.plan(limit: nil, largest: 8)
+      #expect(plan == PackPlan(examples: 8, retention: .everything))
+      var plans = [plan]
+      while let next = try? planner.plan(limit: bytes - 1, largest: 8) {
+        #expect(next.bytes < bytes)
+        (plan, bytes) = next
+        plans.append(plan)
+      }
+      #expect(plans.contains { $0.retention == .inputs } && plans.contains { $0.examples < 8 })
+      #expect(throws: InputError.self) { try planner.plan(limit: bytes / 2, largest: 8) }
     }
   }
 
@@ -150,7 +170,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       let examples = [[7, 9], [5], [7, 9, 11]].map { TypedTokens(ids: $0, types: $0.map { _ in 4 }) }
       let context = experiment.context.tokens
       let found = step(of: experiment).run(
-        prompt: experiment.startingPrompt.embeddings, examples: examples, packSize: packSize)
+        prompt: experiment.startingPrompt.embeddings, examples: examples, plan: PackPlan(examples: packSize))
       var total = 0.0
       for example in examples {
         var row = context
@@ -194,7 +214,7 @@ extension Experiment {
     let targets = tree.segments[leaf].rows.flatMap { row in
       (0..<decoder.vocabularySize).map { Target(row: row, token: $0) }
     }
-    let pass = decoder.forward(tree, targets: targets, forBackward: false, workspace: Workspace(), on: team)
+    let pass = decoder.forward(tree, targets: targets, workspace: Workspace(), on: team)
     let scores = pass.scores.map(\.logProbability)
     return ids.indices.map { Array(scores[($0 * decoder.vocabularySize)..<(($0 + 1) * decoder.vocabularySize)]) }
   }

@@ -16,7 +16,7 @@ extension Experiment {
     let targets = candidate.labelPositions.map {
       Target(row: context.count + $0 - 1, token: candidate.ids[$0])
     }
-    let pass = model.decoder.forward(tree, targets: targets, forBackward: false, workspace: Workspace(), on: team)
+    let pass = model.decoder.forward(tree, targets: targets, workspace: Workspace(), on: team)
     return pass.scores.reduce(0.0) { $0 + Double($1.logProbability) }
   }
 }

@@ -5,15 +5,15 @@ import Testing
 
 private let team = ThreadTeam(threads: 2)
 
-/// A prefix of 3 keys; a pack of 11 rows: a root of 4, a child of 3 with a child of 1, another child of 3. Queries for
+/// A prefix of 70 keys, more than a block; a pack of 11 rows: a root of 4, a child of 3 with a child of 1, another child of 3. Queries for
 /// rows 1, 3, 4, 6, 7, 8, 10, in tiles of 3, so that tiles straddle segments.
 private struct Case {
-  static let prefixLength = 3, N = 11
+  static let prefixLength = 70, N = 11
   static let selected = [1, 3, 4, 6, 7, 8, 10]
   static let segments: [(rows: Range<Int>, depth: Int, reach: Range<Int>)] = [
-    (0..<4, 3, 0..<11), (4..<7, 7, 4..<8), (7..<8, 10, 7..<8), (8..<11, 7, 8..<11),
+    (0..<4, 70, 0..<11), (4..<7, 74, 4..<8), (7..<8, 77, 7..<8), (8..<11, 74, 8..<11),
   ]
-  static let depths = [4, 6, 7, 9, 10, 7, 9]
+  static let depths = [71, 73, 74, 76, 77, 74, 76]
 
   static var plan: AttentionPlan {
     let tiles = stride(from: 0, to: selected.count, by: 3).map { start in
@@ -41,10 +41,11 @@ private struct Case {
 }
 
 @Suite struct AttentionTests {
-  @Test(arguments: [(heads: 3, keyValueHeads: 3), (heads: 6, keyValueHeads: 2)])
-  func forwardAndBackward(heads: Int, keyValueHeads: Int) {
-    let size = 5, R = Case.selected.count
-    let shape = AttentionShape(heads: heads, keyValueHeads: keyValueHeads, headSize: size, scale: 0.6)
+  @Test(arguments: [(heads: 3, keyValueHeads: 3, size: 5), (heads: 6, keyValueHeads: 2, size: 5), (2, 1, 80)])
+  func forwardAndBackward(heads: Int, keyValueHeads: Int, size: Int) {
+    let R = Case.selected.count
+    let scale: Float = size == 5 ? 0.6 : 0.1
+    let shape = AttentionShape(heads: heads, keyValueHeads: keyValueHeads, headSize: size, scale: scale)
     let sizes =
       [R * heads * size] + [Case.N, Case.N, Case.prefixLength, Case.prefixLength].map { $0 * keyValueHeads * size }
     var generator = TestGenerator(seed: 7)
@@ -74,7 +75,7 @@ private struct Case {
         let keyColumn = head / (heads / keyValueHeads) * size
         let seen = Case.seen(by: query)
         let scores = seen.map { inPrefix, row in
-          0.6
+          Double(scale)
             * (0..<size).reduce(0.0) {
               $0 + Double(p[0][query, head * size + $1]) * Double(p[inPrefix ? 3 : 1][row, keyColumn + $1])
             }

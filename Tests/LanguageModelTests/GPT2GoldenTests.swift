@@ -23,7 +23,7 @@ private let team = ThreadTeam(threads: 2)
     var tree = TokenTree()
     tree.append(.tokens(ids))
     let targets = ids.indices.flatMap { row in (0..<V).map { Target(row: row, token: $0) } }
-    let pass = model.decoder.forward(tree, targets: targets, forBackward: false, workspace: Workspace(), on: team)
+    let pass = model.decoder.forward(tree, targets: targets, workspace: Workspace(), on: team)
     var worst = 0.0
     for (target, score) in zip(targets, pass.scores) {
       let line = logits[(target.row * V)..<((target.row + 1) * V)].map(Double.init)

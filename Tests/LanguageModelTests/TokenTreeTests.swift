@@ -40,27 +40,28 @@ private struct Tree {
   }
 
   /// All leaves in the pack of the context.
-  func inOnePack(_ values: [Float]) -> (loss: Double, gradient: [Float]) {
+  func inOnePack(_ values: [Float], retention: Retention = .everything) -> (loss: Double, gradient: [Float]) {
     let workspace = Workspace()
     var tree = TokenTree()
     let root = tree.append(content(values))
     var segments: [Int: [Int]] = [:]
     for leaf in Self.leaves { segments[tree.append(.tokens(leaf), parent: root)] = leaf }
     let targets = targets(tree, segments, withContext: true)
-    let pass = model.forward(tree, targets: targets, forBackward: true, workspace: workspace, on: team)
+    let pass = model.forward(tree, targets: targets, retention: retention, workspace: workspace, on: team)
     let gradient = model.backward(pass, inputSegment: root, workspace: workspace, on: team)
     return (loss(pass.scores, targets), gradient?.values ?? [])
   }
 
   /// The context and the first leaf in one pack, each other leaf in a pack of its own over the stored context.
-  func inSeveralPacks(_ values: [Float]) -> (loss: Double, gradient: [Float]) {
+  func inSeveralPacks(_ values: [Float], retention: Retention) -> (loss: Double, gradient: [Float]) {
     let workspace = Workspace()
     var tree = TokenTree()
     let root = tree.append(content(values))
     let first = tree.append(.tokens(Self.leaves[0]), parent: root)
     let rootTargets = targets(tree, [first: Self.leaves[0]], withContext: true)
-    let rootPass = model.forward(tree, targets: rootTargets, forBackward: true, workspace: workspace, on: team)
-    let gradients = rootPass.zeroGradients(forPrefixOf: root, in: workspace)
+    let rootPass = model.forward(
+      tree, targets: rootTargets, retention: retention, keeping: root, workspace: workspace, on: team)
+    let gradients = rootPass.kept?.zeroGradients(in: workspace)
     var total = loss(rootPass.scores, rootTargets)
     for leaf in Self.leaves.dropFirst() {
       var tree = TokenTree(prefixLength: Self.context.count)
@@ -68,7 +69,7 @@ private struct Tree {
       let leafTargets = targets(tree, [segment: leaf], withContext: false)
       workspace.scoped {
         let pass = model.forward(
-          tree, targets: leafTargets, prefix: rootPass.prefix(of: root), forBackward: true, workspace: workspace,
+          tree, targets: leafTargets, prefix: rootPass.kept, retention: retention, workspace: workspace,
           on: team)
         model.backward(pass, prefixGradients: gradients, workspace: workspace, on: team)
         total += loss(pass.scores, leafTargets)
@@ -93,7 +94,7 @@ private struct Tree {
       let root = shadow.append(.tokens(Self.context))
       let segment = shadow.append(.tokens(leaf), parent: root)
       let targets = targets(shadow, [segment: leaf], withContext: index == 0)
-      let pass = model.forward(tree, targets: targets, forBackward: true, workspace: workspace, on: team)
+      let pass = model.forward(tree, targets: targets, retention: .everything, workspace: workspace, on: team)
       let gradient = model.backward(pass, inputSegment: 0, workspace: workspace, on: team)
       total += loss(pass.scores, targets)
       for (i, g) in (gradient?.rows(0..<Self.context.count).values ?? []).enumerated() { sum[i] += g }
@@ -103,11 +104,12 @@ private struct Tree {
 }
 
 @Suite struct TokenTreeTests {
-  @Test func packingDoesNotChangeLossOrGradient() throws {
+  @Test(arguments: [Retention.everything, .inputs])
+  func packingDoesNotChangeLossOrGradient(retention: Retention) throws {
     let tree = try Tree()
     let plain = tree.asPlainSequences(tree.embeddings)
-    let packed = tree.inOnePack(tree.embeddings)
-    let split = tree.inSeveralPacks(tree.embeddings)
+    let packed = tree.inOnePack(tree.embeddings, retention: retention)
+    let split = tree.inSeveralPacks(tree.embeddings, retention: retention)
     #expect(abs(packed.loss / plain.loss - 1) < 1e-6)
     #expect(abs(split.loss / plain.loss - 1) < 1e-6)
     #expect(relativeDifference(packed.gradient, plain.gradient) < 1e-5)
@@ -121,6 +123,28 @@ private struct Tree {
     #expect(error < 5e-3)
   }
 
+  /// What a pass takes is what `memory(of:retention:)` says.
+  @Test(arguments: [Retention.everything, .inputs], [0, 30])
+  func memoryIsEstimated(retention: Retention, prefixLength: Int) throws {
+    let model = try FrozenModel(folder: fixtures + "/parity/model").decoder
+    let workspace = Workspace()
+    var context = TokenTree()
+    context.append(.tokens((0..<30).map { $0 * 13 % 101 }))
+    let before = Workspace()
+    let prefix = model.forward(context, targets: [], keeping: 0, workspace: before, on: team).kept
+    var tree = TokenTree(prefixLength: prefixLength)
+    tree.append(.tokens((0..<60).map { $0 * 13 % 101 }))
+    let targets = (20..<50).map { Target(row: $0, token: ($0 * 31 + 5) % 101) }
+    let pass = model.forward(
+      tree, targets: targets, prefix: prefixLength > 0 ? prefix : nil, retention: retention, workspace: workspace,
+      on: team)
+    let gradients = prefixLength > 0 ? prefix?.zeroGradients(in: before) : nil
+    model.backward(pass, prefixGradients: gradients, inputSegment: 0, workspace: workspace, on: team)
+    let shape = PackShape(rows: 60, outputs: 30, prefix: prefixLength)
+    let estimate = Double(model.memory(of: shape, retention: retention).peak) / 4
+    #expect(abs(estimate / Double(workspace.peak) - 1) < 0.1, "\(estimate) \(workspace.peak)")
+  }
+
   @Test(arguments: [1, 2, 3, 5])
   func threadsAgree(threads: Int) throws {
     let model = try FrozenModel(folder: fixtures + "/parity/model").decoder
@@ -129,7 +153,7 @@ private struct Tree {
       var tree = TokenTree()
       tree.append(.tokens((0..<90).map { $0 * 13 % 101 }))
       let targets = (0..<90).map { Target(row: $0, token: ($0 * 31 + 5) % 101) }
-      let pass = model.forward(tree, targets: targets, forBackward: true, workspace: workspace, on: team)
+      let pass = model.forward(tree, targets: targets, retention: .everything, workspace: workspace, on: team)
       let gradient = model.backward(pass, inputSegment: 0, workspace: workspace, on: team)
       return (pass.scores.map(\.logProbability), gradient?.values ?? [])
     }

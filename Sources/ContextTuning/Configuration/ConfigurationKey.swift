@@ -165,6 +165,19 @@ extension ConfigurationKey {
     optional(name, path, meaning, expected: "a text", from: \.string, to: JSON.string)
   }
 
+  /// A number of bytes, as one or as a text with a unit: "6GB".
+  static func bytes(_ name: String, _ path: Path<Int?>, _ meaning: String) -> ConfigurationKey {
+    optional(
+      name, path, meaning, expected: "a number of bytes, or a text such as \"6GB\" or \"800MB\"",
+      from: { json in
+        let units = [("GB", 1e9), ("MB", 1e6)]
+        let text = json.string ?? ""
+        let unit = units.first { text.hasSuffix($0.0) }
+        let count = unit.map { (Double(text.dropLast(2)) ?? 0) * $0.1 } ?? json.number ?? 0
+        return (1...1e15).contains(count) ? Int(count) : nil
+      }, to: JSON.integer)
+  }
+
   /// A text with exactly one `{}`.
   static func pattern(_ name: String, _ path: Path<String>, _ meaning: String) -> ConfigurationKey {
     key(

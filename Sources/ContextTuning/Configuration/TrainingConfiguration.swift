@@ -12,6 +12,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var maxSteps: Int?
   public var batchSize = 1
   public var accumulationSteps = 1
+  /// Bytes.
+  public var memoryLimit: Int?
   public var optimizer = OptimizerKind.adamW
   public var weightDecay = 0.0
   public var schedule = ScheduleKind.linear
@@ -31,10 +33,13 @@ extension TrainingConfiguration: ConfigurationSection {
     .positive("learning_rate", \.learningRate, "step size of the optimiser, before the schedule"),
     .positive("num_train_epochs", \.epochs, "times every training row is seen"),
     .integer("max_steps", \.maxSteps, from: 1, "optimiser steps in all, in place of num_train_epochs"),
-    .integer("batch_size", \.batchSize, from: 1, "examples computed together"),
+    .integer("batch_size", \.batchSize, from: 1, "examples of a batch"),
     .integer(
       "gradient_accumulation_steps", \.accumulationSteps, from: 1,
       "batches that make one optimiser step; batch_size times this is one mathematical batch"),
+    .bytes(
+      "memory_limit", \.memoryLimit,
+      "memory to stay within, by recomputing and by computing fewer examples together; null: 80 % of the machine's"),
     .choice("optim", \.optimizer, "the optimiser"),
     .nonNegative("weight_decay", \.weightDecay, "decoupled for adamw, added to the gradient for sgd"),
     .choice("lr_scheduler_type", \.schedule, "how the learning rate falls after the warm-up"),

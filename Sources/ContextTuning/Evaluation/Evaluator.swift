@@ -61,12 +61,11 @@ public struct Evaluator {
       var contextTree = TokenTree()
       contextTree.append(
         .embeddings(Matrix(rows: prompt.context.count, columns: prompt.width, values: prompt.embeddings)))
-      let context = decoder.forward(contextTree, targets: [], forBackward: false, workspace: workspace, on: team)
-      let prefix = context.prefix(of: 0)
+      let context = decoder.forward(contextTree, targets: [], keeping: 0, workspace: workspace, on: team)
       var predictions: [Prediction] = []
       while predictions.count < examples.count {
         try workspace.scoped {
-          var tree = TokenTree(prefixLength: prefix.length)
+          var tree = TokenTree(prefixLength: prompt.context.count)
           var branches: [CandidateBranches] = []
           var next = predictions.count
           repeat {
@@ -75,7 +74,7 @@ public struct Evaluator {
           } while next < examples.count && tree.rowCount < Self.packRows
           let targets = branches.flatMap(\.targets)
           let pass = decoder.forward(
-            tree, targets: targets, prefix: prefix, forBackward: false, workspace: workspace, on: team)
+            tree, targets: targets, prefix: context.kept, workspace: workspace, on: team)
           var scores = pass.scores[...]
           for (offset, branch) in branches.enumerated() {
             let own = scores.prefix(branch.targets.count)

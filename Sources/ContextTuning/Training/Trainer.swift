@@ -11,6 +11,9 @@ public struct Trainer {
   private let validation: [EncodedExample]
   private let evaluator: Evaluator
   private let step: TrainingStep
+  private let packPlan: PackPlan
+  /// What the process will take at its peak, estimated, in bytes.
+  public let estimatedMemory: Int
   private let schedule: LearningRateSchedule
   public let totalSteps: Int
   public let stepsPerEpoch: Int
@@ -18,7 +21,7 @@ public struct Trainer {
 
   /// Encodes the rows and plans the steps; writes nothing yet.
   ///
-  /// - Throws: `InputError.badData` naming a row that cannot be trained on.
+  /// - Throws: `InputError.badData` naming a row that cannot be trained on, or a limit nothing fits.
   public init(_ experiment: Experiment, run: RunDirectory) throws {
     self.experiment = experiment
     self.run = run
@@ -31,7 +34,10 @@ public struct Trainer {
     step = TrainingStep(
       decoder: experiment.model.decoder, context: experiment.context.tokens, loss: configuration.loss,
       workspace: workspace, team: experiment.team)
-    let batch = training.batchSize * training.accumulationSteps
+    let batch = min(training.batchSize * training.accumulationSteps, examples.count)
+    let planner = PackPlanner(experiment, examples: examples, batch: batch)
+    (packPlan, estimatedMemory) = try planner.plan(
+      limit: training.memoryLimit, largest: training.batchSize)
     stepsPerEpoch = (examples.count + batch - 1) / batch
     let planned = (training.epochs * Double(stepsPerEpoch)).rounded(.up)
     guard planned < 1e9 else {
@@ -54,11 +60,11 @@ public struct Trainer {
       trainingExamples: examples.count, validationExamples: validation.count, contextTokens: experiment.context.count)
   }
 
-  /// Tokens of the longest and of all training examples, up to what is computed of each.
-  public var exampleTokens: (longest: Int, total: Int) {
-    let counts = examples.map { $0.labelPositions.last ?? 0 }
-    return (counts.max() ?? 0, counts.reduce(0, +))
-  }
+  /// Tokens of the longest training example, up to what is computed of it.
+  public var longestExample: Int { examples.map { $0.labelPositions.last ?? 0 }.max() ?? 0 }
+
+  /// How batches are computed, in words.
+  public var packing: String { packPlan.description }
 
   /// Takes over the newest checkpoint of the run's folder; without one the run starts over.
   ///
@@ -101,7 +107,7 @@ public struct Trainer {
       let members = batch(forStep: state.step)
       state.prompt.project()
       let result = step.run(
-        prompt: state.prompt.embeddings, examples: members.map { examples[$0] }, packSize: training.batchSize)
+        prompt: state.prompt.embeddings, examples: members.map { examples[$0] }, plan: packPlan)
       var gradient = result.gradient
       state.prompt.maskGradient(&gradient)
       let norm = clip(&gradient, toNorm: training.maxGradientNorm)
@@ -242,6 +248,7 @@ extension Configuration {
       copy.training.evaluationSteps = nil
       copy.training.saveSteps = nil
       copy.training.saveTotalLimit = nil
+      copy.training.memoryLimit = nil
       return copy
     }
     return relevant(self).resolvedJSON.firstDifference(from: relevant(other).resolvedJSON)

@@ -25,13 +25,15 @@ package struct TrainingStep {
     self.team = team
   }
 
-  /// Computes the batch in packs of at most `packSize` examples.
+  /// Computes the batch as the plan says.
   ///
   /// The first pack is the context and its first examples; later ones are examples over the context's stored keys and
   /// values, whose gradients add up until the first pack's backward, which comes last.
-  package func run(prompt: [Float], examples: [TypedTokens], packSize: Int) -> Result {
+  package func run(prompt: [Float], examples: [TypedTokens], plan: PackPlan) -> Result {
     let weights = loss.weights(context: context, examples: examples)
-    let packs = stride(from: 0, to: examples.count, by: packSize).map { $0..<min($0 + packSize, examples.count) }
+    let packs = stride(from: 0, to: examples.count, by: plan.examples).map {
+      $0..<min($0 + plan.examples, examples.count)
+    }
     var total = 0.0
     var hits = 0
     var labels = 0
@@ -63,19 +65,19 @@ package struct TrainingStep {
       let ofExamples = append(packs.first ?? 0..<0, of: examples, weights, to: &tree, parent: root)
       targets += ofExamples
       areLabels += ofExamples.map { _ in true }
-      let first = decoder.forward(tree, targets: targets, forBackward: true, workspace: workspace, on: team)
+      let first = decoder.forward(
+        tree, targets: targets, retention: plan.retention, keeping: packs.count > 1 ? root : nil, workspace: workspace,
+        on: team)
       count(first.scores, targets, areLabels: areLabels)
 
-      var later: PrefixGradients?
+      let later = first.kept?.zeroGradients(in: workspace)
       for pack in packs.dropFirst() {
-        let gradients = later ?? first.zeroGradients(forPrefixOf: root, in: workspace)
-        later = gradients
         workspace.scoped {
           var tree = TokenTree(prefixLength: context.count)
           let targets = append(pack, of: examples, weights, to: &tree, parent: nil)
           let pass = decoder.forward(
-            tree, targets: targets, prefix: first.prefix(of: root), forBackward: true, workspace: workspace, on: team)
-          decoder.backward(pass, prefixGradients: gradients, workspace: workspace, on: team)
+            tree, targets: targets, prefix: first.kept, retention: plan.retention, workspace: workspace, on: team)
+          decoder.backward(pass, prefixGradients: later, workspace: workspace, on: team)
           count(pass.scores, targets, areLabels: targets.map { _ in true })
         }
       }
