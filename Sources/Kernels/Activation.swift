@@ -10,9 +10,7 @@ public enum Activation: Sendable {
   case silu
 }
 
-/// y = f(x + bias), and x becomes x + bias, which is what the backward needs.
-///
-/// x, y: [T, F]; bias: [F].
+/// y = f(x + bias). x, y: [T, F]; bias: [F].
 public func biasAndActivation(_ x: Matrix, bias: [Float], _ activation: Activation, into y: Matrix, on team: ThreadTeam)
 {
   precondition(
@@ -22,66 +20,83 @@ public func biasAndActivation(_ x: Matrix, bias: [Float], _ activation: Activati
       for row in rows {
         let source = x.base + row * x.stride
         let target = y.base + row * y.stride
-        map(x.columns, source, bias.value, into: source) { $0 + $1 }
         switch activation {
-        case .geluTanh: map(x.columns, source, into: target, geluTanh)
-        case .gelu: map(x.columns, source, into: target, gelu)
-        case .relu: map(x.columns, source, into: target) { $0.replacing(with: 0, where: $0 .< 0) }
-        case .silu: map(x.columns, source, into: target, silu)
+        case .geluTanh: map(x.columns, source, bias.value, into: target, geluTanh)
+        case .gelu: map(x.columns, source, bias.value, into: target, gelu)
+        case .relu: map(x.columns, source, bias.value, into: target, relu)
+        case .silu: map(x.columns, source, bias.value, into: target, silu)
         }
       }
     }
   }
 }
 
-/// dx = f'(x) · dy, written over dy.
-///
-/// x: [T, F] as `biasAndActivation` left it; dy: [T, F].
-public func activationBackward(_ dy: Matrix, x: Matrix, _ activation: Activation, on team: ThreadTeam) {
-  precondition(x.rows == dy.rows && x.columns == dy.columns, "activationBackward: shapes differ")
-  team.rows(.activationBackward, of: x) { rows in
-    for row in rows {
-      let source = x.base + row * x.stride
-      let gradient = dy.base + row * dy.stride
-      switch activation {
-      case .geluTanh: map(x.columns, source, gradient, into: gradient, geluTanhBackward)
-      case .gelu: map(x.columns, source, gradient, into: gradient, geluBackward)
-      case .relu: map(x.columns, source, gradient, into: gradient) { x, g in g.replacing(with: 0, where: x .<= 0) }
-      case .silu: map(x.columns, source, gradient, into: gradient, siluBackward)
+/// dx = f'(x + bias) · dy, written over dy. x, dy: [T, F]; bias: [F].
+public func activationBackward(_ dy: Matrix, x: Matrix, bias: [Float], _ activation: Activation, on team: ThreadTeam) {
+  precondition(
+    x.rows == dy.rows && x.columns == dy.columns && bias.count == x.columns, "activationBackward: shapes differ")
+  withPointer(to: bias) { bias in
+    team.rows(.activationBackward, of: x) { rows in
+      for row in rows {
+        let source = x.base + row * x.stride
+        let gradient = dy.base + row * dy.stride
+        switch activation {
+        case .geluTanh: map(x.columns, source, bias.value, gradient, into: gradient, geluTanhBackward)
+        case .gelu: map(x.columns, source, bias.value, gradient, into: gradient, geluBackward)
+        case .relu: map(x.columns, source, bias.value, gradient, into: gradient, reluBackward)
+        case .silu: map(x.columns, source, bias.value, gradient, into: gradient, siluBackward)
+        }
       }
     }
   }
 }
 
 @inline(always)
-private func geluTanh(_ x: Vector) -> Vector {
-  x * sigmoid(2 * geluArgument(x))
+private func geluTanh(_ x: Vector, _ bias: Vector) -> Vector {
+  let x = x + bias
+  return x * sigmoid(2 * geluArgument(x))
 }
 
 @inline(always)
-private func geluTanhBackward(_ x: Vector, _ g: Vector) -> Vector {
+private func geluTanhBackward(_ x: Vector, _ bias: Vector, _ g: Vector) -> Vector {
+  let x = x + bias
   let s = sigmoid(2 * geluArgument(x))
-  let slope = (x * x * (3 * 0.044715) + 1) * 0.7978845608
-  return g * (s + x * s * (1 - s) * 2 * slope)
+  let slope = multiplyAdd(x * x, Vector(repeating: 3 * 0.044715), Vector(repeating: 1)) * 0.7978845608
+  return g * multiplyAdd(x * s * (1 - s), 2 * slope, s)
 }
 
 @inline(always)
-private func gelu(_ x: Vector) -> Vector {
-  x * normalCDF(x)
+private func gelu(_ x: Vector, _ bias: Vector) -> Vector {
+  let x = x + bias
+  return x * normalCDF(x)
 }
 
 @inline(always)
-private func geluBackward(_ x: Vector, _ g: Vector) -> Vector {
-  g * (normalCDF(x) + x * 0.3989422804 * exponential(x * x * -0.5))
+private func geluBackward(_ x: Vector, _ bias: Vector, _ g: Vector) -> Vector {
+  let x = x + bias
+  return g * (normalCDF(x) + x * 0.3989422804 * exponential(x * x * -0.5))
 }
 
 @inline(always)
-private func silu(_ x: Vector) -> Vector {
-  x * sigmoid(x)
+private func relu(_ x: Vector, _ bias: Vector) -> Vector {
+  let x = x + bias
+  return x.replacing(with: 0, where: x .< 0)
 }
 
 @inline(always)
-private func siluBackward(_ x: Vector, _ g: Vector) -> Vector {
+private func reluBackward(_ x: Vector, _ bias: Vector, _ g: Vector) -> Vector {
+  g.replacing(with: 0, where: x + bias .<= 0)
+}
+
+@inline(always)
+private func silu(_ x: Vector, _ bias: Vector) -> Vector {
+  let x = x + bias
+  return x * sigmoid(x)
+}
+
+@inline(always)
+private func siluBackward(_ x: Vector, _ bias: Vector, _ g: Vector) -> Vector {
+  let x = x + bias
   let s = sigmoid(x)
   return g * s * (1 + x * (1 - s))
 }
@@ -89,7 +104,7 @@ private func siluBackward(_ x: Vector, _ g: Vector) -> Vector {
 /// √(2/π) (x + 0.044715 x³).
 @inline(always)
 private func geluArgument(_ x: Vector) -> Vector {
-  (x + x * x * x * 0.044715) * 0.7978845608
+  multiplyAdd(x * x * x, Vector(repeating: 0.044715), x) * 0.7978845608
 }
 
 /// ½ (1 + erf(x / √2)), absolute error below 2e-7 (Abramowitz and Stegun 7.1.26).

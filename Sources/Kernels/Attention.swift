@@ -96,15 +96,13 @@ public func attention(
   let group = shape.heads / shape.keyValueHeads
   let size = shape.headSize
   workspace.scoped {
-    let keys = HeadMajor(prefix?.keys, pack.keys, shape, in: workspace)
+    let keysAcross = HeadMajorAcross(prefix?.keys, pack.keys, shape, in: workspace)
     let values = HeadMajor(prefix?.values, pack.values, shape, in: workspace)
-    let keysAcross = keys.across(in: workspace)
     team.items(.attention, shape.keyValueHeads, scratch: 2 * vectorWidth * vectorWidth) { head, scratch in
-      keys.copyIn(head)
+      keysAcross.copyIn(head, scratch: scratch)
       values.copyIn(head)
-      keys.turn(head, into: keysAcross, scratch: scratch)
     }
-    let width = keys.width
+    let width = values.width
     let scoreArea = plan.largestTile
     team.items(
       .attention, shape.heads * plan.tiles.count, scratch: scoreArea + plan.mostQueries * (width + 1),
@@ -169,11 +167,10 @@ public func attentionBackward(
   let line = limit + vectorWidth
   workspace.scoped {
     let keys = HeadMajor(prefix?.keys, pack.keys, shape, in: workspace)
-    let values = HeadMajor(prefix?.values, pack.values, shape, in: workspace)
     let dKeys = HeadMajor(dPrefix?.keys, dPack.keys, shape, in: workspace)
     let dValues = HeadMajor(dPrefix?.values, dPack.values, shape, in: workspace)
-    let keysAcross = keys.across(in: workspace)
-    let valuesAcross = keys.across(in: workspace)
+    let keysAcross = HeadMajorAcross(prefix?.keys, pack.keys, shape, in: workspace)
+    let valuesAcross = HeadMajorAcross(prefix?.values, pack.values, shape, in: workspace)
     let width = keys.width
     let tileArea = plan.mostQueries * width
     // One item is a head of keys and values with all of its query heads: nobody else adds to its gradients.
@@ -182,9 +179,8 @@ public func attentionBackward(
       operations: 8 * plan.pairs * Double(shape.heads * size)
     ) { keyValueHead, scratch in
       keys.copyIn(keyValueHead)
-      values.copyIn(keyValueHead)
-      keys.turn(keyValueHead, into: keysAcross, scratch: scratch)
-      values.turn(keyValueHead, into: valuesAcross, scratch: scratch)
+      keysAcross.copyIn(keyValueHead, scratch: scratch)
+      valuesAcross.copyIn(keyValueHead, scratch: scratch)
       dKeys.clear(keyValueHead)
       dValues.clear(keyValueHead)
       let probabilities = scratch
@@ -325,32 +321,42 @@ private struct HeadMajor: Sendable {
       }
     }
   }
+}
 
-  /// The turned copy of each head, [width, rows], so that a product finds what it needs of many rows side by side.
-  struct Across: Sendable {
-    fileprivate let copy: Matrix
-    fileprivate let headArea: Int
-    let stride: Int
+/// Keys or values head by head, the prefix's rows first, each head turned to [width, rows], so that a product finds what
+/// it needs of many rows side by side.
+private struct HeadMajorAcross: Sendable {
+  private let parts: [Matrix]
+  private let copy: Matrix
+  private let size: Int
+  private let width: Int
+  /// Floats from row to row: an odd number of cache lines, so that they spread over the cache.
+  let stride: Int
 
-    func base(ofHead head: Int) -> UnsafeMutablePointer<Float> { copy.base + head * headArea }
+  init(_ prefix: Matrix?, _ pack: Matrix, _ shape: AttentionShape, in workspace: Workspace) {
+    parts = (prefix.map { [$0] } ?? []) + [pack]
+    size = shape.headSize
+    width = roundedUp(size)
+    // The prefix's last square may reach into the pack's columns, and the pack's beyond its own.
+    stride = (roundedUp(parts.reduce(vectorWidth) { $0 + $1.rows }) / vectorWidth | 1) * vectorWidth
+    copy = workspace.matrix(1, shape.keyValueHeads * width * stride)
   }
 
-  /// Room for the turned copies. Rows start an odd number of cache lines apart, so that they spread over the cache.
-  func across(in workspace: Workspace) -> Across {
-    let stride = (roundedUp(rows) / vectorWidth | 1) * vectorWidth
-    let heads = copy.columns / max(1, rows * width)
-    return Across(copy: workspace.matrix(1, heads * width * stride), headArea: width * stride, stride: stride)
-  }
+  func base(ofHead head: Int) -> UnsafeMutablePointer<Float> { copy.base + head * width * stride }
 
-  /// Fills a head's turned copy from its straight one. `scratch`: two squares of vectors.
-  func turn(_ head: Int, into across: Across, scratch: UnsafeMutablePointer<Float>) {
-    let source = base(ofHead: head), target = across.base(ofHead: head)
-    for row in stride(from: 0, to: rows, by: vectorWidth) {
-      for column in stride(from: 0, to: width, by: vectorWidth) {
-        transposeSquare(
-          source + row * width + column, rows: min(vectorWidth, rows - row), leading: width,
-          into: target + column * across.stride + row, leading: across.stride, scratch: scratch)
+  /// Fills a head's copy. `scratch`: two squares of vectors.
+  func copyIn(_ head: Int, scratch: UnsafeMutablePointer<Float>) {
+    var target = base(ofHead: head)
+    for part in parts {
+      for row in Swift.stride(from: 0, to: part.rows, by: vectorWidth) {
+        for column in Swift.stride(from: 0, to: size, by: vectorWidth) {
+          transposeSquare(
+            part.base + row * part.stride + head * size + column, rows: min(vectorWidth, part.rows - row),
+            columns: min(vectorWidth, size - column), leading: part.stride, into: target + column * stride + row,
+            leading: stride, scratch: scratch)
+        }
       }
+      target += part.rows
     }
   }
 }

@@ -147,18 +147,22 @@ private func addProducts(
   c3 = multiplyAdd(x, b3, c3)
 }
 
-/// target [16, 16] = source [rows, 16]ᵀ, the rows that are missing taken as zeros. `scratch`: two such squares.
+/// target [16, 16] = source [rows, columns]ᵀ, what is missing taken as zeros. `scratch`: two such squares.
 ///
 /// Each of four rounds turns the eight bits of an element's place (row, column) by one, so that rows become columns.
 func transposeSquare(
-  _ source: UnsafePointer<Float>, rows: Int, leading sourceStep: Int,
+  _ source: UnsafePointer<Float>, rows: Int, columns: Int, leading sourceStep: Int,
   into target: UnsafeMutablePointer<Float>, leading targetStep: Int, scratch: UnsafeMutablePointer<Float>
 ) {
   let half = vectorWidth / 2
   var from = scratch
   var to = scratch + vectorWidth * vectorWidth
   for row in 0..<vectorWidth {
-    store(row < rows ? load(source + row * sourceStep) : Vector.zero, from + row * vectorWidth)
+    let line = source + row * sourceStep
+    let values =
+      row >= rows
+      ? Vector.zero : columns == vectorWidth ? load(line) : load(line, count: columns, padding: 0)
+    store(values, from + row * vectorWidth)
   }
   for _ in 0..<4 {
     for row in 0..<half {

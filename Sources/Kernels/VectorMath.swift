@@ -93,6 +93,25 @@ func map(
   }
 }
 
+/// target[i] = transform(a[i], b[i], c[i]) for i < count.
+@inline(always)
+func map(
+  _ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ c: UnsafePointer<Float>,
+  into target: UnsafeMutablePointer<Float>, _ transform: (Vector, Vector, Vector) -> Vector
+) {
+  var i = 0
+  while i + vectorWidth <= count {
+    store(transform(load(a + i), load(b + i), load(c + i)), target + i)
+    i += vectorWidth
+  }
+  if i < count {
+    let rest = count - i
+    let last = transform(
+      load(a + i, count: rest, padding: 0), load(b + i, count: rest, padding: 0), load(c + i, count: rest, padding: 0))
+    store(last, target + i, count: rest)
+  }
+}
+
 /// Σ term(a[i], b[i]) for i < count; `term(0, 0)` must be 0.
 @inline(always)
 func sum(
@@ -161,22 +180,22 @@ func sigmoid(_ x: Vector) -> Vector {
   1 / (1 + exponential(-x))
 }
 
-/// target[i] = factor · e^(a[i] - shift) for i < count; returns their sum.
+/// target[i] = e^(a[i] - shift) for i < count; returns their sum.
 func exponentials(
-  _ count: Int, _ a: UnsafePointer<Float>, minus shift: Float, times factor: Float = 1,
+  _ count: Int, _ a: UnsafePointer<Float>, minus shift: Float,
   into target: UnsafeMutablePointer<Float>
 ) -> Float {
   var total = Vector(repeating: 0)
   var i = 0
   while i + vectorWidth <= count {
-    let e = exponential(load(a + i) - shift) * factor
+    let e = exponential(load(a + i) - shift)
     store(e, target + i)
     total += e
     i += vectorWidth
   }
   var rest: Float = 0
   if i < count {
-    let e = exponential(load(a + i, count: count - i, padding: shift) - shift) * factor
+    let e = exponential(load(a + i, count: count - i, padding: shift) - shift)
     store(e, target + i, count: count - i)
     for lane in 0..<(count - i) { rest += e[lane] }
   }

@@ -37,7 +37,7 @@ struct BlockActivations {
   let logSumExp: Matrix  // [R, heads]
   let middle: Matrix  // [R, D], after the attention's residual
   let feedForwardNormStatistics: Matrix  // [R, 2]
-  let preactivation: Matrix  // [R, F]
+  let preactivation: Matrix  // [R, F], before the bias
 
   init(_ block: Block, input: Matrix, queryRows R: Int, in workspace: Workspace) {
     let projections = Projections(block, rows: input.rows, queryRows: R, in: workspace)
@@ -109,7 +109,7 @@ extension Block {
       let normed = workspace.matrix(rows.count, a.input.columns)
       layerNorm(a.middle, feedForwardNorm, into: normed, statistics: a.feedForwardNormStatistics, on: team)
       linear(normed, up.weight, into: a.preactivation, on: team)
-      guard let output else { return addBias(up.bias, to: a.preactivation, on: team) }
+      guard let output else { return }
       let activated = workspace.matrix(rows.count, up.weight.outputs)
       biasAndActivation(a.preactivation, bias: up.bias, activation, into: activated, on: team)
       down.apply(activated, addingTo: a.middle, into: output, on: team)
@@ -139,7 +139,7 @@ extension Block {
       workspace.scoped {
         let dActivated = workspace.matrix(rows.count, up.weight.outputs)
         linearBackward(dOutput, down.weight, into: dActivated, on: team)
-        activationBackward(dActivated, x: a.preactivation, activation, on: team)
+        activationBackward(dActivated, x: a.preactivation, bias: up.bias, activation, on: team)
         let dNormed = workspace.matrix(rows.count, a.input.columns)
         linearBackward(dActivated, up.weight, into: dNormed, on: team)
         layerNormBackward(
