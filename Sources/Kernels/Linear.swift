@@ -133,32 +133,66 @@ private func joined(_ projections: [Projection]) -> [Projection] {
   return result
 }
 
-/// c = a · W or a · Wᵀ, cut for the threads along c's longer side: the operand that is not cut is packed by every
-/// thread, so it should be the smaller one.
+/// c = a · W or a · Wᵀ, shared among the threads.
+///
+/// BLAS packs what it multiplies, and each thread for itself: cut along c's columns or rows, the operand that is not cut
+/// is packed by every thread, so it should be the smaller one. Cut along the inner axis nothing is packed twice, but the
+/// threads' sums have to be added, which pays where that axis is long.
 private func product(
   _ operation: Profile.Operation, _ a: Matrix, _ weight: Weight, stored transposed: Bool, inner: Int, into c: Matrix,
   accumulating: Bool, on team: ThreadTeam
 ) {
   let operations = 2 * Double(c.rows) * Double(c.columns) * Double(inner)
-  let beta: Float = accumulating ? 1 : 0
   // A product of fewer operations than this takes less time than waking a thread.
   let tooSmall = 1 << 18
-  if c.columns >= c.rows {
+  /// The part of the product that these rows, columns and inner indices make.
+  @Sendable func multiply(
+    _ rows: Range<Int>, _ columns: Range<Int>, _ part: Range<Int>, accumulating: Bool,
+    into target: UnsafeMutablePointer<Float>, leading: Int
+  ) {
+    let (row, column) = transposed ? (columns, part) : (part, columns)
+    Kernels.multiply(
+      m: rows.count, n: columns.count, k: part.count,
+      a.base + rows.lowerBound * a.stride + part.lowerBound, leadingA: a.stride,
+      weight.base + row.lowerBound * weight.stride + column.lowerBound, leadingB: weight.stride,
+      transposedB: transposed, beta: accumulating ? 1 : 0, into: target, leadingC: leading)
+  }
+  let allRows = 0..<c.rows, allColumns = 0..<c.columns, all = 0..<inner
+  if team.threads > 1, inner >= 2 * c.columns, c.rows * c.columns * inner >= 16 * tooSmall {
+    let parts = team.threads
+    let area = c.rows * c.columns
+    team.withScratch((parts - 1) * area) { sums in
+      team.items(operation, parts, scratch: 0, operations: operations) { part, _ in
+        let range = (inner * part / parts)..<(inner * (part + 1) / parts)
+        if part == 0 {
+          multiply(allRows, allColumns, range, accumulating: accumulating, into: c.base, leading: c.stride)
+        } else {
+          multiply(
+            allRows, allColumns, range, accumulating: false, into: sums.value + (part - 1) * area,
+            leading: c.columns)
+        }
+      }
+      team.rows(operation, of: c) { rows in
+        for row in rows {
+          let place = c.base + row * c.stride
+          for part in 1..<parts {
+            map(c.columns, place, sums.value + (part - 1) * area + row * c.columns, into: place) { $0 + $1 }
+          }
+        }
+      }
+    }
+  } else if c.columns >= c.rows {
     let minimum = max(16, tooSmall / max(1, c.rows * inner))
     team.slices(operation, of: c.columns, minimum: minimum, operations: operations) { columns in
-      let offset = transposed ? columns.lowerBound * weight.stride : columns.lowerBound
       multiply(
-        m: c.rows, n: columns.count, k: inner, a.base, leadingA: a.stride, weight.base + offset,
-        leadingB: weight.stride, transposedB: transposed, beta: beta, into: c.base + columns.lowerBound,
-        leadingC: c.stride)
+        allRows, columns, all, accumulating: accumulating, into: c.base + columns.lowerBound, leading: c.stride)
     }
   } else {
     let minimum = max(16, tooSmall / max(1, c.columns * inner))
     team.slices(operation, of: c.rows, minimum: minimum, operations: operations) { rows in
       multiply(
-        m: rows.count, n: c.columns, k: inner, a.base + rows.lowerBound * a.stride, leadingA: a.stride, weight.base,
-        leadingB: weight.stride, transposedB: transposed, beta: beta, into: c.base + rows.lowerBound * c.stride,
-        leadingC: c.stride)
+        rows, allColumns, all, accumulating: accumulating, into: c.base + rows.lowerBound * c.stride,
+        leading: c.stride)
     }
   }
 }

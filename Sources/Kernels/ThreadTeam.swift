@@ -62,6 +62,13 @@ public struct ThreadTeam: Sendable {
   }
 }
 
+extension ThreadTeam {
+  /// Lends the calling thread that many floats, contents arbitrary.
+  func withScratch(_ count: Int, _ body: (UncheckedSendable<UnsafeMutablePointer<Float>>) -> Void) {
+    scratch.lend(count) { body(UncheckedSendable($0)) }
+  }
+}
+
 /// Memory that threads borrow for a kernel; kept, since pages fresh from the system have to be cleared first.
 private final class ScratchMemory: Sendable {
   private let idle = Mutex<[FloatMemory]>([])

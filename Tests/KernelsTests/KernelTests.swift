@@ -6,7 +6,9 @@ import Testing
 private let team = ThreadTeam(threads: 2)
 
 @Suite struct LinearTests {
-  @Test(arguments: [Weight.Layout.inputMajor, .outputMajor], [(3, 5, 7), (129, 33, 65), (17, 301, 2), (200, 31, 70)])
+  @Test(
+    arguments: [Weight.Layout.inputMajor, .outputMajor],
+    [(3, 5, 7), (129, 33, 65), (17, 301, 2), (200, 31, 70), (130, 301, 110), (130, 110, 301)])
   func equalsTheDefinition(layout: Weight.Layout, sizes: (T: Int, inputs: Int, outputs: Int)) {
     var generator = TestGenerator(seed: 1)
     let x = Matrix(rows: sizes.T, columns: sizes.inputs, values: generator.floats(sizes.T * sizes.inputs))
