@@ -70,7 +70,7 @@ public struct Experiment: Sendable {
         beginningOfText: template.addsBeginningOfText && hasText
           ? SpecialToken.beginningOfText.id(tokenizer: tokenizer, folder: tokenizerFolder, modelFolder: folder) : nil)
     }
-    let positions = model.decoder.maximumPositions, vocabularySize = model.decoder.vocabularySize
+    let positions = model.decoder.maximumPositions ?? .max, vocabularySize = model.decoder.vocabularySize
     let labels = dataset.labels
     let truncates = configuration.data.truncatesText
     func rowEncoder(contextCount: Int) -> RowEncoder {

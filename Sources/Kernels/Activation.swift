@@ -10,9 +10,10 @@ public enum Activation: Sendable {
   case silu
 }
 
-/// y = f(x + bias). x, y: [T, F]; bias: [F].
+/// y = f(x + bias). x, y: [T, F]; bias: [F], or empty for none.
 public func biasAndActivation(_ x: Matrix, bias: [Float], _ activation: Activation, into y: Matrix, on team: ThreadTeam)
 {
+  let bias = bias.isEmpty ? [Float](repeating: 0, count: x.columns) : bias
   precondition(
     x.rows == y.rows && x.columns == y.columns && bias.count == x.columns, "biasAndActivation: shapes differ")
   withPointer(to: bias) { bias in
@@ -31,8 +32,9 @@ public func biasAndActivation(_ x: Matrix, bias: [Float], _ activation: Activati
   }
 }
 
-/// dx = f'(x + bias) · dy, written over dy. x, dy: [T, F]; bias: [F].
+/// dx = f'(x + bias) · dy, written over dy. x, dy: [T, F]; bias: [F], or empty for none.
 public func activationBackward(_ dy: Matrix, x: Matrix, bias: [Float], _ activation: Activation, on team: ThreadTeam) {
+  let bias = bias.isEmpty ? [Float](repeating: 0, count: x.columns) : bias
   precondition(
     x.rows == dy.rows && x.columns == dy.columns && bias.count == x.columns, "activationBackward: shapes differ")
   withPointer(to: bias) { bias in
@@ -49,6 +51,86 @@ public func activationBackward(_ dy: Matrix, x: Matrix, bias: [Float], _ activat
       }
     }
   }
+}
+
+/// y = f(gate) · x, the middle of a gated feed-forward layer. gate, x, y: [T, F].
+public func gatedActivation(
+  gate: Matrix, _ x: Matrix, _ activation: Activation, into y: Matrix, on team: ThreadTeam
+) {
+  precondition(gate.rows == x.rows && x.rows == y.rows && gate.columns == x.columns && x.columns == y.columns)
+  team.rows(.activation, of: x) { rows in
+    for row in rows {
+      let gates = gate.base + row * gate.stride
+      let source = x.base + row * x.stride
+      let target = y.base + row * y.stride
+      switch activation {
+      case .geluTanh: map(x.columns, gates, source, into: target) { geluTanh($0, .zero) * $1 }
+      case .gelu: map(x.columns, gates, source, into: target) { gelu($0, .zero) * $1 }
+      case .relu: map(x.columns, gates, source, into: target) { relu($0, .zero) * $1 }
+      case .silu: map(x.columns, gates, source, into: target) { silu($0, .zero) * $1 }
+      }
+    }
+  }
+}
+
+/// dGate = f'(gate) · x · dy and dx = f(gate) · dy. All: [T, F].
+public func gatedActivationBackward(
+  _ dy: Matrix, gate: Matrix, _ x: Matrix, _ activation: Activation, dGate: Matrix, dx: Matrix, on team: ThreadTeam
+) {
+  precondition(gate.rows == x.rows && x.rows == dy.rows && gate.columns == x.columns && x.columns == dy.columns)
+  precondition(dGate.rows == x.rows && dx.rows == x.rows && dGate.columns == x.columns && dx.columns == x.columns)
+  team.rows(.activationBackward, of: x) { rows in
+    for row in rows {
+      let gates = gate.base + row * gate.stride
+      let source = x.base + row * x.stride
+      let gradient = dy.base + row * dy.stride
+      let gateTarget = dGate.base + row * dGate.stride
+      let target = dx.base + row * dx.stride
+      switch activation {
+      case .geluTanh:
+        map(x.columns, gates, gradient, into: target) { geluTanh($0, .zero) * $1 }
+        map(x.columns, gates, source, gradient, into: gateTarget) { geluTanhBackward($0, .zero, $1 * $2) }
+      case .gelu:
+        map(x.columns, gates, gradient, into: target) { gelu($0, .zero) * $1 }
+        map(x.columns, gates, source, gradient, into: gateTarget) { geluBackward($0, .zero, $1 * $2) }
+      case .relu:
+        map(x.columns, gates, gradient, into: target) { relu($0, .zero) * $1 }
+        map(x.columns, gates, source, gradient, into: gateTarget) { reluBackward($0, .zero, $1 * $2) }
+      case .silu:
+        map(x.columns, gates, gradient, into: target) { silu($0, .zero) * $1 }
+        map(x.columns, gates, source, gradient, into: gateTarget) { siluBackward($0, .zero, $1 * $2) }
+      }
+    }
+  }
+}
+
+/// x = cap · tanh(x / cap), in place: Gemma 2's bound on logits. x: [T, V].
+public func softCap(_ x: Matrix, at cap: Float, on team: ThreadTeam) {
+  team.rows(.activation, of: x) { rows in
+    for row in rows { capped(x.columns, x.base + row * x.stride, at: cap) }
+  }
+}
+
+/// dx = (1 - (y / cap)²) · dy, written over dy, y being the capped numbers. y, dy: [T, V].
+public func softCapBackward(_ dy: Matrix, capped y: Matrix, at cap: Float, on team: ThreadTeam) {
+  precondition(dy.rows == y.rows && dy.columns == y.columns, "softCapBackward: shapes differ")
+  team.rows(.activationBackward, of: dy) { rows in
+    for row in rows {
+      let place = dy.base + row * dy.stride
+      map(dy.columns, place, y.base + row * y.stride, into: place) { $0 * capSlope($1, cap) }
+    }
+  }
+}
+
+/// Caps numbers in place.
+func capped(_ count: Int, _ x: UnsafeMutablePointer<Float>, at cap: Float) {
+  map(count, x, into: x) { cap * (2 * sigmoid($0 * (2 / cap)) - 1) }
+}
+
+/// The derivative of a cap at a number whose capped value is y.
+@inline(always)
+func capSlope(_ y: Vector, _ cap: Float) -> Vector {
+  1 - (y / cap) * (y / cap)
 }
 
 @inline(always)

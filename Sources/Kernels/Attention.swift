@@ -6,13 +6,42 @@ public struct AttentionShape: Sendable, Equatable {
   public let headSize: Int
   /// What scores are multiplied with before the softmax; usually 1 / √headSize.
   public let scale: Float
+  /// How many keys a token sees, itself included; nil: all before it.
+  public let window: Int?
+  /// Scores s become cap · tanh(s / cap); nil: they stay.
+  public let softCap: Float?
+  /// For each head, what a score loses for every token from query to key (ALiBi, arXiv 2108.12409); empty: nothing.
+  public let slopes: [Float]
 
-  public init(heads: Int, keyValueHeads: Int, headSize: Int, scale: Float) {
-    precondition(keyValueHeads > 0 && heads % keyValueHeads == 0)
+  public init(
+    heads: Int, keyValueHeads: Int, headSize: Int, scale: Float, window: Int? = nil, softCap: Float? = nil,
+    slopes: [Float] = []
+  ) {
+    precondition(keyValueHeads > 0 && heads % keyValueHeads == 0 && (slopes.isEmpty || slopes.count == heads))
     self.heads = heads
     self.keyValueHeads = keyValueHeads
     self.headSize = headSize
     self.scale = scale
+    self.window = window
+    self.softCap = softCap
+    self.slopes = slopes
+  }
+
+  /// The depth of the first key that a query sees.
+  fileprivate func firstKey(ofQueryAt depth: Int) -> Int {
+    window.map { max(0, depth + 1 - $0) } ?? 0
+  }
+
+  /// Turns products into scores, from depth `first` on, of a query at depth `query`: cap and ALiBi, in place.
+  @inline(always)
+  fileprivate func adjust(
+    _ scores: UnsafeMutablePointer<Float>, count: Int, from first: Int, head: Int, query: Int
+  ) {
+    if let softCap { capped(count, scores, at: softCap) }
+    if !slopes.isEmpty {
+      let slope = slopes[head]
+      for i in 0..<count { scores[i] += slope * Float(first + i - query) }
+    }
   }
 }
 
@@ -62,7 +91,9 @@ public struct AttentionPlan: Sendable {
   }
 
   /// Pairs of a query and a key it sees.
-  var pairs: Double { depths.reduce(0) { $0 + Double($1 + 1) } }
+  func pairs(_ shape: AttentionShape) -> Double {
+    depths.reduce(0) { $0 + Double($1 + 1 - shape.firstKey(ofQueryAt: $1)) }
+  }
 
   var mostQueries: Int { tiles.map(\.queries.count).max() ?? 0 }
 
@@ -106,7 +137,7 @@ public func attention(
     let scoreArea = plan.largestTile
     team.items(
       .attention, shape.heads * plan.tiles.count, scratch: scoreArea + plan.mostQueries * (width + 1),
-      operations: 4 * plan.pairs * Double(shape.heads * size)
+      operations: 4 * plan.pairs(shape) * Double(shape.heads * size)
     ) { item, scores in
       let sums = scores + scoreArea
       let totals = sums + plan.mostQueries * width
@@ -116,7 +147,7 @@ public func attention(
       let line = tile.stride
       let keys = keysAcross.base(ofHead: head / group)
       let values = values.base(ofHead: head / group)
-      tile.forEachBlock(plan) { block in
+      tile.forEachBlock(plan, window: shape.window) { block in
         multiplyTile(
           rows: block.queries.count, columns: block.paddedKeys, inner: size, alpha: shape.scale,
           queries.base + block.queries.lowerBound * queries.stride + column, rowStep: queries.stride, innerStep: 1,
@@ -125,15 +156,19 @@ public func attention(
       }
       for row in tile.queries {
         let place = scores + (row - tile.queries.lowerBound) * line
-        let seen = plan.depths[row] + 1
-        let largest = maximum(seen, place)
-        let total = exponentials(seen, place, minus: largest, into: place)
+        let depth = plan.depths[row]
+        let first = shape.firstKey(ofQueryAt: depth)
+        let seen = depth + 1 - first
+        shape.adjust(place + first, count: seen, from: first, head: head, query: depth)
+        let largest = maximum(seen, place + first)
+        let total = exponentials(seen, place + first, minus: largest, into: place + first)
         totals[row - tile.queries.lowerBound] = total
-        (place + seen).update(repeating: 0, count: tile.width - seen)
+        place.update(repeating: 0, count: first)
+        (place + depth + 1).update(repeating: 0, count: tile.width - depth - 1)
         logSumExp.base[row * logSumExp.stride + head] = largest + logarithm(total)
       }
       sums.update(repeating: 0, count: tile.queries.count * width)
-      tile.forEachBlock(plan) { block in
+      tile.forEachBlock(plan, window: shape.window) { block in
         let row = block.queries.lowerBound - tile.queries.lowerBound
         multiplyTile(
           rows: block.queries.count, columns: width, inner: block.keys.count, scores + row * line + block.depth,
@@ -176,7 +211,7 @@ public func attentionBackward(
     // One item is a head of keys and values with all of its query heads: nobody else adds to its gradients.
     team.items(
       .attentionBackward, shape.keyValueHeads, scratch: 2 * limit * line + 3 * tileArea + plan.mostQueries,
-      operations: 8 * plan.pairs * Double(shape.heads * size)
+      operations: 8 * plan.pairs(shape) * Double(shape.heads * size)
     ) { keyValueHead, scratch in
       keys.copyIn(keyValueHead)
       keysAcross.copyIn(keyValueHead, scratch: scratch)
@@ -204,7 +239,7 @@ public func attentionBackward(
               size, dOutput.base + row * dOutput.stride + column, output.base + row * output.stride + column
             ) { $0 * $1 }
           }
-          tile.forEachBlock(plan) { block in
+          tile.forEachBlock(plan, window: shape.window) { block in
             let key = block.keys.lowerBound
             for start in stride(from: block.queries.lowerBound, to: block.queries.upperBound, by: limit) {
               let rows = start..<min(start + limit, block.queries.upperBound)
@@ -218,11 +253,15 @@ public func attentionBackward(
                 rows: rows.count, columns: block.paddedKeys, inner: size, dO, rowStep: width, innerStep: 1,
                 acrossV + key, leadingB: valuesAcross.stride, accumulating: false, into: gradients, leadingC: line)
               for (index, row) in rows.enumerated() {
+                let depth = plan.depths[row]
+                let scores = probabilities + index * line
+                shape.adjust(scores, count: block.keys.count, from: block.depth, head: head, query: depth)
+                let first = max(0, shape.firstKey(ofQueryAt: depth) - block.depth)
                 scoreGradients(
-                  seen: min(block.keys.count, plan.depths[row] + 1 - block.depth), of: block.paddedKeys,
-                  scores: probabilities + index * line, gradients: gradients + index * line,
+                  seen: first..<max(first, min(block.keys.count, depth + 1 - block.depth)), of: block.paddedKeys,
+                  scores: scores, gradients: gradients + index * line,
                   logSumExp: logSumExp.base[row * logSumExp.stride + head], delta: deltas[row - top],
-                  scale: shape.scale)
+                  scale: shape.scale, softCap: shape.softCap)
               }
               multiplyTile(
                 rows: block.keys.count, columns: width, inner: rows.count, probabilities, rowStep: 1,
@@ -248,17 +287,24 @@ public func attentionBackward(
   }
 }
 
-/// Turns a row of scores S into probabilities P = exp(S - logSumExp), and dP into dS = scale · P (dP - delta); both
-/// become 0 from `seen` to `count`, which is a multiple of the vector width.
+/// Turns a row of scores S into probabilities P = exp(S - logSumExp), and dP into dS = scale · P (dP - delta), for a
+/// capped score times the cap's slope; both become 0 outside `seen`, up to `count`, a multiple of the vector width.
 @inline(always)
 private func scoreGradients(
-  seen: Int, of count: Int, scores: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>,
-  logSumExp: Float, delta: Float, scale: Float
+  seen: Range<Int>, of count: Int, scores: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>,
+  logSumExp: Float, delta: Float, scale: Float, softCap: Float?
 ) {
   for i in stride(from: 0, to: count, by: vectorWidth) {
-    var p = exponential(load(scores + i) - logSumExp)
-    if seen < i + vectorWidth { p.replace(with: 0, where: laneNumbers .>= SIMD16(repeating: Int32(seen - i))) }
-    let g = (load(gradients + i) - delta) * scale
+    let s = load(scores + i)
+    var p = exponential(s - logSumExp)
+    if seen.upperBound < i + vectorWidth {
+      p.replace(with: 0, where: laneNumbers .>= SIMD16(repeating: Int32(seen.upperBound - i)))
+    }
+    if i < seen.lowerBound {
+      p.replace(with: 0, where: laneNumbers .< SIMD16(repeating: Int32(seen.lowerBound - i)))
+    }
+    var g = (load(gradients + i) - delta) * scale
+    if let softCap { g *= capSlope(s, softCap) }
     store(p, scores + i)
     store(p * g, gradients + i)
   }
@@ -372,7 +418,7 @@ extension AttentionPlan.Tile {
   fileprivate var stride: Int { (roundedUp(width + vectorWidth) / vectorWidth | 1) * vectorWidth }
 
   /// The tile's spans, cut into blocks of keys and the queries that see any of them.
-  fileprivate func forEachBlock(_ plan: AttentionPlan, _ body: (AttentionPlan.Span) -> Void) {
+  fileprivate func forEachBlock(_ plan: AttentionPlan, window: Int?, _ body: (AttentionPlan.Span) -> Void) {
     for span in spans {
       var first = span.queries.lowerBound
       for key in Swift.stride(from: span.keys.lowerBound, to: span.keys.upperBound, by: AttentionPlan.blockSize) {
@@ -380,10 +426,11 @@ extension AttentionPlan.Tile {
         // Depths rise within a segment, and its descendants, which come after it, see all of it.
         while first < span.queries.upperBound, plan.depths[first] < depth { first += 1 }
         if first == span.queries.upperBound { break }
-        body(
-          AttentionPlan.Span(
-            queries: first..<span.queries.upperBound,
-            keys: key..<min(key + AttentionPlan.blockSize, span.keys.upperBound), depth: depth))
+        let keys = key..<min(key + AttentionPlan.blockSize, span.keys.upperBound)
+        let queries = first..<span.queries.upperBound
+        // Past a window nobody sees the block.
+        if let window, !queries.contains(where: { plan.depths[$0] - window < depth + keys.count - 1 }) { continue }
+        body(AttentionPlan.Span(queries: queries, keys: keys, depth: depth))
       }
     }
   }

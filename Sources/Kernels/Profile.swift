@@ -11,12 +11,14 @@ public final class Profile: Sendable {
     case linearBackward = "linear backward"
     case attention = "attention"
     case attentionBackward = "attention backward"
-    case layerNorm = "layer norm"
-    case layerNormBackward = "layer norm backward"
+    case norm = "norm"
+    case normBackward = "norm backward"
+    case rotary = "rotary"
     case activation = "activation"
     case activationBackward = "activation backward"
     case crossEntropy = "cross entropy"
     case rows = "copies, bias, residual"
+    case quantization = "quantization"
   }
 
   /// What one kernel has taken so far.

@@ -31,8 +31,10 @@ public func gather(_ source: Matrix, rows indices: [Int], into target: Matrix, o
   }
 }
 
-/// target = source + bias, in every row: where a residual joins a projection's bias. source, target: [T, D]; bias: [D].
+/// target = source + bias, in every row: where a residual joins a projection's bias. source, target: [T, D]; bias: [D],
+/// or empty for none.
 public func copyAddingBias(_ source: Matrix, _ bias: [Float], into target: Matrix, on team: ThreadTeam) {
+  if bias.isEmpty { return copy(source, into: target, on: team) }
   precondition(
     bias.count == source.columns && target.rows == source.rows && target.columns == source.columns,
     "copyAddingBias: shapes differ")
@@ -57,8 +59,9 @@ public func scatterAdd(_ source: Matrix, rows indices: [Int], into target: Matri
   }
 }
 
-/// y += bias, in every row. y: [T, D], bias: [D].
+/// y += bias, in every row. y: [T, D]; bias: [D], or empty for none.
 public func addBias(_ bias: [Float], to y: Matrix, on team: ThreadTeam) {
+  if bias.isEmpty { return }
   precondition(bias.count == y.columns, "addBias: shapes differ")
   withPointer(to: bias) { bias in
     team.rows(.rows, of: y) { rows in
@@ -67,5 +70,13 @@ public func addBias(_ bias: [Float], to y: Matrix, on team: ThreadTeam) {
         map(y.columns, target, bias.value, into: target) { $0 + $1 }
       }
     }
+  }
+}
+
+/// x = factor · x, in place. x: [T, D].
+public func scale(_ x: Matrix, by factor: Float) {
+  for row in 0..<x.rows {
+    let place = x.base + row * x.stride
+    map(x.columns, place, into: place) { $0 * factor }
   }
 }

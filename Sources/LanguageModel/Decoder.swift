@@ -1,24 +1,73 @@
 import Kernels
 
-/// A frozen decoder-only transformer: word and position embeddings, blocks, final norm, head.
+/// A frozen decoder-only transformer: embeddings, blocks, final norm, head.
 ///
 /// It runs over token trees, forward and backward to its input embeddings and to the keys and values of a prefix;
 /// its own weights have no gradients.
 public struct Decoder: Sendable {
-  /// Word embeddings, output-major [vocabulary, width].
+  /// Output-major [vocabulary, width].
   public let wordEmbeddings: Weight
-  /// Learned position embeddings, output-major [positions, width].
-  public let positionEmbeddings: Weight
+  /// What word embeddings are multiplied with as they are looked up (Gemma); a prompt's rows are taken as they are.
+  public let embeddingScale: Float
+  /// From the embeddings' width to that of the hidden states; nil where they are the same (OPT 350m).
+  public let projectionIn: LinearLayer?
+  /// Learned position embeddings, output-major [positions, hidden width]; nil: none.
+  public let positionEmbeddings: Weight?
+  /// The row of the first position's embedding (OPT's is 2).
+  public let positionOffset: Int
+  /// A norm of the embeddings, before the first block (BLOOM).
+  public let embeddingNorm: NormWeights?
+  /// The rotary embeddings that blocks refer to.
+  public let rotaries: [Rotary]
   public let blocks: [Block]
-  public let finalNorm: NormWeights
-  /// The projection to the vocabulary, output-major [vocabulary, width].
-  public let head: Weight
+  public let finalNorm: NormWeights?
+  /// Back from the width of the hidden states to that of the embeddings.
+  public let projectionOut: LinearLayer?
+  /// To the vocabulary, output-major [vocabulary, width].
+  public let head: LinearLayer
+  /// Logits l become cap · tanh(l / cap); nil: they stay.
+  public let logitSoftCap: Float?
+  /// The largest number of tokens on a path; nil: the family has no limit (ALiBi).
+  public let maximumPositions: Int?
 
-  /// D, the width of the hidden states.
+  public init(
+    wordEmbeddings: Weight, embeddingScale: Float = 1, projectionIn: LinearLayer? = nil,
+    positionEmbeddings: Weight? = nil, positionOffset: Int = 0, embeddingNorm: NormWeights? = nil,
+    rotaries: [Rotary] = [], blocks: [Block], finalNorm: NormWeights?, projectionOut: LinearLayer? = nil,
+    head: LinearLayer, logitSoftCap: Float? = nil, maximumPositions: Int?
+  ) {
+    self.wordEmbeddings = wordEmbeddings
+    self.embeddingScale = embeddingScale
+    self.projectionIn = projectionIn
+    self.positionEmbeddings = positionEmbeddings
+    self.positionOffset = positionOffset
+    self.embeddingNorm = embeddingNorm
+    self.rotaries = rotaries
+    self.blocks = blocks
+    self.finalNorm = finalNorm
+    self.projectionOut = projectionOut
+    self.head = head
+    self.logitSoftCap = logitSoftCap
+    self.maximumPositions = maximumPositions
+  }
+
+  /// The width of the embeddings, and so of a prompt.
   public var width: Int { wordEmbeddings.inputs }
+  /// D, the width of the hidden states.
+  public var hiddenWidth: Int { projectionIn?.weight.outputs ?? width }
   public var vocabularySize: Int { wordEmbeddings.outputs }
-  /// The largest number of tokens on a path.
-  public var maximumPositions: Int { positionEmbeddings.outputs }
+
+  /// The embeddings that stand for these tokens before the first block, [ids.count, width] row by row.
+  public func embeddings(of ids: [Int]) -> [Float] {
+    let rows = Matrix(rows: ids.count, columns: width)
+    embed(ids, into: rows)
+    return rows.values
+  }
+
+  private func embed(_ ids: [Int], into rows: Matrix) {
+    wordEmbeddings.copyRows(ids, into: rows)
+    if embeddingScale != 1 { scale(rows, by: embeddingScale) }
+  }
 }
 
 /// The keys and values of a path of tokens, layer by layer, on which token trees can stand.
@@ -59,8 +108,9 @@ public struct ForwardPass {
     let activations: [BlockActivations]  // empty where the backward computes them again
     let allRows: QueryRows
     let outputRows: QueryRows
+    let embedded: NormInput?  // [N, D], before the embeddings' norm
     let top: Matrix  // [R, D], output of the last block
-    let finalNormStatistics: Matrix  // [R, 2]
+    let finalNorm: NormInput?  // of `top`
     let dHidden: Matrix  // [R, D], gradient with respect to the final norm's output
   }
 }
@@ -96,17 +146,17 @@ extension Decoder {
     keeping segment: Int? = nil, workspace: Workspace, on team: ThreadTeam
   ) -> ForwardPass {
     precondition(tree.prefixLength == prefix?.length ?? 0, "the tree stands on another prefix")
-    precondition(tree.maximumDepth <= maximumPositions, "\(tree.maximumDepth) tokens, \(maximumPositions) positions")
-    let N = tree.rowCount
+    precondition(tree.maximumDepth <= maximumPositions ?? .max, "\(tree.maximumDepth) tokens are too many")
+    let N = tree.rowCount, D = hiddenWidth
     let outputs = Set(targets.map(\.row)).sorted()
-    let allRows = QueryRows(selected: nil, plan: tree.plan())
-    let outputRows = QueryRows(selected: outputs, plan: tree.plan(rows: outputs))
+    let allRows = queryRows(of: tree, selected: nil, in: workspace)
+    let outputRows = queryRows(of: tree, selected: outputs, in: workspace)
     let keptRows = segment.map { index in
       precondition(tree.segments[index].depth == 0, "only a root is a whole path")
       return tree.segments[index].rows
     }
 
-    let top = workspace.matrix(outputs.count, width)
+    let top = workspace.matrix(outputs.count, D)
     let keptLayers = keptRows.map { rows in
       blocks.map { block in
         KeysAndValues(
@@ -114,15 +164,16 @@ extension Decoder {
           values: workspace.matrix(rows.count, block.value.weight.outputs))
       }
     }
-    var inputs = [workspace.matrix(N, width)]
-    embed(tree, into: inputs[0], on: team)
-    let spare = retention == .nothing ? workspace.matrix(N, width) : nil
+    var inputs = [workspace.matrix(N, D)]
+    let embedded = embeddingNorm.map { NormInput(workspace.matrix(N, D), $0, in: workspace) }
+    embed(tree, embedded: embedded, into: inputs[0], workspace: workspace, on: team)
+    let spare = retention == .nothing ? workspace.matrix(N, D) : nil
     var activations: [BlockActivations] = []
     for (index, block) in blocks.enumerated() {
       let isTop = index == blocks.count - 1
       let rows = isTop ? outputRows : allRows
       // Without a backward, two matrices take turns.
-      let output = isTop ? top : spare == nil || index == 0 ? spare ?? workspace.matrix(N, width) : inputs[index - 1]
+      let output = isTop ? top : spare == nil || index == 0 ? spare ?? workspace.matrix(N, D) : inputs[index - 1]
       func run() -> BlockActivations {
         let a = BlockActivations(block, input: inputs[index], queryRows: rows.count, in: workspace)
         block.forward(a, rows: rows, prefix: prefix?.layers[index], into: output, workspace: workspace, on: team)
@@ -140,19 +191,22 @@ extension Decoder {
       if !isTop { inputs.append(output) }
     }
 
-    let statistics = workspace.matrix(outputs.count, 2)
-    let dHidden = retention == .nothing ? nil : workspace.matrix(outputs.count, width)
+    let last = finalNorm.map { NormInput(top, $0, in: workspace) }
+    let dHidden = retention == .nothing ? nil : workspace.matrix(outputs.count, D)
     let scores = workspace.scoped {
-      let normed = workspace.matrix(outputs.count, width)
-      layerNorm(top, finalNorm, into: normed, statistics: statistics, on: team)
+      var hidden = top
+      if let finalNorm, let last {
+        hidden = workspace.matrix(outputs.count, D)
+        norm(top, finalNorm, into: hidden, statistics: last.statistics, on: team)
+      }
       let places = Dictionary(uniqueKeysWithValues: outputs.enumerated().map { ($1, $0) })
       let placed = targets.map { Target(row: places[$0.row] ?? 0, token: $0.token, weight: $0.weight) }
-      return score(normed, placed, gradient: dHidden, workspace: workspace, on: team)
+      return score(hidden, placed, gradient: dHidden, workspace: workspace, on: team)
     }
     let training = dHidden.map {
       ForwardPass.TrainingState(
-        inputs: inputs, activations: activations, allRows: allRows, outputRows: outputRows, top: top,
-        finalNormStatistics: statistics, dHidden: $0)
+        inputs: inputs, activations: activations, allRows: allRows, outputRows: outputRows, embedded: embedded,
+        top: top, finalNorm: last, dHidden: $0)
     }
     let kept = keptLayers.map { Prefix(length: keptRows?.count ?? 0, layers: $0) }
     return ForwardPass(tree: tree, scores: scores, kept: kept, prefix: prefix, training: training)
@@ -177,12 +231,17 @@ extension Decoder {
     let N = pass.tree.rowCount
     let wantedRows = inputSegment.map { pass.tree.segments[$0].rows } ?? 0..<0
 
-    var gradient = workspace.matrix(state.outputRows.count, width)
-    gradient.fill(0)
-    layerNormBackward(
-      state.dHidden, x: state.top, finalNorm, statistics: state.finalNormStatistics, addingTo: gradient, on: team)
-    var other = workspace.matrix(N, width)
-    var spare = workspace.matrix(N, width)
+    let D = hiddenWidth
+    var gradient = workspace.matrix(state.outputRows.count, D)
+    if let finalNorm, let kept = state.finalNorm {
+      gradient.fill(0)
+      normBackward(
+        state.dHidden, x: kept.x, finalNorm, statistics: kept.statistics, addingTo: gradient, on: team)
+    } else {
+      copy(state.dHidden, into: gradient, on: team)
+    }
+    var other = workspace.matrix(N, D)
+    var spare = workspace.matrix(N, D)
     for (index, block) in blocks.enumerated().reversed() {
       workspace.scoped {
         let rows = index == blocks.count - 1 ? state.outputRows : state.allRows
@@ -202,18 +261,58 @@ extension Decoder {
       gradient = other
       swap(&other, &spare)
     }
-    return inputSegment == nil ? nil : gradient.rows(wantedRows)
+    guard inputSegment != nil else { return nil }
+    var dEmbeddings = gradient.rows(wantedRows)
+    if let embeddingNorm, let kept = state.embedded?.rows(wantedRows) {
+      let passed = workspace.matrix(wantedRows.count, D)
+      passed.fill(0)
+      normBackward(dEmbeddings, x: kept.x, embeddingNorm, statistics: kept.statistics, addingTo: passed, on: team)
+      dEmbeddings = passed
+    }
+    if let projectionIn {
+      let passed = workspace.matrix(wantedRows.count, width)
+      linearBackward(dEmbeddings, projectionIn.weight, into: passed, on: team)
+      dEmbeddings = passed
+    }
+    return dEmbeddings
   }
 
-  /// hidden row = word embedding (or the segment's own) + position embedding. hidden: [N, D].
-  private func embed(_ tree: TokenTree, into hidden: Matrix, on team: ThreadTeam) {
-    for segment in tree.segments {
-      let rows = hidden.rows(segment.rows)
-      switch segment.content {
-      case .tokens(let ids): wordEmbeddings.copyRows(ids, into: rows)
-      case .embeddings(let matrix): copy(matrix, into: rows, on: team)
+  private func queryRows(of tree: TokenTree, selected: [Int]?, in workspace: Workspace) -> QueryRows {
+    let depths = tree.depths
+    return QueryRows(
+      selected: selected, plan: tree.plan(rows: selected),
+      angles: rotaries.map { rotary in
+        let all = RotaryAngles(rotary, positions: depths, in: workspace)
+        let some = selected.map { RotaryAngles(rotary, positions: $0.map { depths[$0] }, in: workspace) }
+        return (all, some ?? all)
+      })
+  }
+
+  /// hidden row = norm(project(word embedding, or the segment's own) + position embedding), each where there is one.
+  ///
+  /// hidden: [N, D]; `embedded` receives what the norm is given.
+  private func embed(
+    _ tree: TokenTree, embedded: NormInput?, into hidden: Matrix, workspace: Workspace, on team: ThreadTeam
+  ) {
+    let sums = embedded?.x ?? hidden
+    workspace.scoped {
+      let rows = projectionIn == nil ? sums : workspace.matrix(hidden.rows, width)
+      for segment in tree.segments {
+        switch segment.content {
+        case .tokens(let ids): embed(ids, into: rows.rows(segment.rows))
+        case .embeddings(let matrix): copy(matrix, into: rows.rows(segment.rows), on: team)
+        }
       }
-      positionEmbeddings.addRows(segment.depth..<(segment.depth + rows.rows), to: rows)
+      projectionIn?.apply(rows, into: sums, on: team)
+    }
+    if let positionEmbeddings {
+      for segment in tree.segments {
+        let first = segment.depth + positionOffset
+        positionEmbeddings.addRows(first..<(first + segment.rows.count), to: sums.rows(segment.rows))
+      }
+    }
+    if let embeddingNorm, let embedded {
+      norm(sums, embeddingNorm, into: hidden, statistics: embedded.statistics, on: team)
     }
   }
 
@@ -230,18 +329,43 @@ extension Decoder {
       let rows = start..<min(start + chunk, hidden.rows)
       let members = targets.indices.filter { rows.contains(targets[$0].row) }
       workspace.scoped {
-        let logits = workspace.matrix(rows.count, vocabularySize)
-        linear(hidden.rows(rows), head, into: logits, on: team)
+        let logits = logits(of: hidden.rows(rows), workspace: workspace, on: team)
+        var capped: Matrix?
+        if gradient != nil, logitSoftCap != nil {
+          let kept = workspace.matrix(rows.count, vocabularySize)
+          copy(logits, into: kept, on: team)
+          capped = kept
+        }
         let shifted = members.map {
           Target(row: targets[$0].row - rows.lowerBound, token: targets[$0].token, weight: targets[$0].weight)
         }
         let found = crossEntropy(logits, shifted, gradient: gradient != nil, on: team)
         for (member, score) in zip(members, found) { scores[member] = score }
-        if let gradient { linearBackward(logits, head, into: gradient.rows(rows), on: team) }
+        guard let gradient else { return }
+        if let logitSoftCap, let capped { softCapBackward(logits, capped: capped, at: logitSoftCap, on: team) }
+        guard let projectionOut else { return linearBackward(logits, head.weight, into: gradient.rows(rows), on: team) }
+        let dProjected = workspace.matrix(rows.count, width)
+        linearBackward(logits, head.weight, into: dProjected, on: team)
+        linearBackward(dProjected, projectionOut.weight, into: gradient.rows(rows), on: team)
       }
       start = rows.upperBound
     }
     return scores.compactMap { $0 }
+  }
+
+  /// What hidden rows say about the next token, [R, vocabulary]. hidden: [R, D], after the final norm.
+  private func logits(of hidden: Matrix, workspace: Workspace, on team: ThreadTeam) -> Matrix {
+    let logits = workspace.matrix(hidden.rows, vocabularySize)
+    workspace.scoped {
+      var rows = hidden
+      if let projectionOut {
+        rows = workspace.matrix(hidden.rows, width)
+        projectionOut.apply(hidden, into: rows, on: team)
+      }
+      head.apply(rows, into: logits, on: team)
+    }
+    if let logitSoftCap { softCap(logits, at: logitSoftCap, on: team) }
+    return logits
   }
 }
 
@@ -250,7 +374,8 @@ extension Decoder {
   ///
   /// rows: [T, D]. ‖r - w‖² = ‖r‖² - 2 r · w + ‖w‖², all products in one matrix product a chunk of rows.
   public func nearestWords(to rows: Matrix, count: Int, on team: ThreadTeam) -> [[(id: Int, distance: Float)]] {
-    let squares = (0..<vocabularySize).map { wordEmbeddings.row($0).reduce(0) { $0 + $1 * $1 } }
+    let scale = embeddingScale
+    let squares = (0..<vocabularySize).map { wordEmbeddings.row($0).reduce(0) { $0 + $1 * $1 } * scale * scale }
     let workspace = Workspace()
     let chunk = max(1, (16 << 20) / vocabularySize)
     return stride(from: 0, to: rows.rows, by: chunk).flatMap { start in
@@ -262,7 +387,7 @@ extension Decoder {
           let length = (0..<width).reduce(Float(0)) { $0 + part[row, $1] * part[row, $1] }
           var best: [(id: Int, distance: Float)] = []
           for id in 0..<vocabularySize {
-            let distance = max(0, length - 2 * products[row, id] + squares[id]).squareRoot()
+            let distance = max(0, length - 2 * scale * products[row, id] + squares[id]).squareRoot()
             if best.count == count, distance >= best.last?.distance ?? .infinity { continue }
             best.insert((id, distance), at: best.firstIndex { $0.distance > distance } ?? best.count)
             if best.count > count { best.removeLast() }

@@ -1,22 +1,21 @@
 import FileFormats
+import Kernels
 
 /// A model folder as Hugging Face's `save_pretrained` writes it, opened: its decoder with frozen weights.
 public struct FrozenModel: Sendable {
   /// The folder it was read from.
   public let folder: String
   public let decoder: Decoder
-  /// Bytes of the weights in the files.
+  /// Bytes of the weights: those in the files, and copies made of them.
   public let weightBytes: Int
-
-  /// One architecture: how its config.json and its tensors become a decoder.
-  typealias Family = @Sendable (ModelConfiguration, String) throws -> (Decoder, CheckpointFiles)
-
-  static let families: [String: Family] = ["gpt2": gpt2]
 
   /// Reads config.json and maps the weights.
   ///
+  /// - Parameters:
+  ///   - folder: holds config.json and safetensors.
+  ///   - quantizing: the threads to hold the blocks' weight matrices as 8-bit numbers with; nil: as stored.
   /// - Throws: `InputError` naming the file, key or tensor that is missing or wrong.
-  public init(folder: String) throws {
+  public init(folder: String, quantizing team: ThreadTeam? = nil) throws {
     guard isDirectory(folder) else {
       throw InputError.missing(
         folder,
@@ -24,13 +23,31 @@ public struct FrozenModel: Sendable {
     }
     let configuration = try ModelConfiguration(folder: folder)
     let name = try configuration.text("model_type", default: "")
-    guard let family = Self.families[name] else {
-      throw configuration.invalid(
-        "model_type", "a known family (\(Self.families.keys.sorted().joined(separator: ", ")))")
+    guard let family = Family.all[name] else {
+      throw configuration.invalid("model_type", "a known family (\(Family.all.keys.sorted().joined(separator: ", ")))")
     }
-    let (decoder, files) = try family(configuration, folder)
+    let files = try CheckpointFiles(folder: folder, prefix: family.prefix, quantizing: team)
     self.folder = folder
-    self.decoder = decoder
+    decoder = try family.decoder(configuration, files)
     weightBytes = files.byteCount
   }
+}
+
+/// One architecture: how its config.json and its tensors become a decoder.
+struct Family: Sendable {
+  /// Before the tensors' names but the head's; some checkpoints are saved without it.
+  let prefix: String
+  let decoder: @Sendable (ModelConfiguration, CheckpointFiles) throws -> Decoder
+
+  init(prefix: String, decoder: @escaping @Sendable (ModelConfiguration, CheckpointFiles) throws -> Decoder) {
+    self.prefix = prefix
+    self.decoder = decoder
+  }
+
+  /// By the `model_type` of config.json.
+  static let all: [String: Family] = [
+    "bloom": bloom, "falcon": falcon, "gemma": gemma, "gemma2": gemma2, "gemma3_text": gemma3, "gpt2": gpt2,
+    "gpt_neo": gptNeo, "gpt_neox": gptNeoX, "gptj": gptJ, "llama": llama, "mistral": mistral, "opt": opt, "phi": phi,
+    "phi3": phi3, "qwen2": qwen2, "qwen3": qwen3, "starcoder2": starCoder2,
+  ]
 }

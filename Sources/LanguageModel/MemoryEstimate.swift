@@ -33,21 +33,36 @@ extension Decoder {
     guard let block = blocks.first else { return PackMemory(retained: 0, peak: 0) }
     let N = pack.rows, R = pack.outputs
     func floats(_ rows: Int, _ columns: Int) -> Int { rows * Workspace.stride(columns) }
-    let D = width, F = block.up.weight.outputs, Q = block.query.weight.outputs
-    let K = block.key.weight.outputs, V = block.value.weight.outputs
+    let D = hiddenWidth, F = block.up.weight.outputs, M = block.middleColumns
+    let Q = block.query.weight.outputs, K = block.key.weight.outputs, V = block.value.weight.outputs
+    let isGated = block.gate != nil, isParallel = block.residual == .parallel
     let heads = block.attention.keyValueHeads * (N + pack.prefix) * ((block.attention.headSize + 15) / 16 * 16)
     func projections(_ R: Int) -> Int { R == N ? floats(N, Q + K + V) : floats(N, K + V) + floats(R, Q) }
+    func optional(_ count: Int, _ isThere: Bool) -> Int { isThere ? count : 0 }
     func activations(_ R: Int) -> Int {
-      projections(R) + 2 * N + floats(R, Q) + R * block.attention.heads + floats(R, D) + 2 * R + floats(R, F)
+      let norms = [block.normAfterAttention, block.normAfterFeedForward].compactMap { $0 }.count
+      return projections(R) + 2 * N + floats(R, Q) + R * block.attention.heads + optional(floats(R, D), !isParallel)
+        + 2 * R + floats(R, M) + norms * floats(R, D)
+        + optional(floats(R, Q), block.queryNorm != nil) + optional(floats(N, K), block.keyNorm != nil)
     }
-    let forward = max(floats(N, D) + 3 * heads, floats(N, D) + floats(N, F))
+    let normed = optional(floats(N, D), block.normBeforeAttention != nil)
+    let read = optional(floats(N, D), block.normBeforeFeedForward != nil)
+    let feedForward = floats(N, F)
+    let forward =
+      isParallel ? normed + read + max(3 * heads, feedForward) : max(normed + 3 * heads, read + feedForward)
+    let dFeedForward = floats(N, F) + optional(floats(N, M), isGated)
+    let dBeside = optional(2 * floats(N, D), isParallel)
+    let dProject = 2 * floats(N, D) + optional(floats(N, Q), block.queryNorm != nil)
     let backward = max(
-      floats(N, F) + floats(N, D), floats(N, Q) + projections(N) + max(6 * heads, 2 * floats(N, D)))
-    let logits = floats(R, D) + floats(min(R, max(1, (16 << 20) / vocabularySize)), vocabularySize)
+      dFeedForward + floats(N, D), dBeside + floats(N, Q) + projections(N) + max(6 * heads, dProject))
+    let logits =
+      floats(R, D) + (logitSoftCap == nil ? 1 : 2) * floats(min(R, max(1, (16 << 20) / vocabularySize)), vocabularySize)
 
     let lower = blocks.count - 1
     let kept = blocks.count * (floats(pack.kept, K) + floats(pack.kept, V))
-    let ends = 2 * floats(R, D) + 2 * R + floats(N, D) + kept
+    let angles = rotaries.reduce(0) { $0 + 2 * floats(N + R, $1.inverseFrequencies.count) }
+    let embedded = optional(floats(N, D), embeddingNorm != nil)
+    let ends = 2 * floats(R, D) + 2 * R + floats(N, D) + kept + angles + embedded
     let again = activations(N)
     let retained: Int
     switch retention {

@@ -1,13 +1,15 @@
 import FileFormats
 import Kernels
 
-/// The `config.json` of a Hugging Face model folder, with errors that name file and key.
+/// The `config.json` of a Hugging Face model folder, or an object in it, with errors that name file and key.
 ///
 /// Models carry many keys that do not concern us; a family's file reads those that do. A missing key means the default
 /// of the family's class in transformers.
 struct ModelConfiguration {
   let file: String
   let json: JSON
+  /// Where the object stands in the file: "rope_parameters.".
+  private let place: String
 
   init(folder: String) throws {
     file = folder + "/config.json"
@@ -15,15 +17,34 @@ struct ModelConfiguration {
       throw InputError.missing(file, "not found; expected the folder of a Hugging Face model")
     }
     json = try JSON.read(file: file)
+    place = ""
+  }
+
+  private init(file: String, json: JSON, place: String) {
+    self.file = file
+    self.json = json
+    self.place = place
   }
 
   func invalid(_ key: String, _ expected: String) -> InputError {
-    .badData(file, "\"\(key)\" must be \(expected), found \(json[key]?.shortDescription ?? "nothing")")
+    .badData(file, "\"\(place)\(key)\" must be \(expected), found \(json[key]?.shortDescription ?? "nothing")")
   }
 
+  /// Whether the key is there and not null.
+  func has(_ key: String) -> Bool { json[key].map { !$0.isNull } ?? false }
+
+  /// An object in this one; nil where it is missing, null or empty.
+  func section(_ key: String) throws -> ModelConfiguration? {
+    guard let value = json[key], !value.isNull else { return nil }
+    guard let members = value.object else { throw invalid(key, "an object") }
+    return members.isEmpty ? nil : ModelConfiguration(file: file, json: value, place: "\(place)\(key).")
+  }
+
+  /// The value of the first of the keys that is there.
   private func value<Value>(
-    _ key: String, default fallback: Value?, _ expected: String, _ read: (JSON) -> Value?
+    _ keys: [String], default fallback: Value?, _ expected: String, _ read: (JSON) -> Value?
   ) throws -> Value {
+    let key = keys.first(where: has) ?? keys.first ?? ""
     guard let json = json[key], !json.isNull else {
       if let fallback { return fallback }
       throw invalid(key, expected)
@@ -33,34 +54,85 @@ struct ModelConfiguration {
   }
 
   /// A size: a whole number from 1 to 2³¹ - 1.
-  func size(_ key: String, default fallback: Int? = nil) throws -> Int {
-    try value(key, default: fallback, "a whole number of at least 1") { json in
-      json.integer.flatMap { (1...Int(Int32.max)).contains($0) ? $0 : nil }
-    }
+  func size(_ keys: String..., default fallback: Int? = nil) throws -> Int {
+    try value(keys, default: fallback, "a whole number of at least 1", Self.size)
+  }
+
+  /// A size; nil where it is missing or null.
+  func optionalSize(_ key: String) throws -> Int? {
+    has(key) ? try value([key], default: nil, "a whole number of at least 1 or null", Self.size) : nil
+  }
+
+  private static func size(_ json: JSON) -> Int? {
+    json.integer.flatMap { (1...Int(Int32.max)).contains($0) ? $0 : nil }
   }
 
   func flag(_ key: String, default fallback: Bool) throws -> Bool {
-    try value(key, default: fallback, "true or false", \.bool)
+    try value([key], default: fallback, "true or false", \.bool)
   }
 
-  func positiveNumber(_ key: String, default fallback: Double) throws -> Double {
-    try value(key, default: fallback, "a positive number") { json in json.number.flatMap { $0 > 0 ? $0 : nil } }
+  func positiveNumber(_ keys: String..., default fallback: Double? = nil) throws -> Double {
+    try value(keys, default: fallback, "a positive number", Self.positive)
   }
 
-  func text(_ key: String, default fallback: String) throws -> String {
-    try value(key, default: fallback, "a text", \.string)
+  /// A positive number; nil where it is missing or null.
+  func optionalPositiveNumber(_ key: String) throws -> Double? {
+    has(key) ? try value([key], default: nil, "a positive number or null", Self.positive) : nil
+  }
+
+  private static func positive(_ json: JSON) -> Double? {
+    json.number.flatMap { $0 > 0 && $0.isFinite ? $0 : nil }
+  }
+
+  /// A list of so many positive numbers.
+  func positiveNumbers(_ key: String, count: Int) throws -> [Double] {
+    try value([key], default: nil, "a list of \(count) positive numbers") { json in
+      let numbers = json.array?.compactMap(Self.positive)
+      return numbers?.count == count && json.array?.count == count ? numbers : nil
+    }
+  }
+
+  func text(_ keys: String..., default fallback: String? = nil) throws -> String {
+    try value(keys, default: fallback, "a text", \.string)
+  }
+
+  /// Which of some kinds each of so many layers is of; nil where the key is missing.
+  func kinds(_ key: String, of known: [String], count: Int) throws -> [String]? {
+    guard has(key) else { return nil }
+    let expected = "a list of \(count) of " + known.map { "\"\($0)\"" }.joined(separator: ", ")
+    return try value([key], default: nil, expected) { json in
+      let names = json.array?.compactMap(\.string)
+      return names?.count == count && json.array?.count == count && names?.allSatisfy(known.contains) == true
+        ? names : nil
+    }
+  }
+
+  /// Refuses any other value than the one given for a key that would change the mathematics.
+  func requireFlag(_ key: String, _ supported: Bool) throws {
+    guard try flag(key, default: supported) == supported else {
+      throw invalid(key, "\(supported); other values are not supported")
+    }
   }
 
   /// An activation function by its name in transformers (`ACT2FN`).
-  func activation(_ key: String, default fallback: String) throws -> Activation {
+  func activation(_ keys: String..., default fallback: String) throws -> Activation {
     let names: [(String, Activation)] = [
       ("gelu_new", .geluTanh), ("gelu_pytorch_tanh", .geluTanh), ("gelu_fast", .geluTanh), ("gelu", .gelu),
-      ("relu", .relu), ("silu", .silu), ("swish", .silu),
+      ("gelu_python", .gelu), ("relu", .relu), ("silu", .silu), ("swish", .silu),
     ]
-    let name = try text(key, default: fallback)
+    let name = try value(keys, default: fallback, "a text", \.string)
     guard let activation = names.first(where: { $0.0 == name })?.1 else {
-      throw invalid(key, "one of " + names.map { "\"\($0.0)\"" }.joined(separator: ", "))
+      throw invalid(
+        keys.first(where: has) ?? "", "one of " + names.map { "\"\($0.0)\"" }.joined(separator: ", "))
     }
     return activation
+  }
+}
+
+extension ModelConfiguration {
+  /// Numbers of a head where the heads share the width.
+  func headSize(width: Int, heads: Int, key: String) throws -> Int {
+    guard width % heads == 0 else { throw invalid(key, "a divisor of the width (\(width))") }
+    return width / heads
   }
 }

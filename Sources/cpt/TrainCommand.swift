@@ -85,10 +85,12 @@ private struct DrySummary {
   init(_ experiment: Experiment, _ trainer: Trainer) {
     configuration = experiment.configuration.resolvedJSON
     let plan = trainer.plan, decoder = experiment.model.decoder
-    facts = [
-      ("context_tokens", plan.contextTokens, "context tokens"),
-      ("longest_example_tokens", trainer.longestExample, "tokens of the longest training example"),
-      ("positions", decoder.maximumPositions, "positions of the model"),
+    let positions = decoder.maximumPositions.map { [("positions", $0, "positions of the model")] } ?? []
+    facts =
+      [
+        ("context_tokens", plan.contextTokens, "context tokens"),
+        ("longest_example_tokens", trainer.longestExample, "tokens of the longest training example"),
+      ] + positions + [
       ("training_examples", plan.trainingExamples, "training examples"),
       ("validation_examples", plan.validationExamples, "validation examples"),
       ("steps_per_epoch", plan.stepsPerEpoch, "steps an epoch"),

@@ -84,7 +84,7 @@ extension LinearTests {
     let c = generator.floats(T * D)
     func forward(_ x: [Float]) -> (y: Matrix, statistics: Matrix) {
       let y = Matrix(rows: T, columns: D), statistics = Matrix(rows: T, columns: 2)
-      layerNorm(Matrix(rows: T, columns: D, values: x), weights, into: y, statistics: statistics, on: team)
+      norm(Matrix(rows: T, columns: D, values: x), weights, into: y, statistics: statistics, on: team)
       return (y, statistics)
     }
     let (y, statistics) = forward(x)
@@ -100,7 +100,7 @@ extension LinearTests {
     }
     let start = generator.floats(T * D)
     let dx = Matrix(rows: T, columns: D, values: start)
-    layerNormBackward(
+    normBackward(
       Matrix(rows: T, columns: D, values: c), x: Matrix(rows: T, columns: D, values: x), weights,
       statistics: statistics, addingTo: dx, on: team)
     let gradient = zip(dx.values, start).map { $0 - $1 }

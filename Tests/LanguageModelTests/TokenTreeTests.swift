@@ -17,7 +17,7 @@ private struct Tree {
 
   init() throws { model = try FrozenModel(folder: fixtures + "/parity/model").decoder }
 
-  var embeddings: [Float] { Self.context.flatMap { model.wordEmbeddings.row($0) } }
+  var embeddings: [Float] { model.embeddings(of: Self.context) }
 
   private func content(_ values: [Float]) -> TokenTree.Content {
     .embeddings(Matrix(rows: Self.context.count, columns: model.width, values: values))

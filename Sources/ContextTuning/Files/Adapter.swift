@@ -126,7 +126,7 @@ extension Adapter {
   /// - Throws: `InputError.badData` when it is of another width or vocabulary than the model.
   public func prompt(over decoder: Decoder) throws -> TunedPrompt {
     try context.validate(
-      vocabularySize: decoder.vocabularySize, maximumPositions: decoder.maximumPositions, place: folder)
+      vocabularySize: decoder.vocabularySize, maximumPositions: decoder.maximumPositions ?? .max, place: folder)
     return try prompt(over: TunedPrompt(context: context, decoder: decoder, radii: configuration.projection))
   }
 }

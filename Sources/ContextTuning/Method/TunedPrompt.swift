@@ -42,8 +42,7 @@ public struct TunedPrompt: Sendable {
   /// The untrained prompt of a context: delta = 0.
   public init(context: Context, decoder: Decoder, radii: ProjectionRadii) {
     self.init(
-      context: context, initial: context.tokens.ids.flatMap { decoder.wordEmbeddings.row($0) }, radii: radii,
-      width: decoder.width)
+      context: context, initial: decoder.embeddings(of: context.tokens.ids), radii: radii, width: decoder.width)
   }
 
   /// e0 + delta.

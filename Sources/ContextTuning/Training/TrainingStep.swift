@@ -6,7 +6,7 @@ package struct TrainingStep {
   package struct Result {
     package let loss: Double
     /// d loss / d prompt, [context tokens, width], row by row; not masked.
-    package let gradient: [Float]
+    package var gradient: [Float]
     /// The share of the examples' label tokens that are the model's most probable next token.
     package let labelAccuracy: Double
   }

@@ -3,20 +3,21 @@ import Kernels
 
 /// The tensors of a Hugging Face model folder: `model.safetensors`, or shards listed in `model.safetensors.index.json`.
 ///
-/// Float32 tensors are used where they lie in the mapped file; others are widened into memory.
-public struct CheckpointFiles: Sendable {
+/// Matrices of float32, float16 and bfloat16 are used where they lie in the mapped file.
+struct CheckpointFiles: Sendable {
   private let folder: String
   private let files: [SafetensorsFile]
   private let fileOfTensor: [String: Int]
-  /// Put before a tensor's name; some checkpoints are saved without the base model's prefix.
-  private let prefixes: [String]
+  private let prefix: String
+  private let quantizing: ThreadTeam?
 
-  /// Opens a folder; a tensor is looked for under each of the prefixes in turn.
+  /// Opens a folder; a tensor is looked for with the prefix before its name, then without.
   ///
   /// - Throws: `InputError.missing` for missing files, `InputError.badData` for malformed ones.
-  public init(folder: String, prefixes: [String]) throws {
+  init(folder: String, prefix: String, quantizing team: ThreadTeam? = nil) throws {
     self.folder = folder
-    self.prefixes = prefixes
+    self.prefix = prefix
+    quantizing = team
     let single = folder + "/model.safetensors"
     let index = folder + "/model.safetensors.index.json"
     if fileExists(single) {
@@ -55,11 +56,11 @@ public struct CheckpointFiles: Sendable {
   }
 
   /// The bytes all tensors take in the files.
-  public var byteCount: Int { files.reduce(0) { $0 + $1.file.bytes.count } }
+  var byteCount: Int { files.reduce(0) { $0 + $1.file.bytes.count } }
 
   private func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
-    for prefix in prefixes {
-      guard let index = fileOfTensor[prefix + name], let tensor = files[index][prefix + name] else { continue }
+    for name in [prefix + name, name] {
+      guard let index = fileOfTensor[name], let tensor = files[index][name] else { continue }
       guard tensor.shape == shape else {
         throw InputError.badData(
           tensor.file.path,
@@ -69,22 +70,57 @@ public struct CheckpointFiles: Sendable {
       return tensor
     }
     throw InputError.badData(
-      files.first?.file.path ?? folder, "lacks the tensor \"\(prefixes.first ?? "")\(name)\" of shape \(shape)")
+      files.first?.file.path ?? folder, "lacks the tensor \"\(prefix)\(name)\" of shape \(shape)")
   }
 
   /// A vector of that length (a bias, a norm's gain).
-  public func vector(_ name: String, count: Int) throws -> [Float] {
+  func vector(_ name: String, count: Int) throws -> [Float] {
     try tensor(name, shape: [count]).floats()
   }
 
   /// A weight matrix of those sizes, stored in that layout.
-  public func weight(_ name: String, inputs: Int, outputs: Int, layout: Weight.Layout) throws -> Weight {
+  func weight(
+    _ name: String, inputs: Int, outputs: Int, layout: Weight.Layout = .outputMajor
+  ) throws -> Weight {
     let tensor = try tensor(name, shape: layout == .inputMajor ? [inputs, outputs] : [outputs, inputs])
-    if let floats = tensor.floatsInPlace, let base = floats.baseAddress {
-      return Weight(base: base, inputs: inputs, outputs: outputs, layout: layout, owner: tensor.file)
+    let formats: [TensorType: Weight.Format] = [.float32: .float32, .float16: .float16, .bfloat16: .bfloat16]
+    // Float32 is read by BLAS, which wants it aligned.
+    let isReadable = tensor.type != .float32 || tensor.floatsInPlace != nil
+    if let format = formats[tensor.type], isReadable, let base = tensor.bytes.baseAddress {
+      return Weight(base: base, format: format, inputs: inputs, outputs: outputs, layout: layout, owner: tensor.file)
     }
     let matrix = Matrix(rows: 1, columns: tensor.count)
     try tensor.widen(into: UnsafeMutableBufferPointer(start: matrix.base, count: tensor.count))
     return Weight(inputs: inputs, outputs: outputs, layout: layout, storage: matrix)
+  }
+
+  /// A linear layer of a block: `name.weight` and, where there is one, `name.bias`.
+  func linear(
+    _ name: String, _ inputs: Int, _ outputs: Int, bias: Bool, layout: Weight.Layout = .outputMajor
+  ) throws -> LinearLayer {
+    let weight = try weight(name + ".weight", inputs: inputs, outputs: outputs, layout: layout)
+    return LinearLayer(
+      weight: quantizing.map { weight.quantized(on: $0) } ?? weight, bias: bias ? try vector(name + ".bias", count: outputs) : [])
+  }
+
+  /// A layer norm: `name.weight` and `name.bias`.
+  func layerNorm(_ name: String, _ size: Int, epsilon: Double, bias: Bool = true) throws -> NormWeights {
+    try NormWeights(
+      gain: vector(name + ".weight", count: size), bias: bias ? vector(name + ".bias", count: size) : [],
+      epsilon: Float(epsilon))
+  }
+
+  /// An RMS norm: `name.weight`, to which `offset` is added (Gemma's gain is 1 + w).
+  func rmsNorm(_ name: String, _ size: Int, epsilon: Double, offset: Float = 0) throws -> NormWeights {
+    try NormWeights(
+      .rootMeanSquare, gain: vector(name + ".weight", count: size).map { $0 + offset }, epsilon: Float(epsilon))
+  }
+
+  /// The head: the word embeddings themselves where they are tied, else `name.weight`; and `name.bias` where there is one.
+  func head(
+    _ name: String = "lm_head", words: Weight, isTied: Bool, bias: Bool = false
+  ) throws -> LinearLayer {
+    let weight = isTied ? words : try weight(name + ".weight", inputs: words.inputs, outputs: words.outputs)
+    return LinearLayer(weight: weight, bias: bias ? try vector(name + ".bias", count: words.outputs) : [])
   }
 }

@@ -1,0 +1,108 @@
+import Glibc
+
+/// Rotary position embedding: pairs of a head's numbers, turned by an angle that grows with the position.
+///
+/// Source: RoFormer (arXiv 2104.09864).
+public struct Rotary: Sendable, Equatable {
+  /// Which numbers of a head make pairs.
+  public enum Pairing: Sendable {
+    /// i and i + size / 2, as GPT-NeoX and Llama.
+    case halves
+    /// 2i and 2i + 1, as GPT-J.
+    case neighbours
+  }
+
+  /// Radians a position, for each pair.
+  public let inverseFrequencies: [Float]
+  public let pairing: Pairing
+  /// What sines and cosines are multiplied with: the attention factor of YaRN and LongRoPE.
+  public let factor: Float
+
+  public init(inverseFrequencies: [Float], pairing: Pairing, factor: Float = 1) {
+    self.inverseFrequencies = inverseFrequencies
+    self.pairing = pairing
+    self.factor = factor
+  }
+
+  /// The plain embedding: θ^(-2i / size) radians a position for pair i.
+  public init(theta: Double, size: Int, pairing: Pairing) {
+    self.init(
+      inverseFrequencies: (0..<(size / 2)).map { Float(pow(theta, -2 * Double($0) / Double(size))) }, pairing: pairing)
+  }
+
+  /// The first so many numbers of a head are turned, the others stay.
+  var size: Int { 2 * inverseFrequencies.count }
+}
+
+/// Cosines and sines for some rows, each [T, size / 2], and what they are of.
+public struct RotaryAngles: Sendable {
+  let rotary: Rotary
+  let cosines: Matrix
+  let sines: Matrix
+
+  /// The angles at these positions, computed in float32 as transformers does.
+  public init(_ rotary: Rotary, positions: [Int], in workspace: Workspace) {
+    let count = rotary.inverseFrequencies.count
+    self.rotary = rotary
+    cosines = workspace.matrix(positions.count, count)
+    sines = workspace.matrix(positions.count, count)
+    for (row, position) in positions.enumerated() {
+      for (i, frequency) in rotary.inverseFrequencies.enumerated() {
+        let angle = Float(position) * frequency
+        cosines.base[row * cosines.stride + i] = cosf(angle) * rotary.factor
+        sines.base[row * sines.stride + i] = sinf(angle) * rotary.factor
+      }
+    }
+  }
+}
+
+/// Turns every head of x in place: (a, b) becomes (a cos - b sin, b cos + a sin). x: [T, heads · headSize].
+public func rotate(_ x: Matrix, headSize: Int, by angles: RotaryAngles, on team: ThreadTeam) {
+  turn(.rotary, x, headSize, angles, sign: 1, on: team)
+}
+
+/// The gradient of `rotate`, in place: the turn with the opposite angle (times the same factor).
+public func rotateBackward(_ dx: Matrix, headSize: Int, by angles: RotaryAngles, on team: ThreadTeam) {
+  turn(.rotary, dx, headSize, angles, sign: -1, on: team)
+}
+
+private func turn(
+  _ operation: Profile.Operation, _ x: Matrix, _ headSize: Int, _ angles: RotaryAngles, sign: Float,
+  on team: ThreadTeam
+) {
+  let pairs = angles.rotary.inverseFrequencies.count
+  precondition(x.columns % headSize == 0 && 2 * pairs <= headSize && angles.cosines.rows == x.rows, "rotate: shapes")
+  team.rows(operation, of: x) { rows in
+    for row in rows {
+      let cosines = angles.cosines.base + row * angles.cosines.stride
+      let sines = angles.sines.base + row * angles.sines.stride
+      for head in 0..<(x.columns / headSize) {
+        let place = x.base + row * x.stride + head * headSize
+        switch angles.rotary.pairing {
+        case .halves: turnPairs(place, place + pairs, step: 1, cosines, sines, sign, count: pairs)
+        case .neighbours: turnPairs(place, place + 1, step: 2, cosines, sines, sign, count: pairs)
+        }
+      }
+    }
+  }
+}
+
+@inline(always)
+private func turnPairs(
+  _ first: UnsafeMutablePointer<Float>, _ second: UnsafeMutablePointer<Float>, step: Int,
+  _ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>, _ sign: Float, count: Int
+) {
+  var i = 0
+  while step == 1, i + vectorWidth <= count {
+    let a = load(first + i), b = load(second + i), c = load(cosines + i), s = load(sines + i) * sign
+    store(a * c - b * s, first + i)
+    store(b * c + a * s, second + i)
+    i += vectorWidth
+  }
+  while i < count {
+    let a = first[i * step], b = second[i * step], c = cosines[i], s = sines[i] * sign
+    first[i * step] = a * c - b * s
+    second[i * step] = b * c + a * s
+    i += 1
+  }
+}

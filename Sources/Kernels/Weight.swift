@@ -1,0 +1,247 @@
+/// A frozen weight matrix where it lies in memory, in the number format and the layout its checkpoint has; only read.
+public struct Weight: @unchecked Sendable {
+  // Sendable: the numbers are never written after load, and `owner` keeps them alive.
+
+  /// Which index runs along the stored rows.
+  public enum Layout: Sendable {
+    /// Stored [inputs, outputs], as GPT-2's Conv1D.
+    case inputMajor
+    /// Stored [outputs, inputs], as torch.nn.Linear.
+    case outputMajor
+  }
+
+  /// How the numbers are stored; what is not float32 is widened piece by piece as products need it.
+  public enum Format: Sendable {
+    case float32
+    case float16
+    case bfloat16
+    /// 32 numbers of a stored row as signed bytes with one float32 factor: 36 bytes instead of 128.
+    case eightBitBlocks
+  }
+
+  /// Stored rows that belong to this weight when others lie between them: `length` of every `step`.
+  private struct Runs {
+    let length: Int
+    let step: Int
+  }
+
+  private let base: UnsafeRawPointer
+  public let format: Format
+  public let inputs: Int
+  public let outputs: Int
+  public let layout: Layout
+  /// Numbers of a whole stored row.
+  private let stride: Int
+  /// Where this weight begins in what is stored.
+  private let firstRow: Int
+  private let firstColumn: Int
+  /// nil: the stored rows are consecutive.
+  private let runs: Runs?
+  private let owner: AnyObject
+
+  private init(
+    base: UnsafeRawPointer, format: Format, inputs: Int, outputs: Int, layout: Layout, stride: Int,
+    firstRow: Int = 0, firstColumn: Int = 0, runs: Runs? = nil, owner: AnyObject
+  ) {
+    self.base = base
+    self.format = format
+    self.inputs = inputs
+    self.outputs = outputs
+    self.layout = layout
+    self.stride = stride
+    self.firstRow = firstRow
+    self.firstColumn = firstColumn
+    self.runs = runs
+    self.owner = owner
+  }
+
+  /// A weight over `inputs * outputs` numbers at `base`, which `owner` keeps alive.
+  public init(
+    base: UnsafeRawPointer, format: Format, inputs: Int, outputs: Int, layout: Layout, owner: AnyObject
+  ) {
+    self.init(
+      base: base, format: format, inputs: inputs, outputs: outputs, layout: layout,
+      stride: layout == .inputMajor ? outputs : inputs, owner: owner)
+  }
+
+  /// A weight over the numbers of a matrix of one row, in the order of its layout.
+  public init(inputs: Int, outputs: Int, layout: Layout, storage: Matrix) {
+    precondition(storage.rows == 1 && storage.columns == inputs * outputs)
+    self.init(
+      base: storage.base, format: .float32, inputs: inputs, outputs: outputs, layout: layout, owner: storage.owner)
+  }
+
+  /// A weight with these values, in the order of its layout.
+  public init(inputs: Int, outputs: Int, layout: Layout, values: [Float]) {
+    self.init(
+      inputs: inputs, outputs: outputs, layout: layout,
+      storage: Matrix(rows: 1, columns: values.count, values: values))
+  }
+
+  /// The part that computes those outputs.
+  public func outputs(_ range: Range<Int>) -> Weight {
+    precondition(range.lowerBound >= 0 && range.upperBound <= outputs && runs == nil, "outputs \(range) of \(outputs)")
+    let isInputMajor = layout == .inputMajor
+    return Weight(
+      base: base, format: format, inputs: inputs, outputs: range.count, layout: layout, stride: stride,
+      firstRow: firstRow + (isInputMajor ? 0 : range.lowerBound),
+      firstColumn: firstColumn + (isInputMajor ? range.lowerBound : 0), owner: owner)
+  }
+
+  /// The part of an output-major weight that computes `run` of every `step` outputs, beginning with output `first`:
+  /// the queries of a projection that has queries, keys and values head by head.
+  public func outputs(from first: Int, run: Int, ofEvery step: Int) -> Weight {
+    precondition(layout == .outputMajor && runs == nil && outputs % step == 0 && first + run <= step)
+    return Weight(
+      base: base, format: format, inputs: inputs, outputs: outputs / step * run, layout: layout, stride: stride,
+      firstRow: firstRow + first, firstColumn: firstColumn, runs: run == step ? nil : Runs(length: run, step: step),
+      owner: owner)
+  }
+
+  /// This weight and one whose outputs lie directly behind its own, as one; nil where they do not.
+  func joined(with other: Weight) -> Weight? {
+    guard base == other.base, format == other.format, layout == other.layout, inputs == other.inputs,
+      stride == other.stride, owner === other.owner, runs == nil, other.runs == nil,
+      layout == .inputMajor
+        ? firstColumn + outputs == other.firstColumn && firstRow == other.firstRow
+        : firstRow + outputs == other.firstRow && firstColumn == other.firstColumn
+    else { return nil }
+    return Weight(
+      base: base, format: format, inputs: inputs, outputs: outputs + other.outputs, layout: layout, stride: stride,
+      firstRow: firstRow, firstColumn: firstColumn, owner: owner)
+  }
+
+  /// The numbers where they lie, and floats from one stored row to the next; nil where they must be widened or gathered.
+  var inPlace: (base: UnsafePointer<Float>, leading: Int)? {
+    guard format == .float32, runs == nil else { return nil }
+    let start = base.assumingMemoryBound(to: Float.self) + firstRow * stride + firstColumn
+    return (start, stride)
+  }
+
+  /// Writes a piece of the stored rows as float32, [rows.count, columns.count], rows `leading` floats apart.
+  func widen(
+    rows: Range<Int>, columns: Range<Int>, into target: UnsafeMutablePointer<Float>, leading: Int
+  ) {
+    let start = firstColumn + columns.lowerBound
+    for (index, row) in rows.enumerated() {
+      let stored = firstRow + (runs.map { row / $0.length * $0.step + row % $0.length } ?? row)
+      let place = target + index * leading
+      switch format {
+      case .float32:
+        place.update(from: base.assumingMemoryBound(to: Float.self) + stored * stride + start, count: columns.count)
+      case .float16: widenFloat16(base + 2 * (stored * stride + start), into: place, count: columns.count)
+      case .bfloat16: widenBFloat16(base + 2 * (stored * stride + start), into: place, count: columns.count)
+      case .eightBitBlocks:
+        widenBlocks(base + stored * EightBitBlocks.bytes(of: stride), stride, start, into: place, count: columns.count)
+      }
+    }
+  }
+
+  /// Row `index` of an output-major weight (a word embedding), copied into `inputs` floats.
+  public func copyRow(_ index: Int, into target: UnsafeMutablePointer<Float>) {
+    precondition(layout == .outputMajor && 0 <= index && index < outputs)
+    widen(rows: index..<(index + 1), columns: 0..<inputs, into: target, leading: inputs)
+  }
+
+  /// Row `index` of an output-major weight.
+  public func row(_ index: Int) -> [Float] {
+    [Float](unsafeUninitializedCapacity: inputs) { buffer, count in
+      if let start = buffer.baseAddress { copyRow(index, into: start) }
+      count = inputs
+    }
+  }
+
+  /// The same weight in blocks of 8-bit numbers, in memory of its own.
+  public func quantized(on team: ThreadTeam) -> Weight {
+    let (rows, columns) = layout == .inputMajor ? (inputs, outputs) : (outputs, inputs)
+    let rowBytes = EightBitBlocks.bytes(of: columns)
+    let memory = FloatMemory(count: (rows * rowBytes + 3) / 4)
+    let target = UncheckedSendable(UnsafeMutableRawPointer(memory.base))
+    team.items(.quantization, rows, scratch: columns) { row, numbers in
+      widen(rows: row..<(row + 1), columns: 0..<columns, into: numbers, leading: columns)
+      EightBitBlocks.write(numbers, count: columns, to: target.value + row * rowBytes)
+    }
+    return Weight(
+      base: UnsafeRawPointer(memory.base), format: .eightBitBlocks, inputs: inputs, outputs: outputs, layout: layout,
+      stride: columns, owner: memory)
+  }
+}
+
+extension Weight {
+  /// target row i = row ids[i] of an output-major weight (word embeddings). target: [ids.count, inputs].
+  public func copyRows(_ ids: [Int], into target: Matrix) {
+    precondition(target.rows == ids.count && target.columns == inputs, "copyRows: shapes differ")
+    for (row, id) in ids.enumerated() { copyRow(id, into: target.base + row * target.stride) }
+  }
+
+  /// target row i += row range[i] of an output-major weight (position embeddings). target: [range.count, inputs].
+  public func addRows(_ range: Range<Int>, to target: Matrix) {
+    precondition(layout == .outputMajor && range.lowerBound >= 0 && range.upperBound <= outputs)
+    precondition(target.rows == range.count && target.columns == inputs, "addRows: shapes differ")
+    let memory = FloatMemory(count: inputs)
+    for (row, index) in range.enumerated() {
+      copyRow(index, into: memory.base)
+      let place = target.base + row * target.stride
+      map(inputs, place, memory.base, into: place) { $0 + $1 }
+    }
+  }
+}
+
+/// The layout of a row in `Weight.Format.eightBitBlocks`: a float32 factor a block, then the blocks' bytes.
+///
+/// A number is byte · factor with factor = max |number| / 127 over its block, so it is off by at most factor / 2.
+/// The same as llama.cpp's Q8_0 but for the factor's width.
+private enum EightBitBlocks {
+  static let size = 32
+
+  static func blocks(of columns: Int) -> Int { (columns + size - 1) / size }
+
+  static func bytes(of columns: Int) -> Int { blocks(of: columns) * (4 + size) }
+
+  static func write(_ numbers: UnsafePointer<Float>, count: Int, to target: UnsafeMutableRawPointer) {
+    let factors = target.assumingMemoryBound(to: Float.self)
+    let bytes = (target + 4 * blocks(of: count)).assumingMemoryBound(to: Int8.self)
+    for block in 0..<blocks(of: count) {
+      let members = (block * size)..<min((block + 1) * size, count)
+      let largest = members.reduce(Float(0)) { max($0, abs(numbers[$1])) }
+      let factor = largest / 127
+      factors[block] = factor
+      for i in members {
+        // A number that is not finite stays visible: its block becomes NaN.
+        let scaled = factor > 0 && factor.isFinite ? (numbers[i] / factor).rounded() : 0
+        bytes[i] = Int8(max(-127, min(127, scaled)))
+      }
+      if !largest.isFinite { factors[block] = .nan }
+      for i in members.upperBound..<((block + 1) * size) { bytes[i] = 0 }
+    }
+  }
+}
+
+private func widenFloat16(_ source: UnsafeRawPointer, into target: UnsafeMutablePointer<Float>, count: Int) {
+  for i in 0..<count {
+    target[i] = Float(Float16(bitPattern: source.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self)))
+  }
+}
+
+private func widenBFloat16(_ source: UnsafeRawPointer, into target: UnsafeMutablePointer<Float>, count: Int) {
+  for i in 0..<count {
+    let high = UInt32(source.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self))
+    target[i] = Float(bitPattern: high << 16)
+  }
+}
+
+/// Columns `start ..< start + count` of a row of blocks, `stride` numbers long.
+private func widenBlocks(
+  _ row: UnsafeRawPointer, _ stride: Int, _ start: Int, into target: UnsafeMutablePointer<Float>, count: Int
+) {
+  let factors = row.assumingMemoryBound(to: Float.self)
+  let bytes = (row + 4 * EightBitBlocks.blocks(of: stride)).assumingMemoryBound(to: Int8.self)
+  var column = start
+  while column < start + count {
+    let block = column / EightBitBlocks.size
+    let end = min((block + 1) * EightBitBlocks.size, start + count)
+    let factor = factors[block]
+    for i in column..<end { target[i - start] = Float(bytes[i]) * factor }
+    column = end
+  }
+}

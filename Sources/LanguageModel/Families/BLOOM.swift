@@ -1,0 +1,53 @@
+import Glibc
+import Kernels
+
+extension Family {
+  /// BLOOM: ALiBi in place of positions, a norm of the embeddings.
+  ///
+  /// Source: transformers, `modeling_bloom.py`.
+  static let bloom = Family(prefix: "transformer.") { configuration, files in
+    let width = try configuration.size("n_embed", "hidden_size", default: 64)
+    let heads = try configuration.size("n_head", "num_attention_heads", default: 8)
+    let vocabulary = try configuration.size("vocab_size", default: 250880)
+    let epsilon = try configuration.positiveNumber("layer_norm_epsilon", default: 1e-5)
+    let isNormed = try configuration.flag("apply_residual_connection_post_layernorm", default: false)
+    let headSize = try configuration.headSize(width: width, heads: heads, key: "n_head")
+
+    let blocks = try (0..<configuration.size("n_layer", "num_hidden_layers", default: 2)).map { layer in
+      let name = "h.\(layer)."
+      let fused = try files.linear(name + "self_attention.query_key_value", width, 3 * width, bias: true)
+      return try Block(
+        residual: isNormed ? .normed : .sequential,
+        attentionNorm: files.layerNorm(name + "input_layernorm", width, epsilon: epsilon),
+        // Head by head: its queries, its keys, its values.
+        query: fused.outputs(from: 0, run: headSize, ofEvery: 3 * headSize),
+        key: fused.outputs(from: headSize, run: headSize, ofEvery: 3 * headSize),
+        value: fused.outputs(from: 2 * headSize, run: headSize, ofEvery: 3 * headSize),
+        attention: AttentionShape(
+          heads: heads, keyValueHeads: heads, headSize: headSize, scale: 1 / Float(headSize).squareRoot(),
+          slopes: alibiSlopes(heads: heads)),
+        attentionOutput: files.linear(name + "self_attention.dense", width, width, bias: true),
+        feedForwardNorm: files.layerNorm(name + "post_attention_layernorm", width, epsilon: epsilon),
+        up: files.linear(name + "mlp.dense_h_to_4h", width, 4 * width, bias: true),
+        down: files.linear(name + "mlp.dense_4h_to_h", 4 * width, width, bias: true),
+        activation: .geluTanh)
+    }
+    let words = try files.weight("word_embeddings.weight", inputs: width, outputs: vocabulary)
+    return try Decoder(
+      wordEmbeddings: words, embeddingNorm: files.layerNorm("word_embeddings_layernorm", width, epsilon: epsilon),
+      blocks: blocks, finalNorm: files.layerNorm("ln_f", width, epsilon: epsilon),
+      head: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true)),
+      maximumPositions: nil)
+  }
+}
+
+/// The slopes of ALiBi (arXiv 2108.12409): 2^(-8 i / P) for i = 1 … P, the largest power of two that is not more than
+/// the heads; the remaining heads get every other slope of 2 P.
+func alibiSlopes(heads: Int) -> [Float] {
+  var power = 1
+  while 2 * power <= heads { power *= 2 }
+  return (0..<heads).map { head in
+    let exponent = head < power ? 8 * Double(head + 1) / Double(power) : 4 * Double(2 * (head - power) + 1) / Double(power)
+    return Float(pow(2, -exponent))
+  }
+}

@@ -1,0 +1,47 @@
+import Kernels
+
+extension Family {
+  /// GPT-J: attention and feed-forward side by side behind one norm, rotary embedding of neighbouring numbers.
+  ///
+  /// Source: transformers, `modeling_gptj.py`.
+  static let gptJ = Family(prefix: "transformer.") { configuration, files in
+    let width = try configuration.size("n_embd", "hidden_size", default: 4096)
+    let heads = try configuration.size("n_head", "num_attention_heads", default: 16)
+    let positions = try configuration.size("n_positions", "max_position_embeddings", default: 2048)
+    let vocabulary = try configuration.size("vocab_size", default: 50400)
+    let feedForward = try configuration.size("n_inner", default: 4 * width)
+    let epsilon = try configuration.positiveNumber("layer_norm_epsilon", default: 1e-5)
+    let activation = try configuration.activation("activation_function", default: "gelu_new")
+    let headSize = try configuration.headSize(width: width, heads: heads, key: "n_head")
+    let turned = try configuration.size("rotary_dim", default: 64)
+    guard turned % 2 == 0, turned <= headSize else {
+      throw configuration.invalid("rotary_dim", "an even number of at most a head's \(headSize) numbers")
+    }
+
+    let blocks = try (0..<configuration.size("n_layer", "num_hidden_layers", default: 28)).map { layer in
+      let name = "h.\(layer)."
+      return try Block(
+        residual: .parallel,
+        attentionNorm: files.layerNorm(name + "ln_1", width, epsilon: epsilon),
+        query: files.linear(name + "attn.q_proj", width, width, bias: false),
+        key: files.linear(name + "attn.k_proj", width, width, bias: false),
+        value: files.linear(name + "attn.v_proj", width, width, bias: false),
+        rotary: 0,
+        attention: AttentionShape(
+          heads: heads, keyValueHeads: heads, headSize: headSize, scale: 1 / Float(headSize).squareRoot()),
+        attentionOutput: files.linear(name + "attn.out_proj", width, width, bias: false),
+        feedForwardNorm: nil,
+        up: files.linear(name + "mlp.fc_in", width, feedForward, bias: true),
+        down: files.linear(name + "mlp.fc_out", feedForward, width, bias: true),
+        activation: activation)
+    }
+    let words = try files.weight("wte.weight", inputs: width, outputs: vocabulary)
+    return try Decoder(
+      wordEmbeddings: words,
+      rotaries: [Rotary(theta: 10000, size: turned, pairing: .neighbours)],
+      blocks: blocks, finalNorm: files.layerNorm("ln_f", width, epsilon: epsilon),
+      head: files.head(
+        words: words, isTied: configuration.flag("tie_word_embeddings", default: false), bias: true),
+      maximumPositions: positions)
+  }
+}

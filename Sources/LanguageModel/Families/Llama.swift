@@ -1,0 +1,162 @@
+import Kernels
+
+extension Family {
+  /// Llama 1, 2 and 3: RMS norms, rotary embedding, grouped queries, gated feed-forward.
+  ///
+  /// Source: transformers, `modeling_llama.py`.
+  static let llama = Family(prefix: "model.") { configuration, files in
+    var description = LlamaDescription()
+    description.projectionBias = try configuration.flag("attention_bias", default: false)
+    description.outputBias = description.projectionBias
+    description.feedForwardBias = try configuration.flag("mlp_bias", default: false)
+    return try description.decoder(configuration, files)
+  }
+}
+
+/// What the families that descend from Llama differ in, with Llama's own choices.
+struct LlamaDescription {
+  /// Defaults of sizes that config.json may leave out.
+  var vocabulary = 32000
+  var width = 4096
+  var feedForward = 11008
+  var layers = 32
+  var heads = 32
+  /// nil: as many as there are heads.
+  var keyValueHeads: Int?
+  /// nil: the width shared out among the heads.
+  var headSize: Int?
+  var positions = 2048
+  var epsilon = 1e-6
+  var isTied = false
+  /// Which key names the activation; nil: it is `activation` whatever config.json says.
+  var activationKey: String? = "hidden_act"
+  var activation = "silu"
+
+  /// Whether query, key and value projections have biases.
+  var projectionBias = false
+  var outputBias = false
+  var feedForwardBias = false
+  /// Whether queries, keys and values are one tensor, and gate and up another (Phi 3).
+  var isFused = false
+  /// Whether each head's queries and keys are normed.
+  var hasHeadNorms = false
+  /// What is added to the stored gain of every norm.
+  var gainOffset: Float = 0
+  /// Whether each half's result is normed before it joins, and the feed-forward has norms of its own names (Gemma 2).
+  var hasOutputNorms = false
+  /// Whether word embeddings are multiplied with √width.
+  var scalesEmbeddings = false
+  /// The score's scale is 1 / √ of this; nil: of the head size.
+  var scaleBase: Double?
+  var scoreSoftCap: Double?
+  var logitSoftCap: Double?
+  /// The window of each layer, nil for none; an empty list: none has one.
+  var windows: [Int?] = []
+  /// What is special about the rotary embedding.
+  var rotary = RotaryConfiguration.Family()
+  /// The rotary embeddings and which of them each layer uses; nil: one, read the usual way.
+  var rotaries: (list: [RotaryConfiguration], ofLayer: [Int])?
+
+  /// The decoder of this description, sizes as config.json has them.
+  func decoder(_ configuration: ModelConfiguration, _ files: CheckpointFiles) throws -> Decoder {
+    let sizes = try Sizes(configuration, self)
+    let width = sizes.width, headSize = sizes.headSize
+    let queries = sizes.heads * headSize, keys = sizes.keyValueHeads * headSize
+    let epsilon = try configuration.positiveNumber("rms_norm_eps", default: epsilon)
+    let activation = try configuration.activation(activationKey ?? "", default: activation)
+    let rotaries = try rotaries ?? (
+      [RotaryConfiguration(configuration, headSize: headSize, positions: sizes.positions, family: rotary)],
+      [Int](repeating: 0, count: sizes.layers)
+    )
+    func norm(_ name: String, _ size: Int) throws -> NormWeights {
+      try files.rmsNorm(name, size, epsilon: epsilon, offset: gainOffset)
+    }
+
+    let blocks = try (0..<sizes.layers).map { layer in
+      let name = "layers.\(layer).", attention = name + "self_attn.", mlp = name + "mlp."
+      let query: LinearLayer, key: LinearLayer, value: LinearLayer, gate: LinearLayer, up: LinearLayer
+      if isFused {
+        let fused = try files.linear(attention + "qkv_proj", width, queries + 2 * keys, bias: projectionBias)
+        query = fused.outputs(0..<queries)
+        key = fused.outputs(queries..<(queries + keys))
+        value = fused.outputs((queries + keys)..<(queries + 2 * keys))
+        let both = try files.linear(mlp + "gate_up_proj", width, 2 * sizes.feedForward, bias: feedForwardBias)
+        gate = both.outputs(0..<sizes.feedForward)
+        up = both.outputs(sizes.feedForward..<(2 * sizes.feedForward))
+      } else {
+        query = try files.linear(attention + "q_proj", width, queries, bias: projectionBias)
+        key = try files.linear(attention + "k_proj", width, keys, bias: projectionBias)
+        value = try files.linear(attention + "v_proj", width, keys, bias: projectionBias)
+        gate = try files.linear(mlp + "gate_proj", width, sizes.feedForward, bias: feedForwardBias)
+        up = try files.linear(mlp + "up_proj", width, sizes.feedForward, bias: feedForwardBias)
+      }
+      return try Block(
+        attentionNorm: norm(name + "input_layernorm", width), query: query, key: key, value: value,
+        queryNorm: hasHeadNorms ? norm(attention + "q_norm", headSize) : nil,
+        keyNorm: hasHeadNorms ? norm(attention + "k_norm", headSize) : nil,
+        rotary: rotaries.ofLayer[layer],
+        attention: AttentionShape(
+          heads: sizes.heads, keyValueHeads: sizes.keyValueHeads, headSize: headSize,
+          scale: Float(1 / (scaleBase ?? Double(headSize)).squareRoot()),
+          window: windows.isEmpty ? nil : windows[layer], softCap: scoreSoftCap.map { Float($0) }),
+        attentionOutput: files.linear(attention + "o_proj", queries, width, bias: outputBias),
+        attentionOutputNorm: hasOutputNorms ? norm(name + "post_attention_layernorm", width) : nil,
+        feedForwardNorm: norm(
+          name + (hasOutputNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm"), width),
+        gate: gate, up: up, down: files.linear(mlp + "down_proj", sizes.feedForward, width, bias: feedForwardBias),
+        activation: activation,
+        feedForwardOutputNorm: hasOutputNorms ? norm(name + "post_feedforward_layernorm", width) : nil)
+    }
+    let words = try files.weight("embed_tokens.weight", inputs: width, outputs: sizes.vocabulary)
+    return try Decoder(
+      wordEmbeddings: words, embeddingScale: scalesEmbeddings ? Float(width).squareRoot() : 1,
+      rotaries: rotaries.list.map(\.rotary), blocks: blocks, finalNorm: norm("norm", width),
+      head: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: isTied)),
+      logitSoftCap: logitSoftCap.map { Float($0) },
+      maximumPositions: rotaries.list.map(\.maximumPositions).min())
+  }
+
+  /// The sizes of config.json.
+  struct Sizes {
+    let vocabulary: Int
+    let width: Int
+    let feedForward: Int
+    let layers: Int
+    let heads: Int
+    let keyValueHeads: Int
+    let headSize: Int
+    let positions: Int
+
+    init(_ configuration: ModelConfiguration, _ defaults: LlamaDescription) throws {
+      vocabulary = try configuration.size("vocab_size", default: defaults.vocabulary)
+      width = try configuration.size("hidden_size", default: defaults.width)
+      feedForward = try configuration.size("intermediate_size", default: defaults.feedForward)
+      layers = try configuration.size("num_hidden_layers", default: defaults.layers)
+      heads = try configuration.size("num_attention_heads", default: defaults.heads)
+      positions = try configuration.size("max_position_embeddings", default: defaults.positions)
+      // A key that is there but null means as many as heads; one that is missing, the family's default.
+      let usual = configuration.json["num_key_value_heads"] == nil ? defaults.keyValueHeads ?? heads : heads
+      keyValueHeads = try configuration.size("num_key_value_heads", default: usual)
+      guard heads % keyValueHeads == 0 else {
+        throw configuration.invalid("num_key_value_heads", "a divisor of \"num_attention_heads\" (\(heads))")
+      }
+      if let given = try configuration.optionalSize("head_dim") ?? defaults.headSize {
+        headSize = given
+      } else {
+        headSize = try configuration.headSize(width: width, heads: heads, key: "num_attention_heads")
+      }
+    }
+  }
+}
+
+extension ModelConfiguration {
+  /// Which layers have windows: `layer_types`, or else the layers that `isSliding` says.
+  func windows(_ window: Int?, layers: Int, isSliding: (Int) -> Bool) throws -> [Int?] {
+    let kinds = try kinds("layer_types", of: ["full_attention", "sliding_attention"], count: layers)
+    return try (0..<layers).map { layer in
+      guard kinds.map({ $0[layer] == "sliding_attention" }) ?? isSliding(layer) else { return nil }
+      guard let window else { throw invalid("sliding_window", "a size, since \"layer_types\" has sliding layers") }
+      return window
+    }
+  }
+}

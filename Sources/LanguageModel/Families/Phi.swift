@@ -1,0 +1,71 @@
+import Kernels
+
+extension Family {
+  /// Phi 1, 1.5 and 2: attention and feed-forward side by side behind one norm, partial rotary embedding, biases.
+  ///
+  /// Source: transformers, `modeling_phi.py`.
+  static let phi = Family(prefix: "model.") { configuration, files in
+    let width = try configuration.size("hidden_size", default: 2048)
+    let heads = try configuration.size("num_attention_heads", default: 32)
+    let keyValueHeads = try configuration.size("num_key_value_heads", default: heads)
+    let positions = try configuration.size("max_position_embeddings", default: 2048)
+    let vocabulary = try configuration.size("vocab_size", default: 51200)
+    let feedForward = try configuration.size("intermediate_size", default: 8192)
+    let epsilon = try configuration.positiveNumber("layer_norm_eps", default: 1e-5)
+    let activation = try configuration.activation("hidden_act", default: "gelu_new")
+    let hasHeadNorms = try configuration.flag("qk_layernorm", default: false)
+    let headSize =
+      try configuration.optionalSize("head_dim")
+      ?? configuration.headSize(width: width, heads: heads, key: "num_attention_heads")
+    guard heads % keyValueHeads == 0 else {
+      throw configuration.invalid("num_key_value_heads", "a divisor of \"num_attention_heads\" (\(heads))")
+    }
+    let queries = heads * headSize, keys = keyValueHeads * headSize
+    let rotary = try RotaryConfiguration(
+      configuration, headSize: headSize, positions: positions, family: .init(partial: ("partial_rotary_factor", 0.5)))
+
+    let blocks = try (0..<configuration.size("num_hidden_layers", default: 24)).map { layer in
+      let name = "layers.\(layer).", attention = name + "self_attn."
+      return try Block(
+        residual: .parallel,
+        attentionNorm: files.layerNorm(name + "input_layernorm", width, epsilon: epsilon),
+        query: files.linear(attention + "q_proj", width, queries, bias: true),
+        key: files.linear(attention + "k_proj", width, keys, bias: true),
+        value: files.linear(attention + "v_proj", width, keys, bias: true),
+        queryNorm: hasHeadNorms ? files.layerNorm(attention + "q_layernorm", headSize, epsilon: epsilon) : nil,
+        keyNorm: hasHeadNorms ? files.layerNorm(attention + "k_layernorm", headSize, epsilon: epsilon) : nil,
+        rotary: 0,
+        attention: AttentionShape(
+          heads: heads, keyValueHeads: keyValueHeads, headSize: headSize, scale: 1 / Float(headSize).squareRoot()),
+        attentionOutput: files.linear(attention + "dense", queries, width, bias: true),
+        feedForwardNorm: nil,
+        up: files.linear(name + "mlp.fc1", width, feedForward, bias: true),
+        down: files.linear(name + "mlp.fc2", feedForward, width, bias: true),
+        activation: activation)
+    }
+    let words = try files.weight("embed_tokens.weight", inputs: width, outputs: vocabulary)
+    return try Decoder(
+      wordEmbeddings: words, rotaries: [rotary.rotary], blocks: blocks,
+      finalNorm: files.layerNorm("final_layernorm", width, epsilon: epsilon),
+      head: files.head(
+        words: words, isTied: configuration.flag("tie_word_embeddings", default: false), bias: true),
+      maximumPositions: rotary.maximumPositions)
+  }
+
+  /// Phi 3: Llama with fused projections and, mostly, a window.
+  ///
+  /// Source: transformers, `modeling_phi3.py`.
+  static let phi3 = Family(prefix: "model.") { configuration, files in
+    var description = LlamaDescription()
+    description.vocabulary = 32064
+    description.width = 3072
+    description.feedForward = 8192
+    description.positions = 4096
+    description.epsilon = 1e-5
+    description.isFused = true
+    description.rotary = .init(partial: ("partial_rotary_factor", 1))
+    let layers = try configuration.size("num_hidden_layers", default: description.layers)
+    description.windows = [Int?](repeating: try configuration.optionalSize("sliding_window"), count: layers)
+    return try description.decoder(configuration, files)
+  }
+}

@@ -1,0 +1,47 @@
+import Kernels
+
+extension Family {
+  /// Qwen 2 and 2.5: Llama with biases of queries, keys and values.
+  ///
+  /// Source: transformers, `modeling_qwen2.py`.
+  static let qwen2 = Family(prefix: "model.") { configuration, files in
+    var description = LlamaDescription(qwen: configuration)
+    description.projectionBias = true
+    description.windows = try configuration.qwenWindows()
+    return try description.decoder(configuration, files)
+  }
+
+  /// Qwen 3: norms of each head's queries and keys, and heads of 128 whatever the width.
+  ///
+  /// Source: transformers, `modeling_qwen3.py`.
+  static let qwen3 = Family(prefix: "model.") { configuration, files in
+    var description = LlamaDescription(qwen: configuration)
+    description.headSize = 128
+    description.hasHeadNorms = true
+    description.projectionBias = try configuration.flag("attention_bias", default: false)
+    description.outputBias = description.projectionBias
+    description.windows = try configuration.qwenWindows()
+    return try description.decoder(configuration, files)
+  }
+}
+
+extension LlamaDescription {
+  fileprivate init(qwen configuration: ModelConfiguration) {
+    vocabulary = 151_936
+    feedForward = 22016
+    keyValueHeads = 32
+    positions = 32768
+  }
+}
+
+extension ModelConfiguration {
+  /// The windows of the layers from `max_window_layers` on, where `use_sliding_window` asks for them.
+  fileprivate func qwenWindows() throws -> [Int?] {
+    let isUsed = try flag("use_sliding_window", default: false)
+    let window = isUsed ? json["sliding_window"] == nil ? 4096 : try optionalSize("sliding_window") : nil
+    let first = json["max_window_layers"]?.integer ?? 28
+    let layers = try size("num_hidden_layers", default: 32)
+    guard window != nil else { return [Int?](repeating: nil, count: layers) }
+    return try windows(window, layers: layers) { $0 >= first }
+  }
+}

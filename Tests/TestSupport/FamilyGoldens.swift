@@ -1,0 +1,61 @@
+import FileFormats
+import Testing
+
+/// What transformers and PEFT compute for a small model of every family; scripts/make-family-goldens makes them.
+public struct FamilyGoldens {
+  public struct Case: Sendable, CustomTestStringConvertible {
+    public let name: String
+    /// Of the model.
+    public let folder: String
+    /// A text whose logits are known.
+    public let ids: [Int]
+    /// A context and a batch, ids with types, whose loss and gradient are known.
+    public let context: (ids: [Int], types: [Int])
+    public let rows: [(ids: [Int], types: [Int])]
+    public let loss: Double
+
+    public var testDescription: String { name }
+  }
+
+  /// Another config.json for the model of a case.
+  public struct Spelling: Sendable, CustomTestStringConvertible {
+    public let golden: Case
+    public let configuration: JSON
+    let kind: String
+
+    public var testDescription: String { "\(golden.name), \(kind)" }
+  }
+
+  public let cases: [Case]
+  public let spellings: [Spelling]
+  public let decayFactor: Double
+  private static let folder = fixtures + "/families"
+
+  /// `<case>.logits` and `<case>.gradient`.
+  public static var tensors: SafetensorsFile {
+    get throws { try SafetensorsFile(path: folder + "/goldens.safetensors") }
+  }
+
+  public init() throws {
+    let file = Self.folder + "/goldens.json"
+    let json = try JSON.read(file: file)
+    func missing(_ key: String) -> InputError { .badData(file, "lacks \(key)") }
+    func integers(_ json: JSON?) -> [Int] { json?.array?.compactMap(\.integer) ?? [] }
+    let cases = try (json["cases"]?.array ?? []).map { entry in
+      guard let name = entry["name"]?.string, let loss = entry["loss"]?.number else { throw missing("name or loss") }
+      return Case(
+        name: name, folder: Self.folder + "/" + name, ids: integers(entry["ids"]),
+        context: (integers(entry["context"]?["ids"]), integers(entry["context"]?["types"])),
+        rows: (entry["rows"]?.array ?? []).map { (integers($0["input_ids"]), integers($0["input_type_mask"])) },
+        loss: loss)
+    }
+    self.cases = cases
+    spellings = try (json["spellings"]?.array ?? []).map { entry in
+      guard let golden = cases.first(where: { $0.name == entry["case"]?.string }), let configuration = entry["config"]
+      else { throw missing("case or config") }
+      return Spelling(golden: golden, configuration: configuration, kind: entry["kind"]?.string ?? "")
+    }
+    guard let factor = json["opt_loss_decay_factor"]?.number else { throw missing("opt_loss_decay_factor") }
+    decayFactor = factor
+  }
+}
