@@ -310,6 +310,14 @@ private func scoreGradients(
   }
 }
 
+/// Floats of workspace that attention takes for copies of its keys and values, the backward for their gradients too.
+public func attentionMemory(_ shape: AttentionShape, keys: Int) -> (forward: Int, backward: Int) {
+  let width = roundedUp(shape.headSize)
+  let major = shape.keyValueHeads * keys * width
+  let across = shape.keyValueHeads * width * HeadMajorAcross.stride(rows: keys)
+  return (major + across, 3 * major + 2 * across)
+}
+
 /// Copies one head's columns of some rows to consecutive rows of `width` floats, zeros behind its `size`.
 private func copyHead(
   _ source: Matrix, rows: Range<Int>, column: Int, size: Int, into target: UnsafeMutablePointer<Float>, width: Int
@@ -383,10 +391,12 @@ private struct HeadMajorAcross: Sendable {
     parts = (prefix.map { [$0] } ?? []) + [pack]
     size = shape.headSize
     width = roundedUp(size)
-    // The prefix's last square may reach into the pack's columns, and the pack's beyond its own.
-    stride = (roundedUp(parts.reduce(vectorWidth) { $0 + $1.rows }) / vectorWidth | 1) * vectorWidth
+    stride = Self.stride(rows: parts.reduce(0) { $0 + $1.rows })
     copy = workspace.matrix(1, shape.keyValueHeads * width * stride)
   }
+
+  /// The prefix's last square may reach into the pack's columns, and the pack's beyond its own.
+  static func stride(rows: Int) -> Int { (roundedUp(rows + vectorWidth) / vectorWidth | 1) * vectorWidth }
 
   func base(ofHead head: Int) -> UnsafeMutablePointer<Float> { copy.base + head * width * stride }
 

@@ -26,6 +26,9 @@ public struct FrozenModel: Sendable {
     guard let family = Family.all[name] else {
       throw configuration.invalid("model_type", "a known family (\(Family.all.keys.sorted().joined(separator: ", ")))")
     }
+    guard !configuration.has("quantization_config") else {
+      throw configuration.invalid("quantization_config", "missing; download the model's original weights")
+    }
     let files = try CheckpointFiles(folder: folder, prefix: family.prefix, quantizing: team)
     self.folder = folder
     decoder = try family.decoder(configuration, files)

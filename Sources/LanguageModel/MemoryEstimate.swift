@@ -36,25 +36,28 @@ extension Decoder {
     let D = hiddenWidth, F = block.up.weight.outputs, M = block.middleColumns
     let Q = block.query.weight.outputs, K = block.key.weight.outputs, V = block.value.weight.outputs
     let isGated = block.gate != nil, isParallel = block.residual == .parallel
-    let heads = block.attention.keyValueHeads * (N + pack.prefix) * ((block.attention.headSize + 15) / 16 * 16)
+    let heads = attentionMemory(block.attention, keys: N + pack.prefix)
     func projections(_ R: Int) -> Int { R == N ? floats(N, Q + K + V) : floats(N, K + V) + floats(R, Q) }
     func optional(_ count: Int, _ isThere: Bool) -> Int { isThere ? count : 0 }
+    let normsAfter = [block.normAfterAttention, block.normAfterFeedForward].compactMap { $0 }.count
     func activations(_ R: Int) -> Int {
-      let norms = [block.normAfterAttention, block.normAfterFeedForward].compactMap { $0 }.count
-      return projections(R) + 2 * N + floats(R, Q) + R * block.attention.heads + optional(floats(R, D), !isParallel)
-        + 2 * R + floats(R, M) + norms * floats(R, D)
+      projections(R) + 2 * N + floats(R, Q) + R * block.attention.heads + optional(floats(R, D), !isParallel)
+        + 2 * R + floats(R, M) + normsAfter * floats(R, D)
         + optional(floats(R, Q), block.queryNorm != nil) + optional(floats(N, K), block.keyNorm != nil)
     }
     let normed = optional(floats(N, D), block.normBeforeAttention != nil)
     let read = optional(floats(N, D), block.normBeforeFeedForward != nil)
-    let feedForward = floats(N, F)
-    let forward =
-      isParallel ? normed + read + max(3 * heads, feedForward) : max(normed + 3 * heads, read + feedForward)
+    // The result of a half, normed before it joins, and the join computed again for a backward.
+    let joined = optional(floats(N, D), normsAfter > 0)
+    let feedForward = floats(N, F) + joined + optional(floats(N, D), normsAfter > 0 && retention == .inputs)
+    let attended = heads.forward + joined
+    let forward = isParallel ? normed + read + max(attended, feedForward) : max(normed + attended, read + feedForward)
     let dFeedForward = floats(N, F) + optional(floats(N, M), isGated)
     let dBeside = optional(2 * floats(N, D), isParallel)
     let dProject = 2 * floats(N, D) + optional(floats(N, Q), block.queryNorm != nil)
-    let backward = max(
-      dFeedForward + floats(N, D), dBeside + floats(N, Q) + projections(N) + max(6 * heads, dProject))
+    let backward =
+      normsAfter * floats(N, D)
+      + max(dFeedForward + floats(N, D), dBeside + floats(N, Q) + projections(N) + max(heads.backward, dProject))
     let logits =
       floats(R, D) + (logitSoftCap == nil ? 1 : 2) * floats(min(R, max(1, (16 << 20) / vocabularySize)), vocabularySize)
 

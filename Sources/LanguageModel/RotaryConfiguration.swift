@@ -16,21 +16,29 @@ struct RotaryConfiguration {
     var theta = 10000.0
     /// The key of the share of a head that is turned, at the top level, and its default; nil: the plain type turns all.
     var partial: (key: String, share: Double)?
+    /// The positions the model was first trained on, where only the top level says otherwise; nil: all, unless said.
+    var originalPositions: Int?
+  }
+
+  /// Reads `rope_scaling`, else `rope_parameters`.
+  init(
+    _ configuration: ModelConfiguration, headSize: Int, positions: Int, family: Family = Family()
+  ) throws {
+    try self.init(
+      configuration, parameters: configuration.section("rope_scaling") ?? configuration.section("rope_parameters"),
+      headSize: headSize, positions: positions, family: family)
   }
 
   /// - Parameters:
   ///   - configuration: the whole config.json.
+  ///   - found: the object that describes the embedding; nil: there is none.
   ///   - headSize: numbers of a head.
   ///   - positions: `max_position_embeddings`.
   ///   - family: what the family does differently.
-  ///   - given: the object to read in place of `rope_scaling` or `rope_parameters` (Gemma 3 has one a layer type).
-  ///   - isPlain: whether neither of them counts.
   init(
-    _ configuration: ModelConfiguration, headSize: Int, positions: Int, family: Family = Family(),
-    given: ModelConfiguration? = nil, isPlain: Bool = false
+    _ configuration: ModelConfiguration, parameters found: ModelConfiguration?, headSize: Int, positions: Int,
+    family: Family
   ) throws {
-    let usual = try configuration.section("rope_scaling") ?? configuration.section("rope_parameters")
-    let found = isPlain ? nil : given ?? usual
     let own = found ?? configuration
     let type = try found?.text("rope_type", "type", default: "default") ?? "default"
     let theta =
@@ -42,6 +50,8 @@ struct RotaryConfiguration {
       share = type == "default" && family.partial == nil ? 1 : try own.positiveNumber("partial_rotary_factor")
     } else if let partial = family.partial {
       share = try configuration.positiveNumber(partial.key, default: partial.share)
+    } else if type != "default" {
+      share = try configuration.positiveNumber("partial_rotary_factor", default: 1)
     }
     let size = Int(Double(headSize) * share)
     guard size >= 2, size <= headSize, size % 2 == 0 else {
@@ -49,9 +59,10 @@ struct RotaryConfiguration {
         family.partial?.key ?? "head_dim", "such that an even number of a head's \(headSize) numbers are turned")
     }
     let plain = (0..<(size / 2)).map { pow(theta, -2 * Double($0) / Double(size)) }
-    let original = try configuration.has("original_max_position_embeddings")
-      ? configuration.size("original_max_position_embeddings")
-      : own.size("original_max_position_embeddings", default: positions)
+    let key = "original_max_position_embeddings"
+    let original =
+      try family.originalPositions != nil || configuration.has(key)
+      ? configuration.size(key, default: family.originalPositions) : own.size(key, default: positions)
 
     var factor = 1.0
     var limit = positions

@@ -5,7 +5,7 @@ extension Family {
   ///
   /// Source: transformers, `modeling_falcon.py`.
   static let falcon = Family(prefix: "transformer.") { configuration, files in
-    let width = try configuration.size("hidden_size", default: 4544)
+    let width = try configuration.size("n_embed", "hidden_size", default: 4544)
     let heads = try configuration.size("num_attention_heads", "n_head", default: 71)
     let positions = try configuration.size("max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 65024)
@@ -13,7 +13,8 @@ extension Family {
     let epsilon = try configuration.positiveNumber("layer_norm_epsilon", default: 1e-5)
     let activation = try configuration.activation("activation", default: "gelu")
     let isNew = try configuration.flag("new_decoder_architecture", default: false)
-    let isParallel = try isNew || configuration.flag("parallel_attn", default: true)
+    let isParallel = try configuration.flag("parallel_attn", default: true)
+    guard isParallel || !isNew else { throw configuration.invalid("parallel_attn", "true with new_decoder_architecture") }
     let hasOneKeyValueHead = try !isNew && configuration.flag("multi_query", default: true)
     let keyValueHeads =
       hasOneKeyValueHead ? 1 : isNew ? try configuration.size("num_kv_heads", default: heads) : heads

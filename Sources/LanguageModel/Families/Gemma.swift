@@ -55,7 +55,6 @@ extension Family {
     description.hasHeadNorms = true
     description.hasOutputNorms = true
     description.scaleBase = try configuration.positiveNumber("query_pre_attn_scalar", default: 256)
-    description.scoreSoftCap = try configuration.softCap("attn_logit_softcapping", default: nil)
     description.logitSoftCap = try configuration.softCap("final_logit_softcapping", default: nil)
     try configuration.requireFlag("use_bidirectional_attention", false)
     let sizes = try LlamaDescription.Sizes(configuration, description)
@@ -99,13 +98,14 @@ extension ModelConfiguration {
   /// `rope_theta` with `rope_scaling` for the first and `rope_local_base_freq` for the second.
   fileprivate func gemma3Rotaries(headSize: Int, positions: Int) throws -> [RotaryConfiguration] {
     let nested = try section("rope_parameters")
+    let full = try section("rope_scaling") ?? nested?.section("full_attention")
+    let sliding = try nested?.section("sliding_attention")
     return try [
       RotaryConfiguration(
-        self, headSize: headSize, positions: positions, family: .init(theta: 1_000_000),
-        given: nested?.section("full_attention")),
+        self, parameters: full, headSize: headSize, positions: positions, family: .init(theta: 1_000_000)),
       RotaryConfiguration(
-        self, headSize: headSize, positions: positions, family: .init(thetaKey: "rope_local_base_freq"),
-        given: nested?.section("sliding_attention"), isPlain: nested == nil),
+        self, parameters: sliding, headSize: headSize, positions: positions,
+        family: .init(thetaKey: "rope_local_base_freq")),
     ]
   }
 }

@@ -63,7 +63,7 @@ extension Family {
     description.positions = 4096
     description.epsilon = 1e-5
     description.isFused = true
-    description.rotary = .init(partial: ("partial_rotary_factor", 1))
+    description.rotary = .init(partial: ("partial_rotary_factor", 1), originalPositions: 4096)
     let layers = try configuration.size("num_hidden_layers", default: description.layers)
     description.windows = [Int?](repeating: try configuration.optionalSize("sliding_window"), count: layers)
     return try description.decoder(configuration, files)
