@@ -18,6 +18,7 @@ public struct AttentionShape: Sendable, Equatable {
     slopes: [Float] = []
   ) {
     precondition(keyValueHeads > 0 && heads % keyValueHeads == 0 && (slopes.isEmpty || slopes.count == heads))
+    precondition(softCap == nil || slopes.isEmpty, "the cap's slope is taken of scores without biases")
     self.heads = heads
     self.keyValueHeads = keyValueHeads
     self.headSize = headSize

@@ -41,20 +41,31 @@ private struct Case {
 }
 
 @Suite struct AttentionTests {
-  @Test(arguments: [(heads: 3, keyValueHeads: 3, size: 5), (heads: 6, keyValueHeads: 2, size: 5), (2, 1, 80)])
-  func forwardAndBackward(heads: Int, keyValueHeads: Int, size: Int) {
+  @Test(
+    arguments: [(heads: 3, keyValueHeads: 3, size: 5), (heads: 6, keyValueHeads: 2, size: 5), (2, 1, 80)],
+    [
+      (window: nil, cap: nil, hasSlopes: false), (3, nil, false), (75, nil, false), (nil, 0.7, false),
+      (nil, nil, true), (5, nil, true), (5, 0.7, false),
+    ] as [(window: Int?, cap: Float?, hasSlopes: Bool)])
+  func forwardAndBackward(
+    sizes: (heads: Int, keyValueHeads: Int, size: Int), kind: (window: Int?, cap: Float?, hasSlopes: Bool)
+  ) {
+    let (heads, keyValueHeads, size) = sizes
     let R = Case.selected.count
     let scale: Float = size == 5 ? 0.6 : 0.1
-    let shape = AttentionShape(heads: heads, keyValueHeads: keyValueHeads, headSize: size, scale: scale)
-    let sizes =
+    let slopes = kind.hasSlopes ? (0..<heads).map { 0.3 / Float($0 + 1) } : []
+    let shape = AttentionShape(
+      heads: heads, keyValueHeads: keyValueHeads, headSize: size, scale: scale, window: kind.window,
+      softCap: kind.cap, slopes: slopes)
+    let counts =
       [R * heads * size] + [Case.N, Case.N, Case.prefixLength, Case.prefixLength].map { $0 * keyValueHeads * size }
     var generator = TestGenerator(seed: 7)
-    let x = generator.floats(sizes.reduce(0, +))
+    let x = generator.floats(counts.reduce(0, +))
     let c = generator.floats(R * heads * size)
     /// Queries, keys, values, prefix keys and prefix values out of one vector.
     func parts(_ x: [Float]) -> [Matrix] {
       var start = 0
-      return zip(sizes, [R, Case.N, Case.N, Case.prefixLength, Case.prefixLength]).map { count, rows in
+      return zip(counts, [R, Case.N, Case.N, Case.prefixLength, Case.prefixLength]).map { count, rows in
         defer { start += count }
         return Matrix(rows: rows, columns: count / rows, values: Array(x[start..<(start + count)]))
       }
@@ -73,12 +84,18 @@ private struct Case {
     for query in 0..<R {
       for head in 0..<heads {
         let keyColumn = head / (heads / keyValueHeads) * size
-        let seen = Case.seen(by: query)
-        let scores = seen.map { inPrefix, row in
-          Double(scale)
+        // In the order of their depths, the last the query's own.
+        let all = Case.seen(by: query)
+        let seen = Array(all.suffix(kind.window ?? all.count))
+        let scores = seen.enumerated().map { index, key in
+          let (inPrefix, row) = key
+          var score =
+            Double(scale)
             * (0..<size).reduce(0.0) {
               $0 + Double(p[0][query, head * size + $1]) * Double(p[inPrefix ? 3 : 1][row, keyColumn + $1])
             }
+          if let cap = kind.cap.map(Double.init) { score = cap * tanh(score / cap) }
+          return score - (kind.hasSlopes ? Double(slopes[head]) * Double(seen.count - 1 - index) : 0)
         }
         let total = scores.reduce(0) { $0 + exp($1) }
         #expect(abs(Double(logSumExp[query, head]) - log(total)) < 1e-5)

@@ -74,34 +74,38 @@ extension LinearTests {
   }
 }
 
-@Suite struct LayerNormTests {
-  @Test(arguments: [(1, 5), (3, 16), (7, 37), (40, 100)])
-  func forwardAndBackward(T: Int, D: Int) {
+@Suite struct NormTests {
+  /// Rows of G groups of D numbers.
+  @Test(
+    arguments: [NormWeights.Kind.layer, .rootMeanSquare],
+    [(T: 1, G: 1, D: 5), (3, 1, 16), (7, 3, 37), (40, 1, 100)])
+  func forwardAndBackward(kind: NormWeights.Kind, sizes: (T: Int, G: Int, D: Int)) {
+    let (T, G, D) = sizes
     var generator = TestGenerator(seed: 3)
     let weights = NormWeights(
-      gain: generator.floats(D).map { 1 + $0 }, bias: generator.floats(D), epsilon: 1e-5)
-    let x = generator.floats(T * D, scale: 2)
-    let c = generator.floats(T * D)
+      kind, gain: generator.floats(D).map { 1 + $0 }, bias: kind == .layer ? generator.floats(D) : [], epsilon: 1e-2)
+    let x = generator.floats(T * G * D, scale: 2)
+    let c = generator.floats(T * G * D)
     func forward(_ x: [Float]) -> (y: Matrix, statistics: Matrix) {
-      let y = Matrix(rows: T, columns: D), statistics = Matrix(rows: T, columns: 2)
-      norm(Matrix(rows: T, columns: D, values: x), weights, into: y, statistics: statistics, on: team)
+      let y = Matrix(rows: T, columns: G * D), statistics = Matrix(rows: T, columns: 2 * G)
+      norm(Matrix(rows: T, columns: G * D, values: x), weights, into: y, statistics: statistics, on: team)
       return (y, statistics)
     }
     let (y, statistics) = forward(x)
-    for t in 0..<T {
+    for t in 0..<(T * G) {
       let row = x[(t * D)..<((t + 1) * D)].map(Double.init)
-      let mean = row.reduce(0, +) / Double(D)
+      let mean = kind == .layer ? row.reduce(0, +) / Double(D) : 0
       let variance = row.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(D)
       for j in 0..<D {
-        let expected =
-          (row[j] - mean) / (variance + 1e-5).squareRoot() * Double(weights.gain[j]) + Double(weights.bias[j])
-        #expect(abs(Double(y[t, j]) - expected) < 1e-5)
+        let bias = kind == .layer ? Double(weights.bias[j]) : 0
+        let expected = (row[j] - mean) / (variance + 1e-2).squareRoot() * Double(weights.gain[j]) + bias
+        #expect(abs(Double(y.values[t * D + j]) - expected) < 1e-5)
       }
     }
-    let start = generator.floats(T * D)
-    let dx = Matrix(rows: T, columns: D, values: start)
+    let start = generator.floats(T * G * D)
+    let dx = Matrix(rows: T, columns: G * D, values: start)
     normBackward(
-      Matrix(rows: T, columns: D, values: c), x: Matrix(rows: T, columns: D, values: x), weights,
+      Matrix(rows: T, columns: G * D, values: c), x: Matrix(rows: T, columns: G * D, values: x), weights,
       statistics: statistics, addingTo: dx, on: team)
     let gradient = zip(dx.values, start).map { $0 - $1 }
     #expect(gradientError(at: x, gradient: gradient) { dot(forward($0).y.values, c) } < 2e-3)
@@ -137,6 +141,78 @@ extension LinearTests {
     let dx = Matrix(rows: T, columns: F, values: c)
     activationBackward(dx, x: Matrix(rows: T, columns: F, values: x), bias: bias, activation, on: team)
     #expect(gradientError(at: x, gradient: dx.values) { dot(forward($0).values, c) } < 2e-3)
+  }
+}
+
+extension ActivationTests {
+  @Test(arguments: [Activation.geluTanh, .gelu, .relu, .silu])
+  func gated(activation: Activation) {
+    let T = 3, F = 37
+    var generator = TestGenerator(seed: 9)
+    let gate = generator.floats(T * F, scale: 4).map { abs($0) < 0.2 ? $0 + 0.5 : $0 }
+    let x = generator.floats(T * F), c = generator.floats(T * F)
+    func matrix(_ values: some Sequence<Float>) -> Matrix { Matrix(rows: T, columns: F, values: Array(values)) }
+    func forward(_ both: [Float]) -> Matrix {
+      let y = matrix(repeatElement(0, count: T * F))
+      gatedActivation(gate: matrix(both.prefix(T * F)), matrix(both.suffix(T * F)), activation, into: y, on: team)
+      return y
+    }
+    let activated = matrix(gate)
+    biasAndActivation(activated, bias: [], activation, into: activated, on: team)
+    #expect(relativeDifference(forward(gate + x).values, zip(activated.values, x).map { $0 * $1 }) < 1e-6)
+    let dGate = matrix(c), dx = matrix(c)
+    gatedActivationBackward(matrix(c), gate: matrix(gate), matrix(x), activation, dGate: dGate, dx: dx, on: team)
+    let gradient = dGate.values + dx.values
+    #expect(gradientError(at: gate + x, gradient: gradient) { dot(forward($0).values, c) } < 2e-3)
+  }
+
+  @Test func softCapBendsLargeNumbers() {
+    let T = 3, F = 21, cap: Float = 1.5
+    var generator = TestGenerator(seed: 10)
+    let x = generator.floats(T * F, scale: 5), c = generator.floats(T * F)
+    func forward(_ x: [Float]) -> Matrix {
+      let y = Matrix(rows: T, columns: F, values: x)
+      softCap(y, at: cap, on: team)
+      return y
+    }
+    let y = forward(x)
+    for (value, input) in zip(y.values, x) {
+      #expect(abs(Double(value) - 1.5 * tanh(Double(input) / 1.5)) < 1e-6)
+    }
+    let dx = Matrix(rows: T, columns: F, values: c)
+    softCapBackward(dx, capped: y, at: cap, on: team)
+    #expect(gradientError(at: x, gradient: dx.values) { dot(forward($0).values, c) } < 2e-3)
+  }
+}
+
+@Suite struct RotaryTests {
+  /// 2 heads of 43 numbers, of which the first `size` are turned: whole vectors and a rest.
+  @Test(arguments: [Rotary.Pairing.halves, .neighbours], [2, 6, 42])
+  func turnsPairsByTheirAngle(pairing: Rotary.Pairing, size: Int) {
+    let T = 3, head = 43
+    var generator = TestGenerator(seed: 11)
+    let frequencies = (0..<(size / 2)).map { 1 / Float($0 + 1) }
+    let angles = RotaryAngles(
+      Rotary(inverseFrequencies: frequencies, pairing: pairing, factor: 1.3), positions: [0, 4, 9], in: Workspace())
+    let x = generator.floats(T * 2 * head), c = generator.floats(T * 2 * head)
+    let y = Matrix(rows: T, columns: 2 * head, values: x)
+    rotate(y, headSize: head, by: angles, on: team)
+    for t in 0..<T {
+      for start in [0, head] {
+        for j in 0..<head where j >= size { #expect(y[t, start + j] == x[t * 2 * head + start + j]) }
+        for i in 0..<(size / 2) {
+          let (first, second) = pairing == .halves ? (i, i + size / 2) : (2 * i, 2 * i + 1)
+          let a = Double(x[t * 2 * head + start + first]), b = Double(x[t * 2 * head + start + second])
+          let angle = Double([0, 4, 9][t]) * Double(frequencies[i])
+          #expect(abs(Double(y[t, start + first]) - 1.3 * (a * cos(angle) - b * sin(angle))) < 1e-5)
+          #expect(abs(Double(y[t, start + second]) - 1.3 * (b * cos(angle) + a * sin(angle))) < 1e-5)
+        }
+      }
+    }
+    // <rotate(x), c> = <x, rotateBackward(c)>.
+    let dx = Matrix(rows: T, columns: 2 * head, values: c)
+    rotateBackward(dx, headSize: head, by: angles, on: team)
+    #expect(abs(dot(y.values, c) - dot(x, dx.values)) < 1e-4)
   }
 }
 
