@@ -24,6 +24,20 @@ public struct TargetScore: Sendable, Equatable {
   public let isMostProbable: Bool
 }
 
+/// x = log softmax(x), row by row, in place: logits become log-probabilities in nats. x: [R, V].
+public func logSoftmax(_ x: Matrix, on team: ThreadTeam) {
+  team.rows(.crossEntropy, of: x) { rows in
+    for row in rows {
+      let line = x.base + row * x.stride
+      let largest = maximum(x.columns, line)
+      var total: Float = 0
+      for i in 0..<x.columns { total += expf(line[i] - largest) }
+      let logSum = largest + logarithm(total)
+      map(x.columns, line, into: line) { $0 - logSum }
+    }
+  }
+}
+
 /// Scores targets against logits, and turns the logits into the gradient of Σ weight · -logProbability when asked.
 ///
 /// logits: [R, V]; overwritten, by d(Σ)/d(logits) = Σ weight · (softmax - onehot) when `gradient`.

@@ -104,15 +104,21 @@ public struct ForwardPass {
   fileprivate let training: TrainingState?
 
   fileprivate struct TrainingState {
-    let inputs: [Matrix]  // of each block, [N, D]
-    let activations: [BlockActivations]  // empty where the backward computes them again
-    let allRows: QueryRows
-    let outputRows: QueryRows
-    let embedded: NormInput?  // [N, D], before the embeddings' norm
-    let top: Matrix  // [R, D], output of the last block
-    let finalNorm: NormInput?  // of `top`
+    let run: BlockRun
+    let finalNorm: NormInput?  // of the last block's output
     let dHidden: Matrix  // [R, D], gradient with respect to the final norm's output
   }
+}
+
+/// What running the blocks over a tree leaves.
+private struct BlockRun {
+  let inputs: [Matrix]  // of each block, [N, D]
+  let activations: [BlockActivations]  // empty where the backward computes them again
+  let allRows: QueryRows
+  let outputRows: QueryRows
+  let embedded: NormInput?  // [N, D], before the embeddings' norm
+  let top: Matrix  // [R, D], output of the last block
+  let kept: Prefix?
 }
 
 extension Prefix {
@@ -145,14 +151,61 @@ extension Decoder {
     _ tree: TokenTree, targets: [Target], prefix: Prefix? = nil, retention: Retention = .nothing,
     keeping segment: Int? = nil, workspace: Workspace, on team: ThreadTeam
   ) -> ForwardPass {
+    let outputs = Set(targets.map(\.row)).sorted()
+    let run = runBlocks(
+      over: tree, outputs: outputs, prefix: prefix, retention: retention, keeping: segment, workspace: workspace,
+      on: team)
+    let last = finalNorm.map { NormInput(run.top, $0, in: workspace) }
+    let dHidden = retention == .nothing ? nil : workspace.matrix(outputs.count, hiddenWidth)
+    let scores = workspace.scoped {
+      let hidden = normed(run.top, last, workspace: workspace, on: team)
+      let places = Dictionary(uniqueKeysWithValues: outputs.enumerated().map { ($1, $0) })
+      let placed = targets.map { Target(row: places[$0.row] ?? 0, token: $0.token, weight: $0.weight) }
+      return score(hidden, placed, gradient: dHidden, workspace: workspace, on: team)
+    }
+    let training = dHidden.map { ForwardPass.TrainingState(run: run, finalNorm: last, dHidden: $0) }
+    return ForwardPass(tree: tree, scores: scores, kept: run.kept, prefix: prefix, training: training)
+  }
+
+  /// The log-probabilities of every token of the vocabulary after the tree's last row.
+  ///
+  /// - Parameters:
+  ///   - tree: one segment, which stands on `prefix`.
+  ///   - prefix: keys and values computed earlier.
+  ///   - workspace: where the pass's matrices are made.
+  ///   - team: the threads.
+  /// - Returns: them, and the segment's keys and values.
+  func continuation(
+    of tree: TokenTree, prefix: Prefix?, workspace: Workspace, on team: ThreadTeam
+  ) -> (logProbabilities: [Float], kept: Prefix?) {
+    let run = runBlocks(
+      over: tree, outputs: [tree.rowCount - 1], prefix: prefix, retention: .nothing, keeping: 0,
+      workspace: workspace, on: team)
+    let last = finalNorm.map { NormInput(run.top, $0, in: workspace) }
+    let line = logits(of: normed(run.top, last, workspace: workspace, on: team), workspace: workspace, on: team)
+    logSoftmax(line, on: team)
+    return (line.values, run.kept)
+  }
+
+  private func normed(_ top: Matrix, _ kept: NormInput?, workspace: Workspace, on team: ThreadTeam) -> Matrix {
+    guard let finalNorm, let kept else { return top }
+    let hidden = workspace.matrix(top.rows, top.columns)
+    norm(top, finalNorm, into: hidden, statistics: kept.statistics, on: team)
+    return hidden
+  }
+
+  /// All blocks over the tree; the last computes only the rows that are wanted.
+  private func runBlocks(
+    over tree: TokenTree, outputs: [Int], prefix: Prefix?, retention: Retention, keeping segment: Int?,
+    workspace: Workspace, on team: ThreadTeam
+  ) -> BlockRun {
     precondition(tree.prefixLength == prefix?.length ?? 0, "the tree stands on another prefix")
     precondition(tree.maximumDepth <= maximumPositions ?? .max, "\(tree.maximumDepth) tokens are too many")
     let N = tree.rowCount, D = hiddenWidth
-    let outputs = Set(targets.map(\.row)).sorted()
     let allRows = queryRows(of: tree, selected: nil, in: workspace)
     let outputRows = queryRows(of: tree, selected: outputs, in: workspace)
     let keptRows = segment.map { index in
-      precondition(tree.segments[index].depth == 0, "only a root is a whole path")
+      precondition(tree.segments[index].parent == nil, "only a root continues the prefix")
       return tree.segments[index].rows
     }
 
@@ -191,25 +244,9 @@ extension Decoder {
       if !isTop { inputs.append(output) }
     }
 
-    let last = finalNorm.map { NormInput(top, $0, in: workspace) }
-    let dHidden = retention == .nothing ? nil : workspace.matrix(outputs.count, D)
-    let scores = workspace.scoped {
-      var hidden = top
-      if let finalNorm, let last {
-        hidden = workspace.matrix(outputs.count, D)
-        norm(top, finalNorm, into: hidden, statistics: last.statistics, on: team)
-      }
-      let places = Dictionary(uniqueKeysWithValues: outputs.enumerated().map { ($1, $0) })
-      let placed = targets.map { Target(row: places[$0.row] ?? 0, token: $0.token, weight: $0.weight) }
-      return score(hidden, placed, gradient: dHidden, workspace: workspace, on: team)
-    }
-    let training = dHidden.map {
-      ForwardPass.TrainingState(
-        inputs: inputs, activations: activations, allRows: allRows, outputRows: outputRows, embedded: embedded,
-        top: top, finalNorm: last, dHidden: $0)
-    }
-    let kept = keptLayers.map { Prefix(length: keptRows?.count ?? 0, layers: $0) }
-    return ForwardPass(tree: tree, scores: scores, kept: kept, prefix: prefix, training: training)
+    return BlockRun(
+      inputs: inputs, activations: activations, allRows: allRows, outputRows: outputRows, embedded: embedded, top: top,
+      kept: keptLayers.map { Prefix(length: keptRows?.count ?? 0, layers: $0) })
   }
 
   /// The gradient of Σ weight · -logProbability of the pass's targets.
@@ -232,7 +269,7 @@ extension Decoder {
     let wantedRows = inputSegment.map { pass.tree.segments[$0].rows } ?? 0..<0
 
     let D = hiddenWidth
-    var gradient = workspace.matrix(state.outputRows.count, D)
+    var gradient = workspace.matrix(state.run.outputRows.count, D)
     if let finalNorm, let kept = state.finalNorm {
       gradient.fill(0)
       normBackward(
@@ -244,14 +281,14 @@ extension Decoder {
     var spare = workspace.matrix(N, D)
     for (index, block) in blocks.enumerated().reversed() {
       workspace.scoped {
-        let rows = index == blocks.count - 1 ? state.outputRows : state.allRows
+        let rows = index == blocks.count - 1 ? state.run.outputRows : state.run.allRows
         let prefix = pass.prefix?.layers[index]
         let a: BlockActivations
-        if state.activations.isEmpty {
-          a = BlockActivations(block, input: state.inputs[index], queryRows: rows.count, in: workspace)
+        if state.run.activations.isEmpty {
+          a = BlockActivations(block, input: state.run.inputs[index], queryRows: rows.count, in: workspace)
           block.forward(a, rows: rows, prefix: prefix, into: nil, workspace: workspace, on: team)
         } else {
-          a = state.activations[index]
+          a = state.run.activations[index]
         }
         block.backward(
           gradient, a, rows: rows, prefix: prefix, later: fromLaterPacks?.layers[index],
@@ -263,7 +300,7 @@ extension Decoder {
     }
     guard inputSegment != nil else { return nil }
     var dEmbeddings = gradient.rows(wantedRows)
-    if let embeddingNorm, let kept = state.embedded?.rows(wantedRows) {
+    if let embeddingNorm, let kept = state.run.embedded?.rows(wantedRows) {
       let passed = workspace.matrix(wantedRows.count, D)
       passed.fill(0)
       normBackward(dEmbeddings, x: kept.x, embeddingNorm, statistics: kept.statistics, addingTo: passed, on: team)

@@ -168,6 +168,25 @@ private let models =
     #expect(relativeDifference(once.gradient, alone.gradient) < 1e-5)
   }
 
+  /// A text given in pieces of several sizes is followed by what follows it when given at once.
+  @Test(arguments: models)
+  func textsGrowByPieces(folder: String) throws {
+    let model = try FrozenModel(folder: folder).decoder
+    let ids = (0..<20).map { $0 * 13 % 61 }
+    var whole = Continuation(model, capacity: 20, on: team)
+    let expected = whole.append(.tokens(ids))
+    var tree = TokenTree()
+    tree.append(.tokens(ids))
+    let targets = (0..<model.vocabularySize).map { Target(row: 19, token: $0) }
+    let scores = model.forward(tree, targets: targets, workspace: Workspace(), on: team).scores
+    #expect(relativeDifference(expected, scores.map(\.logProbability)) < 1e-5)
+    var pieces = Continuation(model, capacity: 20, on: team)
+    _ = pieces.append(.embeddings(Matrix(rows: 9, columns: model.width, values: model.embeddings(of: Array(ids[..<9])))))
+    for id in ids[9..<12] { _ = pieces.append(.tokens([id])) }
+    #expect(relativeDifference(pieces.append(.tokens(Array(ids[12...]))), expected) < 1e-5)
+    #expect(pieces.length == 20)
+  }
+
   @Test func rowsDepthsAndDescendants() {
     var tree = TokenTree(prefixLength: 10)
     let root = tree.append(.tokens([1, 2, 3]))
