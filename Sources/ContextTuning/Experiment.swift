@@ -33,7 +33,7 @@ public struct Experiment: Sendable {
     guard let folder = configuration.baseModel else {
       throw InputError.badData("base_model_name_or_path", "is missing: expected the folder of a Hugging Face model")
     }
-    model = try FrozenModel(folder: folder)
+    model = try FrozenModel(folder: folder, quantizing: configuration.model.weights == .q8 ? team : nil)
     let width = model.decoder.width
     if let claimed = configuration.tokenDimension, claimed != width {
       throw InputError.badData(

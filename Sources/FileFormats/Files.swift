@@ -218,6 +218,16 @@ public final class MappedFile: @unchecked Sendable {
     unsafe bytes = UnsafeRawBufferPointer(start: address, count: length)
   }
 
+  /// Lets go of the memory that some of the bytes take; they are read from the file again when they are next asked for.
+  public func release(_ part: UnsafeRawBufferPointer) {
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    guard let start = part.baseAddress else { return }
+    let first = (Int(bitPattern: start) + page - 1) / page * page
+    let end = (Int(bitPattern: start) + part.count) / page * page
+    // Whole pages only; that it may fail costs memory, nothing else.
+    if end > first { madvise(UnsafeMutableRawPointer(bitPattern: first), end - first, MADV_DONTNEED) }
+  }
+
   deinit {
     if let address = unsafe bytes.baseAddress {
       unsafe munmap(UnsafeMutableRawPointer(mutating: address), bytes.count)

@@ -40,8 +40,7 @@ public struct AttentionShape: Sendable, Equatable {
   ) {
     if let softCap { capped(count, scores, at: softCap) }
     if !slopes.isEmpty {
-      let slope = slopes[head]
-      for i in 0..<count { scores[i] += slope * Float(first + i - query) }
+      addRamp(count, scores, slope: slopes[head], from: Float(first - query))
     }
   }
 }

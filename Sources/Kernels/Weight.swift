@@ -111,6 +111,18 @@ public struct Weight: @unchecked Sendable {
       firstRow: firstRow, firstColumn: firstColumn, owner: owner)
   }
 
+  /// Bytes the numbers take where they lie.
+  private var byteCount: Int {
+    switch format {
+    case .float32: 4 * inputs * outputs
+    case .float16, .bfloat16: 2 * inputs * outputs
+    case .eightBitBlocks: inputs * outputs / EightBitBlocks.size * (4 + EightBitBlocks.size)
+    }
+  }
+
+  /// Bytes that come into memory only as products read them: all of a mapped file's, none of what is there already.
+  public var mappedBytes: Int { owner is FloatMemory ? 0 : byteCount }
+
   /// The numbers where they lie, and floats from one stored row to the next; nil where they must be widened or gathered.
   var inPlace: (base: UnsafePointer<Float>, leading: Int)? {
     guard format == .float32, runs == nil else { return nil }

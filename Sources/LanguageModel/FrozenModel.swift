@@ -6,9 +6,6 @@ public struct FrozenModel: Sendable {
   /// The folder it was read from.
   public let folder: String
   public let decoder: Decoder
-  /// Bytes of the weights: those in the files, and copies made of them.
-  public let weightBytes: Int
-
   /// Reads config.json and maps the weights.
   ///
   /// - Parameters:
@@ -32,7 +29,6 @@ public struct FrozenModel: Sendable {
     let files = try CheckpointFiles(folder: folder, prefix: family.prefix, quantizing: team)
     self.folder = folder
     decoder = try family.decoder(configuration, files)
-    weightBytes = files.byteCount
   }
 }
 

@@ -27,7 +27,22 @@ public struct PackMemory: Sendable {
   public let peak: Int
 }
 
+extension Block {
+  private var weights: [Weight] {
+    ([query, key, value, attentionOutput, up, down] + [gate].compactMap { $0 }).map(\.weight)
+  }
+
+  var mappedBytes: Int { weights.reduce(0) { $0 + $1.mappedBytes } }
+}
+
 extension Decoder {
+  /// Bytes of weights that come into memory as steps read them: those used where they lie in mapped files. Of word
+  /// embeddings that are no head, a step reads a few rows.
+  public var mappedBytes: Int {
+    let outside = [projectionIn, projectionOut].compactMap { $0?.weight } + [head.weight]
+    return (outside.map(\.mappedBytes) + blocks.map(\.mappedBytes)).reduce(0, +)
+  }
+
   /// Bytes a forward and backward over a pack take, matrix by matrix as `forward` and `backward` make them.
   public func memory(of pack: PackShape, retention: Retention) -> PackMemory {
     guard let block = blocks.first else { return PackMemory(retained: 0, peak: 0) }

@@ -1,4 +1,4 @@
-"""Time CPT steps and evaluation in Hugging Face PEFT: peft_step.py MODEL TOKENS.json → one JSON line.
+"""Time CPT steps and evaluation in Hugging Face PEFT: peft_step.py MODEL TOKENS.json THREADS DTYPE → one JSON line.
 
 TOKENS.json (scripts/benchmark writes it): context {ids, types}, batches of rows {ids, types}, evaluation rows, settings.
 """
@@ -11,7 +11,7 @@ from peft import CPTConfig, TaskType, get_peft_model
 torch.set_num_threads(int(sys.argv[3]))
 tokens = json.load(open(sys.argv[2]))
 context = tokens["context"]
-model = transformers.AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
+model = transformers.AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=getattr(torch, sys.argv[4]))
 model.config.use_cache = False
 tuned = get_peft_model(model, CPTConfig(
     task_type=TaskType.CAUSAL_LM, cpt_token_ids=context["ids"], cpt_mask=[1] * len(context["ids"]),

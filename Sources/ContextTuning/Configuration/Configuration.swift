@@ -29,6 +29,7 @@ public struct Configuration: Sendable, Equatable {
   public var template = Template()
   public var data = DataConfiguration()
   public var training = TrainingConfiguration()
+  public var model = ModelConfiguration()
   /// An adapter folder to continue from; its token ids are the context.
   public var initialAdapter: String?
   public var outputDirectory: String?
@@ -61,6 +62,7 @@ extension Configuration: ConfigurationSection {
     .section("template", \.template, defaults: Template(), "how an example becomes text"),
     .section("data", \.data, defaults: DataConfiguration(), "where examples come from"),
     .section("training", \.training, defaults: TrainingConfiguration(), "how the prompt is optimised"),
+    .section("model", \.model, defaults: ModelConfiguration(), "how the frozen model is held in memory"),
     .text("initial_adapter", \.initialAdapter, "folder of a CPT adapter to continue from (its tokens, its prompt)"),
     .text("output_dir", \.outputDirectory, "folder for checkpoints, metrics and the adapter"),
     .carried("revision", \.revision, "PEFT: revision of the base model; carried along"),

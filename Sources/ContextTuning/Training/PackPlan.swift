@@ -51,7 +51,7 @@ package struct PackPlanner {
     threads = experiment.team.threads
     // The prompt, its gradient, the optimiser's moments, and the copies a checkpoint makes of them.
     let promptBytes = 4 * 10 * context.count * decoder.width
-    resident = Memory.resident + experiment.model.weightBytes + promptBytes
+    resident = Memory.resident + decoder.mappedBytes + promptBytes
   }
 
   /// The fastest plan within a limit, and the bytes it takes.

@@ -55,9 +55,6 @@ struct CheckpointFiles: Sendable {
     }
   }
 
-  /// The bytes all tensors take in the files.
-  var byteCount: Int { files.reduce(0) { $0 + $1.file.bytes.count } }
-
   private func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
     for name in [prefix + name, name] {
       guard let index = fileOfTensor[name], let tensor = files[index][name] else { continue }
@@ -98,9 +95,13 @@ struct CheckpointFiles: Sendable {
   func linear(
     _ name: String, _ inputs: Int, _ outputs: Int, bias: Bool, layout: Weight.Layout = .outputMajor
   ) throws -> LinearLayer {
-    let weight = try weight(name + ".weight", inputs: inputs, outputs: outputs, layout: layout)
-    return LinearLayer(
-      weight: quantizing.map { weight.quantized(on: $0) } ?? weight, bias: bias ? try vector(name + ".bias", count: outputs) : [])
+    var weight = try weight(name + ".weight", inputs: inputs, outputs: outputs, layout: layout)
+    if let quantizing {
+      weight = weight.quantized(on: quantizing)
+      let tensor = try tensor(name + ".weight", shape: layout == .inputMajor ? [inputs, outputs] : [outputs, inputs])
+      tensor.file.release(tensor.bytes)
+    }
+    return LinearLayer(weight: weight, bias: bias ? try vector(name + ".bias", count: outputs) : [])
   }
 
   /// A layer norm: `name.weight` and `name.bias`.
