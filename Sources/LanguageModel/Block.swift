@@ -248,7 +248,8 @@ extension Block {
     } else {
       biasAndActivation(ups, bias: up.bias, activation, into: activated, on: team)
     }
-    join(activated, down, to: base, normAfterFeedForward, a.afterFeedForward, into: target, workspace: workspace, on: team)
+    join(
+      activated, down, to: base, normAfterFeedForward, a.afterFeedForward, into: target, workspace: workspace, on: team)
   }
 
   /// sum = base + layer(x), where `normAfter` norms the layer's result or, in the post-norm order, the sum.

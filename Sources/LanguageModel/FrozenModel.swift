@@ -10,7 +10,7 @@ public struct FrozenModel: Sendable {
   ///
   /// - Parameters:
   ///   - folder: holds config.json and safetensors.
-  ///   - quantizing: the threads to hold the blocks' weight matrices as 8-bit numbers with; nil: as stored.
+  ///   - team: the threads to hold the blocks' weight matrices as 8-bit numbers with; nil: as stored.
   /// - Throws: `InputError` naming the file, key or tensor that is missing or wrong.
   public init(folder: String, quantizing team: ThreadTeam? = nil) throws {
     guard isDirectory(folder) else {
@@ -18,7 +18,7 @@ public struct FrozenModel: Sendable {
         folder,
         "no such folder; expected a downloaded Hugging Face model (config.json, model.safetensors, tokenizer.json)")
     }
-    let configuration = try ModelConfiguration(folder: folder)
+    let configuration = try ConfigFile(folder: folder)
     let name = try configuration.text("model_type", default: "")
     guard let family = Family.all[name] else {
       throw configuration.invalid("model_type", "a known family (\(Family.all.keys.sorted().joined(separator: ", ")))")
@@ -36,9 +36,9 @@ public struct FrozenModel: Sendable {
 struct Family: Sendable {
   /// Before the tensors' names but the head's; some checkpoints are saved without it.
   let prefix: String
-  let decoder: @Sendable (ModelConfiguration, CheckpointFiles) throws -> Decoder
+  let decoder: @Sendable (ConfigFile, CheckpointFiles) throws -> Decoder
 
-  init(prefix: String, decoder: @escaping @Sendable (ModelConfiguration, CheckpointFiles) throws -> Decoder) {
+  init(prefix: String, decoder: @escaping @Sendable (ConfigFile, CheckpointFiles) throws -> Decoder) {
     self.prefix = prefix
     self.decoder = decoder
   }

@@ -22,7 +22,7 @@ struct RotaryConfiguration {
 
   /// Reads `rope_scaling`, else `rope_parameters`.
   init(
-    _ configuration: ModelConfiguration, headSize: Int, positions: Int, family: Family = Family()
+    _ configuration: ConfigFile, headSize: Int, positions: Int, family: Family = Family()
   ) throws {
     try self.init(
       configuration, parameters: configuration.section("rope_scaling") ?? configuration.section("rope_parameters"),
@@ -35,8 +35,9 @@ struct RotaryConfiguration {
   ///   - headSize: numbers of a head.
   ///   - positions: `max_position_embeddings`.
   ///   - family: what the family does differently.
+  /// - Throws: `InputError.badData` naming the key.
   init(
-    _ configuration: ModelConfiguration, parameters found: ModelConfiguration?, headSize: Int, positions: Int,
+    _ configuration: ConfigFile, parameters found: ConfigFile?, headSize: Int, positions: Int,
     family: Family
   ) throws {
     let own = found ?? configuration
@@ -108,7 +109,7 @@ struct RotaryConfiguration {
 
   /// Slow turns are stretched, fast ones stay, those between are blended. Source: YaRN (arXiv 2309.00071).
   private static func yarn(
-    _ plain: [Double], _ own: ModelConfiguration, theta: Double, size: Int, original: Int, factor: Double
+    _ plain: [Double], _ own: ConfigFile, theta: Double, size: Int, original: Int, factor: Double
   ) throws -> [Double] {
     func pair(turning turns: Double) -> Double {
       Double(size) * log(Double(original) / (turns * 2 * Double.pi)) / (2 * log(theta))
@@ -125,7 +126,7 @@ struct RotaryConfiguration {
     }
   }
 
-  private static func yarnFactor(_ own: ModelConfiguration, factor: Double) throws -> Double {
+  private static func yarnFactor(_ own: ConfigFile, factor: Double) throws -> Double {
     if let given = try own.optionalPositiveNumber("attention_factor") { return given }
     func scale(_ weight: Double) -> Double { factor <= 1 ? 1 : 0.1 * weight * log(factor) + 1 }
     if let some = try own.optionalPositiveNumber("mscale"), let all = try own.optionalPositiveNumber("mscale_all_dim") {

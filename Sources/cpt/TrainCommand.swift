@@ -91,15 +91,15 @@ private struct DrySummary {
         ("context_tokens", plan.contextTokens, "context tokens"),
         ("longest_example_tokens", trainer.longestExample, "tokens of the longest training example"),
       ] + positions + [
-      ("training_examples", plan.trainingExamples, "training examples"),
-      ("validation_examples", plan.validationExamples, "validation examples"),
-      ("steps_per_epoch", plan.stepsPerEpoch, "steps an epoch"),
-      ("total_steps", plan.totalSteps, "steps"),
-      (
-        "memory_bytes", trainer.estimatedMemory,
-        "bytes of memory at the peak, about (\(byteCount(trainer.estimatedMemory)))"
-      ),
-    ]
+        ("training_examples", plan.trainingExamples, "training examples"),
+        ("validation_examples", plan.validationExamples, "validation examples"),
+        ("steps_per_epoch", plan.stepsPerEpoch, "steps an epoch"),
+        ("total_steps", plan.totalSteps, "steps"),
+        (
+          "memory_bytes", trainer.estimatedMemory,
+          "bytes of memory at the peak, about (\(byteCount(trainer.estimatedMemory)))"
+        ),
+      ]
     packing = trainer.packing
   }
 

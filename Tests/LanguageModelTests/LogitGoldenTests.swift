@@ -8,8 +8,10 @@ import Testing
 private let team = ThreadTeam(threads: 2)
 
 /// The largest difference between a model's log-probabilities after each token and those of golden logits.
-private func worstError(of folder: String, ids: [Int], logits: SafetensorsFile, _ name: String) throws -> Double {
-  let decoder = try FrozenModel(folder: folder).decoder
+private func worstError(
+  of folder: String, ids: [Int], logits: SafetensorsFile, _ name: String, isQuantized: Bool = false
+) throws -> Double {
+  let decoder = try FrozenModel(folder: folder, quantizing: isQuantized ? team : nil).decoder
   let V = decoder.vocabularySize
   let golden = try logits.floats(name, shape: [ids.count, V])
   var tree = TokenTree()
@@ -42,6 +44,44 @@ private func worstError(of folder: String, ids: [Int], logits: SafetensorsFile, 
     let error = try worstError(
       of: golden.folder, ids: golden.ids, logits: FamilyGoldens.tensors, golden.name + ".logits")
     #expect(error < 1e-4)
+  }
+
+  /// 8-bit weights, fused, in runs and transposed, give nearly the same: another number format, not another model.
+  @Test(arguments: try FamilyGoldens().cases)
+  func eightBitWeights(golden: FamilyGoldens.Case) throws {
+    let error = try worstError(
+      of: golden.folder, ids: golden.ids, logits: FamilyGoldens.tensors, golden.name + ".logits", isQuantized: true)
+    #expect(error > 1e-3 && error < 0.8)
+  }
+
+  /// What would change the mathematics and is not supported is an error that names the key.
+  @Test(arguments: [
+    ("llama", "rope_parameters", "{\"rope_type\": \"spiral\"}", "rope_parameters.rope_type"),
+    ("llama", "rope_parameters", "{\"rope_type\": \"linear\"}", "rope_parameters.factor"),
+    ("llama", "hidden_act", "\"quick_gelu\"", "hidden_act"),
+    ("llama", "num_key_value_heads", "3", "num_key_value_heads"),
+    ("llama", "quantization_config", "{\"bits\": 4}", "quantization_config"),
+    ("llama", "head_dim", "0", "head_dim"), ("llama", "vocab_size", "\"many\"", "vocab_size"),
+    ("gpt_neox", "rotary_pct", "0.1", "rotary_pct"), ("gptj", "rotary_dim", "5", "rotary_dim"),
+    ("falcon-40b", "parallel_attn", "false", "parallel_attn"),
+    ("gemma2", "layer_types", "[\"chunked\"]", "layer_types"),
+    ("gemma2", "use_bidirectional_attention", "true", "use_bidirectional_attention"),
+    ("gpt_neo", "attention_layers", "[\"local\"]", "attention_layers"),
+    ("phi3-longrope", "rope_parameters", "{\"rope_type\": \"longrope\", \"short_factor\": [1]}", "short_factor"),
+    ("bloom", "n_head", "7", "n_head"), ("llama", "model_type", "\"mamba\"", "model_type"),
+  ])
+  func unsupportedValuesAreErrors(family: String, key: String, value: String, named: String) throws {
+    try withTemporaryFolder { folder in
+      let source = fixtures + "/families/" + family
+      try writeAtomically(readBytes(of: source + "/model.safetensors"), to: folder + "/model.safetensors")
+      var members = try #require(JSON.read(file: source + "/config.json").object).filter { $0.key != key }
+      if key == "rotary_pct" { members.removeAll { $0.key == "rope_parameters" } }
+      members.append(.init(key, try JSON(parsing: Array(value.utf8), file: "")))
+      try writeAtomically(JSON.object(members).compact, to: folder + "/config.json")
+      var message = "no error"
+      do { _ = try FrozenModel(folder: folder) } catch let error as InputError { message = error.description }
+      #expect(message.contains("config.json") && message.contains(named))
+    }
   }
 
   /// Every way in which config.json may be written, old and new and with defaults left out, means the same.

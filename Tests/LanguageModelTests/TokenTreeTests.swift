@@ -181,7 +181,8 @@ private let models =
     let scores = model.forward(tree, targets: targets, workspace: Workspace(), on: team).scores
     #expect(relativeDifference(expected, scores.map(\.logProbability)) < 1e-5)
     var pieces = Continuation(model, capacity: 20, on: team)
-    _ = pieces.append(.embeddings(Matrix(rows: 9, columns: model.width, values: model.embeddings(of: Array(ids[..<9])))))
+    _ = pieces.append(
+      .embeddings(Matrix(rows: 9, columns: model.width, values: model.embeddings(of: Array(ids[..<9])))))
     for id in ids[9..<12] { _ = pieces.append(.tokens([id])) }
     #expect(relativeDifference(pieces.append(.tokens(Array(ids[12...]))), expected) < 1e-5)
     #expect(pieces.length == 20)

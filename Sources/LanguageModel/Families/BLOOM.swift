@@ -47,7 +47,8 @@ func alibiSlopes(heads: Int) -> [Float] {
   var power = 1
   while 2 * power <= heads { power *= 2 }
   return (0..<heads).map { head in
-    let exponent = head < power ? 8 * Double(head + 1) / Double(power) : 4 * Double(2 * (head - power) + 1) / Double(power)
+    let exponent =
+      head < power ? 8 * Double(head + 1) / Double(power) : 4 * Double(2 * (head - power) + 1) / Double(power)
     return Float(pow(2, -exponent))
   }
 }

@@ -14,7 +14,9 @@ extension Family {
     let activation = try configuration.activation("activation", default: "gelu")
     let isNew = try configuration.flag("new_decoder_architecture", default: false)
     let isParallel = try configuration.flag("parallel_attn", default: true)
-    guard isParallel || !isNew else { throw configuration.invalid("parallel_attn", "true with new_decoder_architecture") }
+    guard isParallel || !isNew else {
+      throw configuration.invalid("parallel_attn", "true with new_decoder_architecture")
+    }
     let hasOneKeyValueHead = try !isNew && configuration.flag("multi_query", default: true)
     let keyValueHeads =
       hasOneKeyValueHead ? 1 : isNew ? try configuration.size("num_kv_heads", default: heads) : heads

@@ -42,7 +42,7 @@ extension Family {
   }
 }
 
-extension ModelConfiguration {
+extension ConfigFile {
   /// "global" or "local" for each layer: `attention_layers`, or `attention_types`, [[[kinds], times], …], written out.
   fileprivate func gptNeoKinds(count: Int) throws -> [String] {
     let known = ["global", "local"]

@@ -88,7 +88,7 @@ extension LlamaDescription {
   }
 }
 
-extension ModelConfiguration {
+extension ConfigFile {
   /// A cap, where null means none.
   fileprivate func softCap(_ key: String, default fallback: Double?) throws -> Double? {
     json[key] == nil ? fallback : try optionalPositiveNumber(key)

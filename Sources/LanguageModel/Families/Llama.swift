@@ -58,16 +58,17 @@ struct LlamaDescription {
   var rotaries: (list: [RotaryConfiguration], ofLayer: [Int])?
 
   /// The decoder of this description, sizes as config.json has them.
-  func decoder(_ configuration: ModelConfiguration, _ files: CheckpointFiles) throws -> Decoder {
+  func decoder(_ configuration: ConfigFile, _ files: CheckpointFiles) throws -> Decoder {
     let sizes = try Sizes(configuration, self)
     let width = sizes.width, headSize = sizes.headSize
     let queries = sizes.heads * headSize, keys = sizes.keyValueHeads * headSize
     let epsilon = try configuration.positiveNumber("rms_norm_eps", default: epsilon)
     let activation = try configuration.activation(activationKey ?? "", default: activation)
-    let rotaries = try rotaries ?? (
-      [RotaryConfiguration(configuration, headSize: headSize, positions: sizes.positions, family: rotary)],
-      [Int](repeating: 0, count: sizes.layers)
-    )
+    let rotaries =
+      try rotaries ?? (
+        [RotaryConfiguration(configuration, headSize: headSize, positions: sizes.positions, family: rotary)],
+        [Int](repeating: 0, count: sizes.layers)
+      )
     func norm(_ name: String, _ size: Int) throws -> NormWeights {
       try files.rmsNorm(name, size, epsilon: epsilon, offset: gainOffset)
     }
@@ -127,7 +128,7 @@ struct LlamaDescription {
     let headSize: Int
     let positions: Int
 
-    init(_ configuration: ModelConfiguration, _ defaults: LlamaDescription) throws {
+    init(_ configuration: ConfigFile, _ defaults: LlamaDescription) throws {
       vocabulary = try configuration.size("vocab_size", default: defaults.vocabulary)
       width = try configuration.size("hidden_size", default: defaults.width)
       feedForward = try configuration.size("intermediate_size", default: defaults.feedForward)
@@ -149,7 +150,7 @@ struct LlamaDescription {
   }
 }
 
-extension ModelConfiguration {
+extension ConfigFile {
   /// Which layers have windows: `layer_types`, or else the layers that `isSliding` says.
   func windows(_ window: Int?, layers: Int, isSliding: (Int) -> Bool) throws -> [Int?] {
     let kinds = try kinds("layer_types", of: ["full_attention", "sliding_attention"], count: layers)

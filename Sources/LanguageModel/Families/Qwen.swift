@@ -26,7 +26,7 @@ extension Family {
 }
 
 extension LlamaDescription {
-  fileprivate init(qwen configuration: ModelConfiguration) {
+  fileprivate init(qwen configuration: ConfigFile) {
     vocabulary = 151_936
     feedForward = 22016
     keyValueHeads = 32
@@ -34,7 +34,7 @@ extension LlamaDescription {
   }
 }
 
-extension ModelConfiguration {
+extension ConfigFile {
   /// The windows of the layers from `max_window_layers` on, where `use_sliding_window` asks for them.
   fileprivate func qwenWindows() throws -> [Int?] {
     let isUsed = try flag("use_sliding_window", default: false)

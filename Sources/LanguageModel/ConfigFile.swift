@@ -5,7 +5,7 @@ import Kernels
 ///
 /// Models carry many keys that do not concern us; a family's file reads those that do. A missing key means the default
 /// of the family's class in transformers.
-struct ModelConfiguration {
+struct ConfigFile {
   let file: String
   let json: JSON
   /// Where the object stands in the file: "rope_parameters.".
@@ -34,10 +34,10 @@ struct ModelConfiguration {
   func has(_ key: String) -> Bool { json[key].map { !$0.isNull } ?? false }
 
   /// An object in this one; nil where it is missing, null or empty.
-  func section(_ key: String) throws -> ModelConfiguration? {
+  func section(_ key: String) throws -> ConfigFile? {
     guard let value = json[key], !value.isNull else { return nil }
     guard let members = value.object else { throw invalid(key, "an object") }
-    return members.isEmpty ? nil : ModelConfiguration(file: file, json: value, place: "\(place)\(key).")
+    return members.isEmpty ? nil : ConfigFile(file: file, json: value, place: "\(place)\(key).")
   }
 
   /// The value of the first of the keys that is there.
@@ -60,7 +60,9 @@ struct ModelConfiguration {
 
   /// A size; nil where it is missing or null.
   func optionalSize(_ key: String) throws -> Int? {
-    has(key) ? try value([key], default: nil, "a whole number of at least 1 or null", Self.size) : nil
+    guard has(key) else { return nil }
+    let size: Int = try value([key], default: nil, "a whole number of at least 1 or null", Self.size)
+    return size
   }
 
   private static func size(_ json: JSON) -> Int? {
@@ -77,7 +79,9 @@ struct ModelConfiguration {
 
   /// A positive number; nil where it is missing or null.
   func optionalPositiveNumber(_ key: String) throws -> Double? {
-    has(key) ? try value([key], default: nil, "a positive number or null", Self.positive) : nil
+    guard has(key) else { return nil }
+    let number: Double = try value([key], default: nil, "a positive number or null", Self.positive)
+    return number
   }
 
   private static func positive(_ json: JSON) -> Double? {
@@ -100,11 +104,11 @@ struct ModelConfiguration {
   func kinds(_ key: String, of known: [String], count: Int) throws -> [String]? {
     guard has(key) else { return nil }
     let expected = "a list of \(count) of " + known.map { "\"\($0)\"" }.joined(separator: ", ")
-    return try value([key], default: nil, expected) { json in
-      let names = json.array?.compactMap(\.string)
-      return names?.count == count && json.array?.count == count && names?.allSatisfy(known.contains) == true
-        ? names : nil
+    let names: [String] = try value([key], default: nil, expected) { json in
+      let names = (json.array ?? []).compactMap(\.string)
+      return names.count == count && json.array?.count == count && names.allSatisfy(known.contains) ? names : nil
     }
+    return names
   }
 
   /// Refuses any other value than the one given for a key that would change the mathematics.
@@ -129,7 +133,7 @@ struct ModelConfiguration {
   }
 }
 
-extension ModelConfiguration {
+extension ConfigFile {
   /// Numbers of a head where the heads share the width.
   func headSize(width: Int, heads: Int, key: String) throws -> Int {
     guard width % heads == 0 else { throw invalid(key, "a divisor of the width (\(width))") }
