@@ -78,7 +78,7 @@ let commands: [Command] = [
       Flag(name: "--raw", value: nil, help: "take the text as it is, without the template"),
       Flag(name: "--no-context", value: nil, help: "leave the tuned context out: the plain model"),
       Flag(name: "--max-tokens", value: "N", help: "end after so many tokens (default: 64)"),
-      Flag(name: "--stop", value: "TEXT", help: "end before this text", isRepeatable: true),
+      Flag(name: "--stop", value: "TEXT", help: "end before this text; may stand several times", isRepeatable: true),
       Flag(name: "--temperature", value: "T", help: "0 takes the likeliest token (default); above, draw"),
       Flag(name: "--top-k", value: "K", help: "draw from the K likeliest tokens"),
       Flag(name: "--top-p", value: "P", help: "draw from the fewest tokens with probability P"),

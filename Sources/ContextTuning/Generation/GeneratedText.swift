@@ -1,7 +1,7 @@
 import Tokenization
 
 /// The text of tokens that come one by one, after others.
-struct TokenText {
+package struct TokenText {
   private let tokenizer: Tokenizer
   private var ids: [Int]
   /// Bytes of the text of `ids` that were given out, or belong to what stood before.
@@ -10,21 +10,21 @@ struct TokenText {
   /// - Parameters:
   ///   - tokenizer: the tokenizer.
   ///   - history: the last tokens of what stands before; some tokenizers write a text's first token differently.
-  init(_ tokenizer: Tokenizer, after history: [Int]) {
+  package init(_ tokenizer: Tokenizer, after history: [Int]) {
     self.tokenizer = tokenizer
     ids = history
     given = tokenizer.decode(history).utf8.count
   }
 
   /// Adds a token and returns the new text in whole characters, often none.
-  mutating func append(_ id: Int) -> String {
+  package mutating func append(_ id: Int) -> String {
     ids.append(id)
     // What ends in U+FFFD may be a character whose last bytes are still to come.
     return new { text in text.unicodeScalars.reversed().prefix { $0 == "\u{FFFD}" }.count }
   }
 
   /// What is left, U+FFFD in place of bytes that are no character.
-  mutating func finish() -> String { new { _ in 0 } }
+  package mutating func finish() -> String { new { _ in 0 } }
 
   private mutating func new(holding held: (String) -> Int) -> String {
     let text = tokenizer.decode(ids)
