@@ -20,11 +20,10 @@ func runGenerate(_ arguments: Arguments) throws -> Int32 {
   let output = GenerationOutput(isJSON: arguments.has("--json"))
   output.status("reading the prompt")
   defer { output.end() }
-  let prompted = try PromptedModel(configuration, adapter: adapter)
+  let prompted = try PromptedModel(configuration, adapter: adapter, team: ThreadTeam(threads: threads))
   let start = ContinuousClock.now
   var generator = try prompted.generator(
-    after: text, from: source, isRaw: isRaw, usesContext: usesContext, settings: settings,
-    on: ThreadTeam(threads: threads))
+    after: text, from: source, isRaw: isRaw, usesContext: usesContext, settings: settings)
   let promptTime = ContinuousClock.now - start
   while let piece = try generator.next() {
     guard try output.show(piece, tokens: generator.tokens.count) else { return 0 }

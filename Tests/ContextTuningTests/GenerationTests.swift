@@ -24,7 +24,7 @@ import Tokenization
 
   private func quickstart() throws -> PromptedModel {
     let adapter = try Adapter(folder: Self.folder + "/adapter")
-    return try PromptedModel(adapter.configuration, adapter: adapter)
+    return try PromptedModel(adapter.configuration, adapter: adapter, team: team)
   }
 
   /// A text that goes on without the template, behind the adapter.
@@ -38,7 +38,7 @@ import Tokenization
     settings.sampling.seed = seed
     settings.stops = stops
     return try quickstart().generator(
-      after: text, from: .flag, isRaw: true, usesContext: usesContext, settings: settings, on: team)
+      after: text, from: .flag, isRaw: true, usesContext: usesContext, settings: settings)
   }
 
   private func pieces(_ generator: inout TextGenerator) throws -> [String] {
@@ -253,7 +253,7 @@ import Tokenization
       let example = try experiment.encoder.example(of: experiment.dataset.training[0])
       let first = try #require(example.tokens.labelPositions.first)
       let expected = Array(example.tokens.ids[..<first])
-      let model = try PromptedModel(configuration, adapter: adapter)
+      let model = try PromptedModel(configuration, adapter: adapter, team: team)
       #expect(try model.tokens(of: text, from: .flag, isRaw: false, usesContext: true) == expected)
       // Without the context, what stood before it comes along.
       #expect(try model.tokens(of: text, from: .flag, isRaw: false, usesContext: false) == [0] + expected)
@@ -313,11 +313,11 @@ import Tokenization
       configuration.baseModel = folder
       configuration.tokenizer = nil
       guard let expected else {
-        let error = #expect(throws: InputError.self) { try PromptedModel(configuration, adapter: adapter) }
+        let error = #expect(throws: InputError.self) { try PromptedModel(configuration, adapter: adapter, team: team) }
         #expect(error?.problem.contains("\"eos_token_id\" must be a token id or a list") == true)
         return
       }
-      #expect(try PromptedModel(configuration, adapter: adapter).endTokens == expected)
+      #expect(try PromptedModel(configuration, adapter: adapter, team: team).endTokens == expected)
     }
   }
 }

@@ -21,6 +21,7 @@ public struct PromptedModel: Sendable {
 
   public let model: FrozenModel
   public let prompt: TunedPrompt
+  private let team: ThreadTeam
   private let tokenizer: Tokenizer
   private let encoder: ExampleEncoder
   /// The words a label may be, where the configuration says.
@@ -28,10 +29,11 @@ public struct PromptedModel: Sendable {
   /// Tokens that end a text.
   package let endTokens: Set<Int>
 
-  /// Opens model and tokenizer of a configuration.
+  /// Opens model and tokenizer of a configuration, to compute with these threads.
   ///
   /// - Throws: `InputError` for whatever is missing or wrong.
-  public init(_ configuration: Configuration, adapter: Adapter) throws {
+  public init(_ configuration: Configuration, adapter: Adapter, team: ThreadTeam) throws {
+    self.team = team
     guard let folder = configuration.baseModel else {
       throw InputError.badData("base_model_name_or_path", "is missing: expected the folder of a Hugging Face model")
     }
@@ -57,12 +59,10 @@ public struct PromptedModel: Sendable {
   ///   - isRaw: whether it is taken as it is, not put into the template up to where a label would begin.
   ///   - usesContext: whether the tuned prompt stands in front.
   ///   - settings: when to stop and how to choose tokens.
-  ///   - team: the threads.
   /// - Returns: the text that follows, before its first token.
   /// - Throws: `InputError` when there is nothing to go on from, or more than the model or the machine can hold.
   public func generator(
-    after text: String, from source: Source, isRaw: Bool, usesContext: Bool, settings: TextGenerator.Settings,
-    on team: ThreadTeam
+    after text: String, from source: Source, isRaw: Bool, usesContext: Bool, settings: TextGenerator.Settings
   ) throws -> TextGenerator {
     let ids = try tokens(of: text, from: source, isRaw: isRaw, usesContext: usesContext)
     let context = usesContext ? prompt : nil
