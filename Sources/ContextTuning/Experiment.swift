@@ -131,6 +131,20 @@ enum SpecialToken {
   ///
   /// - Throws: `InputError.badData` when no file says it.
   func id(tokenizer: Tokenizer, folder: String, modelFolder: String) throws -> Int {
+    if let id = try named(tokenizer: tokenizer, folder: folder) { return id }
+    let config = modelFolder + "/config.json"
+    let entry = try JSON.read(file: config)[name + "_id"]
+    if let id = entry?.integer ?? entry?.array?.first?.integer, id >= 0 { return id }
+    throw InputError.badData(
+      folder,
+      "no file says which token is the \(name); set template.\(self == .endOfText ? "end_of_text" : "beginning_of_text") to false"
+    )
+  }
+
+  /// Its id by name in the tokenizer's files; nil where they do not say.
+  ///
+  /// - Throws: `InputError.badData` for a name the tokenizer does not know.
+  func named(tokenizer: Tokenizer, folder: String) throws -> Int? {
     for file in ["tokenizer_config.json", "special_tokens_map.json"].map({ folder + "/" + $0 }) where fileExists(file) {
       let entry = try JSON.read(file: file)[name]
       guard let text = entry?.string ?? entry?["content"]?.string else { continue }
@@ -139,12 +153,6 @@ enum SpecialToken {
       }
       return id
     }
-    let config = modelFolder + "/config.json"
-    let entry = try JSON.read(file: config)[name + "_id"]
-    if let id = entry?.integer ?? entry?.array?.first?.integer, id >= 0 { return id }
-    throw InputError.badData(
-      folder,
-      "no file says which token is the \(name); set template.\(self == .endOfText ? "end_of_text" : "beginning_of_text") to false"
-    )
+    return nil
   }
 }

@@ -5,24 +5,19 @@ public struct Continuation {
   private let decoder: Decoder
   private let team: ThreadTeam
   private let workspace = Workspace()
+  /// Its matrices have room for `capacity` rows, of which `length` are written.
   private var prefix: Prefix
+  private var capacity = 0
 
   /// An empty text.
   ///
   /// - Parameters:
   ///   - decoder: the model.
-  ///   - capacity: the most tokens that will be appended.
   ///   - team: the threads.
-  public init(_ decoder: Decoder, capacity: Int, on team: ThreadTeam) {
+  public init(_ decoder: Decoder, on team: ThreadTeam) {
     self.decoder = decoder
     self.team = team
-    prefix = Prefix(
-      length: 0,
-      layers: decoder.blocks.map { block in
-        KeysAndValues(
-          keys: Matrix(rows: capacity, columns: block.key.weight.outputs),
-          values: Matrix(rows: capacity, columns: block.value.weight.outputs))
-      })
+    prefix = decoder.emptyPrefix(capacity: 0)
   }
 
   /// Tokens of the text so far.
@@ -37,9 +32,28 @@ public struct Continuation {
       tree.append(content)
       let known = length > 0 ? prefix.rows(0..<length) : nil
       let (logProbabilities, kept) = decoder.continuation(of: tree, prefix: known, workspace: workspace, on: team)
-      if let kept { prefix = prefix.appending(kept, on: team) }
+      guard let kept else { return logProbabilities }
+      if length + kept.length > capacity {
+        // Twice the room each time, so that a text of any length is copied about once.
+        capacity = max(2 * capacity, length + kept.length + 64)
+        prefix = decoder.emptyPrefix(capacity: capacity).appending(prefix.rows(0..<length), on: team)
+      }
+      prefix = prefix.appending(kept, on: team)
       return logProbabilities
     }
+  }
+}
+
+extension Decoder {
+  /// A path of no tokens with room for so many.
+  fileprivate func emptyPrefix(capacity: Int) -> Prefix {
+    Prefix(
+      length: 0,
+      layers: blocks.map { block in
+        KeysAndValues(
+          keys: Matrix(rows: capacity, columns: block.key.weight.outputs),
+          values: Matrix(rows: capacity, columns: block.value.weight.outputs))
+      })
   }
 }
 

@@ -58,6 +58,18 @@ struct Arguments {
     return value
   }
 
+  /// The values of a flag that may stand several times.
+  func all(_ name: String) -> [String] { values[name] ?? [] }
+
+  /// A number of a range that `expected` puts in words: "a number of at least 0".
+  func number(_ name: String, _ expected: String, where isExpected: (Double) -> Bool) throws -> Double? {
+    guard let text = self[name] else { return nil }
+    guard let value = Double(text), value.isFinite, isExpected(value) else {
+      throw InputError.usage(name, "must be \(expected), found \"\(text)\"")
+    }
+    return value
+  }
+
   /// One of a few words.
   func choice<Value: RawRepresentable<String> & CaseIterable>(_ name: String, default fallback: Value) throws -> Value {
     guard let text = self[name] else { return fallback }
@@ -89,9 +101,28 @@ struct Arguments {
     return path
   }
 
+  /// The configuration an adapter is used with: `--config`, or the one the run left beside the adapter.
+  ///
+  /// - Parameters:
+  ///   - adapter: the adapter.
+  ///   - need: what has to come from it, in words; nil: the adapter's own configuration will do.
+  /// - Returns: the configuration, its model the one to use.
+  /// - Throws: `InputError` when there is none, or for its contents.
+  func configuration(of adapter: Adapter, for need: String?) throws -> Configuration {
+    let beside = adapter.folder + "/config.json"
+    var file = self["--config"] ?? (fileExists(beside) ? beside : nil)
+    if file == nil, need == nil { file = adapter.configurationPath }
+    guard let file else {
+      throw InputError.usage("--config", "is missing: \(adapter.folder) has no config.json, so \(need ?? "")")
+    }
+    var configuration = try Configuration(file: file, overrides: overrides())
+    configuration.baseModel = self["--model"] ?? configuration.baseModel ?? adapter.configuration.baseModel
+    return configuration
+  }
+
   /// The pairs of `--set`: a value that is JSON counts as such, any other as text.
   func overrides() throws -> [(path: String, value: JSON)] {
-    try (values["--set"] ?? []).map { text in
+    try all("--set").map { text in
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       guard parts.count == 2, !parts[0].isEmpty else {
         throw InputError.usage("--set", "expected KEY=VALUE such as training.seed=3, found \"\(text)\"")

@@ -68,6 +68,27 @@ let commands: [Command] = [
       threads, json, help,
     ],
     run: runExport),
+  Command(
+    name: "generate",
+    summary: "Go on from a text with the tuned context in front.",
+    example: "cpt generate --checkpoint runs/quickstart/best --prompt \"my parcel is late\"",
+    flags: [
+      Flag(name: "--checkpoint", value: "DIR", help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
+      Flag(name: "--prompt", value: "TEXT", help: "the text; without it or with -, standard input"),
+      Flag(name: "--raw", value: nil, help: "take the text as it is, without the template"),
+      Flag(name: "--no-context", value: nil, help: "leave the tuned context out: the plain model"),
+      Flag(name: "--max-tokens", value: "N", help: "end after so many tokens (default: 64)"),
+      Flag(name: "--stop", value: "TEXT", help: "end before this text; may stand several times", isRepeatable: true),
+      Flag(name: "--temperature", value: "T", help: "0 takes the likeliest token (default); above, draw"),
+      Flag(name: "--top-k", value: "K", help: "draw from the K likeliest tokens"),
+      Flag(name: "--top-p", value: "P", help: "draw from the fewest tokens with probability P"),
+      Flag(name: "--seed", value: "S", help: "decides the draws (default: 0)"),
+      Flag(name: "--config", value: "FILE", help: "template, where the checkpoint has none"),
+      Flag(name: "--model", value: "DIR", help: "the frozen model, in place of the adapter's"),
+      Flag(name: "--set", value: "KEY=VALUE", help: "override a key of the configuration", isRepeatable: true),
+      threads, json, help,
+    ],
+    run: runGenerate),
 ]
 
 private let threads = Flag(name: "--threads", value: "N", help: "threads to compute with (default: all cores)")

@@ -5,7 +5,8 @@ import Kernels
 /// `cpt eval`.
 func runEval(_ arguments: Arguments) throws -> Int32 {
   let adapter = try Adapter(folder: arguments.required("--checkpoint"))
-  var configuration = try evaluationConfiguration(arguments, adapter)
+  var configuration = try arguments.configuration(
+    of: adapter, for: "template and data must come from a configuration")
   var split = try arguments.choice("--split", default: Dataset.Split.test)
   if let file = arguments["--data"] {
     if arguments.has("--split") { throw InputError.usage("--data", "contradicts --split; give one of them") }
@@ -43,19 +44,6 @@ func runEval(_ arguments: Arguments) throws -> Int32 {
     difference: baseline.map { PairedDifference(tuned, minus: $0) }, seconds: seconds)
   try printResult(arguments.has("--json") ? result.json.pretty : result.text)
   return 0
-}
-
-/// The configuration an adapter is evaluated with: `--config`, or the one the run left beside the adapter.
-private func evaluationConfiguration(_ arguments: Arguments, _ adapter: Adapter) throws -> Configuration {
-  let beside = adapter.folder + "/config.json"
-  guard let file = arguments["--config"] ?? (fileExists(beside) ? beside : nil) else {
-    throw InputError.usage(
-      "--config",
-      "is missing: \(adapter.folder) has no config.json, so template and data must come from a configuration")
-  }
-  var configuration = try Configuration(file: file, overrides: arguments.overrides())
-  configuration.baseModel = arguments["--model"] ?? configuration.baseModel ?? adapter.configuration.baseModel
-  return configuration
 }
 
 private func predictionJSON(_ prediction: Prediction, _ baseline: Prediction?, labels: [String]) -> JSON {

@@ -4,15 +4,13 @@ import Synchronization
 /// The signal that asked the program to end, once one has; 0 before.
 private let received = Atomic<Int32>(0)
 
+/// The signals that ask a program to end.
+private let endingSignals = [SIGINT, SIGTERM, SIGHUP]
+
 /// Catches SIGINT, SIGTERM and SIGHUP so that a run can write a checkpoint; a second signal ends the program at once.
-///
-/// They are unblocked first: a parent that starts us from a worker thread may have left them blocked.
 func catchSignals() {
-  var signals = sigset_t()
-  unsafe sigemptyset(&signals)
-  for number in [SIGINT, SIGTERM, SIGHUP] { unsafe sigaddset(&signals, number) }
-  unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-  for number in [SIGINT, SIGTERM, SIGHUP] {
+  unblockSignals()
+  for number in endingSignals {
     signal(number) { number in
       received.store(number, ordering: .relaxed)
       signal(number, SIG_DFL)
@@ -24,4 +22,36 @@ func catchSignals() {
 func receivedSignal() -> Int32? {
   let number = received.load(ordering: .relaxed)
   return number == 0 ? nil : number
+}
+
+/// The descriptor on which a line was begun that a signal has to end; -1: none.
+private let descriptorOfOpenLine = Atomic<Int32>(-1)
+private let lineBreak: StaticString = "\n"
+
+/// Says on which descriptor, if any, a line stands that is not ended.
+func setOpenLine(on descriptor: Int32?) {
+  descriptorOfOpenLine.store(descriptor ?? -1, ordering: .relaxed)
+}
+
+/// Lets SIGINT, SIGTERM and SIGHUP end the program at once, after the line that was begun.
+func endAtSignals() {
+  unblockSignals()
+  // The handlers' globals are made before a signal can ask for them.
+  setOpenLine(on: nil)
+  _ = lineBreak
+  for number in endingSignals {
+    signal(number) { number in
+      let descriptor = descriptorOfOpenLine.load(ordering: .relaxed)
+      if descriptor >= 0 { _ = unsafe write(descriptor, lineBreak.utf8Start, 1) }
+      _exit(128 + number)
+    }
+  }
+}
+
+/// A parent that starts us from a worker thread may have left the signals blocked.
+private func unblockSignals() {
+  var signals = sigset_t()
+  unsafe sigemptyset(&signals)
+  for number in endingSignals { unsafe sigaddset(&signals, number) }
+  unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
 }

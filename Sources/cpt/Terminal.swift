@@ -50,9 +50,16 @@ func writeToStandardError(_ text: String) {
 
 /// Prints a result: standard output carries nothing else. A reader that has gone away is no mistake.
 func printResult(_ text: String) throws {
-  guard writeAll(text + "\n", to: STDOUT_FILENO) || errno == EPIPE else {
+  _ = try printPiece(text + "\n")
+}
+
+/// Prints a part of a result, at once; false when its reader has gone away.
+func printPiece(_ text: String) throws -> Bool {
+  if writeAll(text, to: STDOUT_FILENO) { return true }
+  guard errno == EPIPE else {
     throw InputError.failure("standard output", "cannot be written: \(unsafe String(cString: strerror(errno)))")
   }
+  return false
 }
 
 /// Whether all was written.

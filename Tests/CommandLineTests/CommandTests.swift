@@ -7,7 +7,7 @@ import Testing
   @Test func helpNamesEveryCommandAndFitsAScreen() throws {
     let overview = try Program.run(["--help"])
     #expect(overview.status == 0 && overview.errors.isEmpty)
-    for command in ["train", "eval", "export-prompt"] {
+    for command in ["train", "eval", "export-prompt", "generate"] {
       #expect(overview.output.contains("\n  \(command) "))
       let help = try Program.run([command, "--help"])
       #expect(help.status == 0)
@@ -25,6 +25,18 @@ import Testing
     (["eval", "--checkpoint", "x", "--threads", "0"], "x/adapter_config.json: not found"),
     (["export-prompt", "--checkpoint", "x", "--format", "pft"], "did you mean \"peft\"?"),
     (["train", "--config", "x", "--resume", "--overwrite"], "contradicts --overwrite"),
+    (["generate", "--prompt", "a"], "--checkpoint: is missing"),
+    (["generate", "--checkpoint", "x", "--prompt", "a"], "x/adapter_config.json: not found"),
+    (["generate", "--checkpoint", "x", "--max-tokens", "0"], "--max-tokens: must be a whole number of at least 1"),
+    (["generate", "--checkpoint", "x", "--temperature", "-1"], "--temperature: must be a number of at least 0"),
+    (["generate", "--checkpoint", "x", "--temperature", "nan"], "--temperature: must be a number of at least 0"),
+    (["generate", "--checkpoint", "x", "--top-k", "1.5"], "--top-k: must be a whole number of at least 1"),
+    (["generate", "--checkpoint", "x", "--top-p", "1.01"], "--top-p: must be a number above 0 and up to 1"),
+    (["generate", "--checkpoint", "x", "--top-p", "0"], "--top-p: must be a number above 0 and up to 1"),
+    (["generate", "--checkpoint", "x", "--top-k", "5"], "--top-k: needs a --temperature above 0"),
+    (["generate", "--checkpoint", "x", "--top-p", "0.5", "--temperature", "0"], "--top-p: needs a --temperature"),
+    (["generate", "--checkpoint", "x", "--seed", "x"], "--seed: must be a whole number"),
+    (["generate", "--checkpoint", "x", "--stop", ""], "--stop: needs a value TEXT"),
   ])
   func wrongCommandLinesAreUsageErrors(arguments: [String], message: String) throws {
     let outcome = try Program.run(arguments)

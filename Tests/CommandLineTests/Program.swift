@@ -23,39 +23,44 @@ struct Program {
     return FileFormats.folder(of: bundle) + "/cpt"
   }()
 
-  /// Runs it with arguments, in a folder.
+  /// Runs it with arguments, in a folder, its standard input these bytes.
   @discardableResult
-  static func run(_ arguments: [String], in folder: String = repository) throws -> Outcome {
+  static func run(
+    _ arguments: [String], in folder: String = repository, input: [UInt8] = []
+  ) throws -> Outcome {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     // Through files: a pipe nobody reads fills up.
     let streams = FileManager.default.temporaryDirectory.appendingPathComponent("cpt-\(UUID().uuidString)")
-    let names = ["out", "err"].map { streams.appendingPathComponent($0) }
+    let names = ["out", "err", "in"].map { streams.appendingPathComponent($0) }
     try FileManager.default.createDirectory(at: streams, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: streams) }
-    for name in names { try Data().write(to: name) }
+    for name in names { try Data(name == names[2] ? input : []).write(to: name) }
     process.standardOutput = try FileHandle(forWritingTo: names[0])
     process.standardError = try FileHandle(forWritingTo: names[1])
+    process.standardInput = try FileHandle(forReadingFrom: names[2])
     try process.run()
     process.waitUntilExit()
-    let texts = try names.map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
+    let texts = try names.prefix(2).map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
     let status = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
     return Outcome(status: status, output: texts[0], errors: texts[1])
   }
 }
 
 extension Program {
-  /// Starts it, sends a signal once `isReady`, and returns the exit status.
+  /// Starts it, its standard output a file if one is given, sends a signal once `isReady`, returns the exit status.
   static func interrupt(
-    _ arguments: [String], in folder: String, with signal: Int32, when isReady: () -> Bool
+    _ arguments: [String], in folder: String, with signal: Int32, output: String? = nil, when isReady: () -> Bool
   ) throws -> Int32 {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
-    process.standardOutput = FileHandle.nullDevice
+    if let output { try Data().write(to: URL(fileURLWithPath: output)) }
+    process.standardOutput =
+      try output.map { try FileHandle(forWritingTo: URL(fileURLWithPath: $0)) } ?? FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()
     while process.isRunning, !isReady() { usleep(1000) }

@@ -172,20 +172,21 @@ private let models =
   @Test(arguments: models)
   func textsGrowByPieces(folder: String) throws {
     let model = try FrozenModel(folder: folder).decoder
-    let ids = (0..<20).map { $0 * 13 % 61 }
-    var whole = Continuation(model, capacity: 20, on: team)
+    // More than a continuation first makes room for, where the model has the positions.
+    let ids = (0..<min(90, model.maximumPositions ?? 90)).map { $0 * 13 % 61 }
+    var whole = Continuation(model, on: team)
     let expected = whole.append(.tokens(ids))
     var tree = TokenTree()
     tree.append(.tokens(ids))
-    let targets = (0..<model.vocabularySize).map { Target(row: 19, token: $0) }
+    let targets = (0..<model.vocabularySize).map { Target(row: ids.count - 1, token: $0) }
     let scores = model.forward(tree, targets: targets, workspace: Workspace(), on: team).scores
     #expect(relativeDifference(expected, scores.map(\.logProbability)) < 1e-5)
-    var pieces = Continuation(model, capacity: 20, on: team)
+    var pieces = Continuation(model, on: team)
     _ = pieces.append(
       .embeddings(Matrix(rows: 9, columns: model.width, values: model.embeddings(of: Array(ids[..<9])))))
     for id in ids[9..<12] { _ = pieces.append(.tokens([id])) }
     #expect(relativeDifference(pieces.append(.tokens(Array(ids[12...]))), expected) < 1e-5)
-    #expect(pieces.length == 20)
+    #expect(pieces.length == ids.count)
   }
 
   @Test func rowsDepthsAndDescendants() {

@@ -23,6 +23,8 @@ public struct Adapter: Sendable {
   static let peftVersion = "0.21.2"
 
   public let folder: String
+  /// Its adapter_config.json.
+  public var configurationPath: String { folder + "/" + Self.configurationFile }
   /// The CPTConfig, paths resolved.
   public let configuration: Configuration
   public let context: Context

@@ -62,16 +62,37 @@ public struct ExampleEncoder: Sendable {
 
   /// An example as typed tokens, types 0 to 4; the inter separator closes it.
   public func encode(text: String, label: String) -> TypedTokens {
-    guard let input = Template.parts(of: template.input), let output = Template.parts(of: template.output) else {
-      preconditionFailure("templates are checked when the configuration is read")
-    }
-    let fragments: [(text: String, role: TokenRole)] = [
-      (input.before, .inputTemplate), (text, .input), (input.after, .inputTemplate), (template.intraSeparator, .none),
-      (output.before, .outputTemplate), (label, .label), (output.after, .outputTemplate),
-    ]
+    let fragments = fragments(text: text, label: label)
     var tokens = template.tokenization == .pieces ? encodePieces(fragments) : encodeWhole(fragments)
     tokens.append(TypedTokens(ids: ending, types: ending.map { _ in 0 }))
     return tokens
+  }
+
+  /// The tokens that stand before the label of an example, as training and evaluation have them.
+  ///
+  /// Tokenized whole, the label decides where the token before it ends: " billing" takes the space of "output: ". Where
+  /// all of the labels agree, that holds; else, and where there are none, the text up to the label is tokenized alone.
+  func prompt(text: String, labels: [String]) -> [Int] {
+    if template.tokenization == .whole, let first = labels.first {
+      func beginning(_ label: String) -> ArraySlice<Int> {
+        let tokens = encode(text: text, label: label)
+        return tokens.ids[..<(tokens.labelPositions.first ?? tokens.count)]
+      }
+      let shared = beginning(first)
+      if labels.allSatisfy({ beginning($0) == shared }) { return Array(shared) }
+    }
+    let fragments = fragments(text: text, label: "").prefix { $0.role != .label }
+    return (template.tokenization == .pieces ? encodePieces(Array(fragments)) : encodeWhole(Array(fragments))).ids
+  }
+
+  private func fragments(text: String, label: String) -> [(text: String, role: TokenRole)] {
+    guard let input = Template.parts(of: template.input), let output = Template.parts(of: template.output) else {
+      preconditionFailure("templates are checked when the configuration is read")
+    }
+    return [
+      (input.before, .inputTemplate), (text, .input), (input.after, .inputTemplate), (template.intraSeparator, .none),
+      (output.before, .outputTemplate), (label, .label), (output.after, .outputTemplate),
+    ]
   }
 
   private func encodePieces(_ fragments: [(text: String, role: TokenRole)]) -> TypedTokens {

@@ -9,6 +9,7 @@ struct SeededGenerator: RandomNumberGenerator, Sendable {
     case context
     case trainingRows
     case order
+    case sampling
   }
 
   private var state: UInt64

@@ -1,0 +1,115 @@
+import FileFormats
+import Kernels
+import LanguageModel
+import Tokenization
+
+/// A frozen model with a tuned prompt in front and the template texts are put into: what generation needs of a run.
+public struct PromptedModel: Sendable {
+  /// Where a text to go on from was given.
+  public enum Source: Sendable {
+    case flag
+    case standardInput
+
+    /// What is wrong with the text.
+    public func error(_ problem: String) -> InputError {
+      switch self {
+      case .flag: .usage("--prompt", problem)
+      case .standardInput: .badData("standard input", problem)
+      }
+    }
+  }
+
+  public let model: FrozenModel
+  public let prompt: TunedPrompt
+  private let team: ThreadTeam
+  private let tokenizer: Tokenizer
+  private let encoder: ExampleEncoder
+  /// The words a label may be, where the configuration says.
+  private let labelWords: [String]
+  /// Tokens that end a text.
+  package let endTokens: Set<Int>
+
+  /// Opens model and tokenizer of a configuration, to compute with these threads.
+  ///
+  /// - Throws: `InputError` for whatever is missing or wrong.
+  public init(_ configuration: Configuration, adapter: Adapter, team: ThreadTeam) throws {
+    self.team = team
+    guard let folder = configuration.baseModel else {
+      throw InputError.badData("base_model_name_or_path", "is missing: expected the folder of a Hugging Face model")
+    }
+    model = try FrozenModel(folder: folder, quantizing: configuration.model.weights == .q8 ? team : nil)
+    prompt = try adapter.prompt(over: model.decoder)
+    let tokenizerFolder = configuration.tokenizer ?? folder
+    let tokenizer = try Tokenizer(folder: tokenizerFolder)
+    self.tokenizer = tokenizer
+    let beginning =
+      configuration.template.addsBeginningOfText
+      ? try SpecialToken.beginningOfText.id(tokenizer: tokenizer, folder: tokenizerFolder, modelFolder: folder) : nil
+    encoder = ExampleEncoder(
+      template: configuration.template, tokenizer: tokenizer, endOfText: nil, beginningOfText: beginning)
+    labelWords = configuration.data.labelWords?.map(\.word) ?? []
+    endTokens = try SpecialToken.endTokens(tokenizer: tokenizer, folder: tokenizerFolder, modelFolder: folder)
+  }
+
+  /// Runs the model over a text, to go on from it.
+  ///
+  /// - Parameters:
+  ///   - text: what to go on from.
+  ///   - source: where it was given.
+  ///   - isRaw: whether it is taken as it is, not put into the template up to where a label would begin.
+  ///   - usesContext: whether the tuned prompt stands in front.
+  ///   - settings: when to stop and how to choose tokens.
+  /// - Returns: the text that follows, before its first token.
+  /// - Throws: `InputError` when there is nothing to go on from, or more than the model has positions for.
+  public func generator(
+    after text: String, from source: Source, isRaw: Bool, usesContext: Bool, settings: TextGenerator.Settings
+  ) throws -> TextGenerator {
+    let ids = try tokens(of: text, from: source, isRaw: isRaw, usesContext: usesContext)
+    let context = usesContext ? prompt : nil
+    let contextCount = context?.context.count ?? 0, length = contextCount + ids.count
+    let decoder = model.decoder
+    if let positions = decoder.maximumPositions, length > positions {
+      throw source.error(
+        usesContext
+          ? "context (\(contextCount) tokens) and prompt (\(ids.count)) need \(length) positions, the model has "
+            + "\(positions); shorten the prompt"
+          : "takes \(ids.count) tokens, the model has \(positions) positions; shorten it")
+    }
+    return TextGenerator(
+      decoder, context: context, prompt: ids, tokenizer: tokenizer, endTokens: endTokens, settings: settings, on: team)
+  }
+
+  /// The tokens of a text, without the context.
+  package func tokens(of text: String, from source: Source, isRaw: Bool, usesContext: Bool) throws -> [Int] {
+    let isEnough = isRaw ? usesContext || !text.isEmpty : text.contains { !$0.isWhitespace }
+    guard isEnough else { throw source.error("the text is empty") }
+    let ids =
+      (usesContext ? [] : encoder.beginning)
+      + (isRaw ? tokenizer.encode(text).map(\.id) : encoder.prompt(text: text, labels: labelWords))
+    if let id = ids.first(where: { $0 >= model.decoder.vocabularySize }) {
+      throw source.error("token id \(id) is outside the model's vocabulary of \(model.decoder.vocabularySize)")
+    }
+    guard usesContext || !ids.isEmpty else { throw source.error("the tokenizer has no token for any of it") }
+    return ids
+  }
+}
+
+extension SpecialToken {
+  /// The tokens that end a text: those of config.json and generation_config.json, and the tokenizer's.
+  ///
+  /// - Throws: `InputError.badData` for an `eos_token_id` that is neither a token nor a list of tokens.
+  static func endTokens(tokenizer: Tokenizer, folder: String, modelFolder: String) throws -> Set<Int> {
+    var tokens: Set<Int> = []
+    if let named = try endOfText.named(tokenizer: tokenizer, folder: folder) { tokens.insert(named) }
+    for file in ["config.json", "generation_config.json"].map({ modelFolder + "/" + $0 }) where fileExists(file) {
+      guard let entry = try JSON.read(file: file)["eos_token_id"], !entry.isNull else { continue }
+      let ids = entry.array ?? [entry]
+      guard ids.allSatisfy({ $0.integer != nil }) else {
+        throw InputError.badData(
+          file, "\"eos_token_id\" must be a token id or a list of them, found \(entry.shortDescription)")
+      }
+      tokens.formUnion(ids.compactMap(\.integer).filter { $0 >= 0 })
+    }
+    return tokens
+  }
+}
