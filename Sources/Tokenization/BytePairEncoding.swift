@@ -31,7 +31,7 @@ struct BytePairEncoding: Sendable {
   /// The token of each letter of `ByteAlphabet` or else of each scalar below U+10000; -1 where there is none.
   private let letterTokens: [Int32]
   /// Where words come apart; nil where they may not.
-  private let joints: Joints?
+  let joints: Joints?
 
   init(vocabulary: Vocabulary, merges: MergeTable, options: Options = Options()) {
     self.vocabulary = vocabulary
@@ -45,11 +45,6 @@ struct BytePairEncoding: Sendable {
       letterTokens = vocabulary.tokensOfScalars(below: 0x10000)
     }
     joints = options.spellsBytes ? nil : Joints(vocabulary: vocabulary, merges: merges, options: options)
-  }
-
-  /// The end of the part of a word that begins at `start` and can be encoded by itself.
-  func endOfPart(from start: Int, to end: Int, in text: Span<UInt8>) -> Int {
-    joints?.next(after: start, to: end, in: text) ?? end
   }
 
   /// Puts the tokens of a word at the end of `tokens`.

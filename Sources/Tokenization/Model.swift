@@ -10,11 +10,6 @@ enum Model: Sendable {
     }
   }
 
-  /// The end of the part of a word that begins at `start` and can be encoded by itself.
-  func endOfPart(from start: Int, to end: Int, in text: Span<UInt8>) -> Int {
-    if case .bytePairEncoding(let model) = self { model.endOfPart(from: start, to: end, in: text) } else { end }
-  }
-
   /// Puts the tokens of a word at the end of `tokens`.
   func encode(_ word: Span<UInt8>, workspace: inout MergeWorkspace, into tokens: inout [WordToken]) {
     switch self {

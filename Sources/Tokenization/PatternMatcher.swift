@@ -7,8 +7,9 @@ package struct PatternMatcher: Sendable {
   private let pattern: Pattern
   /// The sets that the characters of each symbol are in, as bits; symbol 0 is the end of the text.
   private var symbols: [UInt64] = [0]
-  /// The symbol of each byte that is a character by itself; 0 while it is not known, and for the bytes of others.
-  private var symbolOfByte = [UInt16](repeating: 0, count: 256)
+  /// By state and byte: the transition of the symbol of a byte that is a character by itself; -1 while it is not known,
+  /// and for the bytes of others.
+  private var byteTransitions = [Int32](repeating: -1, count: 512)
   /// The symbol of each scalar from U+0000 on, as far as they were met; 0 while it is not known.
   private var symbolOfScalar: [UInt16] = []
   /// The threads of each state; state 0 has none, state 1 is where matching begins.
@@ -26,19 +27,16 @@ package struct PatternMatcher: Sendable {
   }
 
   /// The end of the match that begins at `start`, or nil where none does; `end` is the end of the text.
+  @inline(__always)
   package mutating func endOfMatch(from start: Int, to end: Int, in bytes: Span<UInt8>) -> Int? {
     var state = 1
     var position = start
     var found = -1
     while true {
-      var symbol = 0
       var length = 1
-      if position < end {
-        symbol = Int(symbolOfByte[Int(bytes[position])])
-        if symbol == 0 { (symbol, length) = newSymbol(at: position, in: bytes) }
-      }
-      var transition = Int(transitions[state << width + symbol])
-      if transition < 0 { transition = newTransition(from: state, symbol: symbol) }
+      var transition = -1
+      if position < end { transition = Int(byteTransitions[state << 8 + Int(bytes[position])]) }
+      if transition < 0 { (transition, length) = slowTransition(from: state, at: position, to: end, in: bytes) }
       if transition & 1 != 0 { found = position }
       state = transition >> 1
       if state == 0 { return found < 0 ? nil : found }
@@ -52,17 +50,29 @@ package struct PatternMatcher: Sendable {
     return pattern.spelling == .byteLetters || lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
   }
 
+  /// The transition by the character at an offset, or by the end of the text, and the character's length.
+  @inline(never)
+  private mutating func slowTransition(
+    from state: Int, at position: Int, to end: Int, in bytes: Span<UInt8>
+  ) -> (transition: Int, length: Int) {
+    let (symbol, length) = position < end ? self.symbol(at: position, in: bytes) : (0, 1)
+    var transition = Int(transitions[state << width + symbol])
+    if transition < 0 { transition = newTransition(from: state, symbol: symbol) }
+    // Where the automaton began anew, the state may be gone.
+    if position < end, pattern.spelling == .byteLetters || bytes[position] < 0x80, state < states.count,
+      transitions[state << width + symbol] == transition
+    {
+      byteTransitions[state << 8 + Int(bytes[position])] = Int32(transition)
+    }
+    return (transition, length)
+  }
+
   // MARK: - Symbols
 
-  @inline(never)
-  private mutating func newSymbol(at position: Int, in bytes: Span<UInt8>) -> (symbol: Int, length: Int) {
+  private mutating func symbol(at position: Int, in bytes: Span<UInt8>) -> (symbol: Int, length: Int) {
     let first = bytes[position]
-    if pattern.spelling == .byteLetters || first < 0x80 {
-      let scalar = pattern.spelling == .byteLetters ? ByteAlphabet.letters[Int(first)] : Unicode.Scalar(first)
-      let symbol = symbol(of: scalar)
-      symbolOfByte[Int(first)] = UInt16(symbol)
-      return (symbol, 1)
-    }
+    if pattern.spelling == .byteLetters { return (symbol(of: ByteAlphabet.letters[Int(first)]), 1) }
+    if first < 0x80 { return (symbol(of: Unicode.Scalar(first)), 1) }
     let (value, length) = bytes.scalarValue(at: position)
     // Two planes hold nearly all that is written; symbols of what lies beyond are found each time.
     if value < 0x20000 {
@@ -102,6 +112,7 @@ package struct PatternMatcher: Sendable {
       states.removeLast(states.count - 2)
       stateOfThreads = [[]: 0, [0]: 1]
       transitions = Array(repeating: -1, count: 2 << width)
+      byteTransitions = Array(repeating: -1, count: 512)
       return newState(closure.threads) << 1 | (closure.hasMatch ? 1 : 0)
     }
     let transition = newState(closure.threads) << 1 | (closure.hasMatch ? 1 : 0)
@@ -114,6 +125,7 @@ package struct PatternMatcher: Sendable {
     states.append(threads)
     stateOfThreads[threads] = states.count - 1
     transitions += Array(repeating: -1, count: 1 << width)
+    byteTransitions += Array(repeating: -1, count: 256)
     return states.count - 1
   }
 }

@@ -21,73 +21,70 @@ struct PreTokenizer: Sendable {
     }
   }
 
-  /// Hands over the words of a range of the text, with the text that they are ranges of and where it comes from.
+  /// Finds the words of a range of the text, and returns the text that they are ranges of where it is written anew.
   func split(
     _ range: Range<Int>, of text: Span<UInt8>, _ source: Alignment, matchers: inout [PatternMatcher],
-    body: (_ words: [Range<Int>], _ text: Span<UInt8>, _ source: Alignment) -> Void
-  ) {
-    split([range], of: text, source, steps: steps[...], matchers: &matchers, matcher: 0, body: body)
-  }
-
-  private func split(
-    _ words: [Range<Int>], of text: Span<UInt8>, _ source: Alignment, steps: ArraySlice<Step>,
-    matchers: inout [PatternMatcher], matcher: Int,
-    body: (_ words: [Range<Int>], _ text: Span<UInt8>, _ source: Alignment) -> Void
-  ) {
-    var words = words
-    var matcher = matcher
-    for index in steps.indices {
-      switch steps[index] {
+    into words: inout [Range<Int>]
+  ) -> AlignedText? {
+    words.removeAll(keepingCapacity: true)
+    words.append(range)
+    var rewritten: AlignedText?
+    var matcher = 0
+    for step in steps {
+      switch step {
       case .split(let splitter):
         var pieces: [Range<Int>] = []
-        for word in words { splitter.split(word, of: text, matcher: &matchers[matcher], into: &pieces) }
+        pieces.reserveCapacity(words.reduce(0) { $0 + $1.count } / 4)
+        for word in words {
+          if let rewritten {
+            splitter.split(word, of: rewritten.bytes.span, matcher: &matchers[matcher], into: &pieces)
+          } else {
+            splitter.split(word, of: text, matcher: &matchers[matcher], into: &pieces)
+          }
+        }
         words = pieces
         matcher += 1
-      case .prefix(let prefix, let onlyFirst):
-        func needsPrefix(_ word: Range<Int>) -> Bool {
-          (!onlyFirst || source[word.lowerBound] == 0) && !text.begins(with: prefix.span, in: word)
-        }
-        guard words.contains(where: needsPrefix) else { continue }
-        return rewrite(
-          words, of: text, source, steps: steps[(index + 1)...], matchers: &matchers, matcher: matcher, body: body
-        ) { word, result in
-          if needsPrefix(word) { result.append(prefix.span, upTo: source[word.lowerBound]) }
-          result.append(word, of: text, source)
-        }
-      case .replaceSpaces(let replacement):
-        return rewrite(
-          words, of: text, source, steps: steps[(index + 1)...], matchers: &matchers, matcher: matcher, body: body
-        ) { word, result in
-          for position in word {
-            if text[position] == UInt8(ascii: " ") {
-              result.append(replacement.span, upTo: source[position + 1])
-            } else {
-              result.append(position..<(position + 1), of: text, source)
-            }
-          }
+      case .prefix, .replaceSpaces:
+        if let old = rewritten {
+          rewritten = rewrite(&words, of: old.bytes.span, old.alignment, by: step) ?? old
+        } else {
+          rewritten = rewrite(&words, of: text, source, by: step)
         }
       }
     }
-    body(words, text, source)
+    return rewritten
   }
 
-  /// Goes on with words that are written anew.
+  /// Writes words anew by a step, where it changes one.
   private func rewrite(
-    _ words: [Range<Int>], of text: Span<UInt8>, _ source: Alignment, steps: ArraySlice<Step>,
-    matchers: inout [PatternMatcher], matcher: Int,
-    body: (_ words: [Range<Int>], _ text: Span<UInt8>, _ source: Alignment) -> Void,
-    append: (_ word: Range<Int>, _ result: inout AlignedText) -> Void
-  ) {
-    var result = AlignedText(from: source[words.first?.lowerBound ?? 0])
-    var rewritten: [Range<Int>] = []
-    for word in words {
-      let start = result.bytes.count
-      append(word, &result)
-      rewritten.append(start..<result.bytes.count)
+    _ words: inout [Range<Int>], of text: Span<UInt8>, _ source: Alignment, by step: Step
+  ) -> AlignedText? {
+    func needsPrefix(_ word: Range<Int>) -> Bool {
+      guard case .prefix(let prefix, let onlyFirst) = step else { return false }
+      return (!onlyFirst || source[word.lowerBound] == 0) && !text.begins(with: prefix.span, in: word)
     }
-    split(
-      rewritten, of: result.bytes.span, result.alignment, steps: steps, matchers: &matchers, matcher: matcher,
-      body: body)
+    if case .prefix = step, !words.contains(where: needsPrefix) { return nil }
+    var result = AlignedText(from: source[words.first?.lowerBound ?? 0])
+    for index in words.indices {
+      let word = words[index]
+      let start = result.bytes.count
+      switch step {
+      case .prefix(let prefix, _):
+        if needsPrefix(word) { result.append(prefix.span, upTo: source[word.lowerBound]) }
+        result.append(word, of: text, source)
+      case .replaceSpaces(let replacement):
+        for position in word {
+          if text[position] == UInt8(ascii: " ") {
+            result.append(replacement.span, upTo: source[position + 1])
+          } else {
+            result.append(position..<(position + 1), of: text, source)
+          }
+        }
+      case .split: result.append(word, of: text, source)
+      }
+      words[index] = start..<result.bytes.count
+    }
+    return result
   }
 }
 

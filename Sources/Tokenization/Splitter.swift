@@ -46,8 +46,13 @@ struct Splitter: Sendable {
         position += matcher.lengthOfCharacter(at: position, in: text)
         continue
       }
-      if start < position { add(start..<position, isMatch: isInverted, to: &words) }
-      add(position..<end, isMatch: !isInverted, to: &words)
+      if behavior == .isolated {
+        if start < position { words.append(start..<position) }
+        words.append(position..<end)
+      } else {
+        if start < position { add(start..<position, isMatch: isInverted, to: &words) }
+        add(position..<end, isMatch: !isInverted, to: &words)
+      }
       start = end
       position = end
     }

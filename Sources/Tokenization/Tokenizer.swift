@@ -24,6 +24,8 @@ public struct Tokenizer: Sendable {
   let preTokenizer: PreTokenizer
   let model: Model
   let decoder: TokenDecoder
+  /// Where words come apart; nil where they do not.
+  private let joints: Joints?
   private let workspaces: WorkspacePool
 
   /// Assembles a tokenizer of its parts.
@@ -36,6 +38,7 @@ public struct Tokenizer: Sendable {
     self.preTokenizer = preTokenizer
     self.model = model
     self.decoder = decoder
+    joints = if case .bytePairEncoding(let model) = model { model.joints } else { nil }
     workspaces = WorkspacePool()
   }
 
@@ -99,32 +102,66 @@ public struct Tokenizer: Sendable {
         tokens.append(Token(id: id, bytes: source[segment.bytes.lowerBound]..<source[segment.bytes.upperBound]))
         continue
       }
-      var matchers: [PatternMatcher] = []
-      swap(&matchers, &workspace.matchers)
-      preTokenizer.split(segment.bytes, of: text, source, matchers: &matchers) { words, text, source in
-        for word in words { encode(word: word, of: text, source, workspace: &workspace, into: &tokens) }
+      var words: [Range<Int>] = []
+      swap(&words, &workspace.words)
+      let rewritten = preTokenizer.split(
+        segment.bytes, of: text, source, matchers: &workspace.matchers, into: &words)
+      if let rewritten {
+        encode(words, of: rewritten.bytes.span, rewritten.alignment, workspace: &workspace, into: &tokens)
+      } else {
+        encode(words, of: text, source, workspace: &workspace, into: &tokens)
       }
-      swap(&matchers, &workspace.matchers)
+      swap(&words, &workspace.words)
     }
   }
 
+  /// Adds the tokens of words.
   private func encode(
-    word: Range<Int>, of text: Span<UInt8>, _ source: Alignment, workspace: inout Workspace, into tokens: inout [Token]
+    _ words: [Range<Int>], of text: Span<UInt8>, _ source: Alignment, workspace: inout Workspace,
+    into tokens: inout [Token]
   ) {
-    var start = word.lowerBound
-    while start < word.upperBound {
-      let end = model.endOfPart(from: start, to: word.upperBound, in: text)
-      let part = text.extracting(start..<end)
-      if let found = workspace.cache.range(of: part) {
-        for i in found { tokens.append(Token(workspace.cache.tokens[i], from: start, source)) }
-      } else {
-        workspace.wordTokens.removeAll(keepingCapacity: true)
-        model.encode(part, workspace: &workspace.merging, into: &workspace.wordTokens)
-        workspace.cache.insert(part, tokens: workspace.wordTokens)
-        for token in workspace.wordTokens { tokens.append(Token(token, from: start, source)) }
+    let first = tokens.count
+    for word in words {
+      var start = word.lowerBound
+      if let joints {
+        while let end = joints.next(after: start, to: word.upperBound, in: text) {
+          encode(start..<end, of: text, workspace: &workspace, into: &tokens)
+          start = end
+        }
       }
-      start = end
+      encode(start..<word.upperBound, of: text, workspace: &workspace, into: &tokens)
     }
+    if case .aligned = source {
+      for i in first..<tokens.count {
+        let bytes = tokens[i].bytes
+        tokens[i] = Token(id: tokens[i].id, bytes: source[bytes.lowerBound]..<source[bytes.upperBound])
+      }
+    }
+  }
+
+  /// Adds the tokens of a word, with the bytes of `text` that they cover.
+  @inline(__always)
+  private func encode(
+    _ word: Range<Int>, of text: Span<UInt8>, workspace: inout Workspace, into tokens: inout [Token]
+  ) {
+    let start = word.lowerBound
+    let word = text.extracting(word)
+    if let found = workspace.cache.range(of: word) {
+      for i in found { tokens.append(Token(workspace.cache.tokens[i], from: start)) }
+    } else {
+      encodeNew(word, from: start, workspace: &workspace, into: &tokens)
+    }
+  }
+
+  /// Adds the tokens of a word that is not in the cache.
+  @inline(never)
+  private func encodeNew(
+    _ word: Span<UInt8>, from start: Int, workspace: inout Workspace, into tokens: inout [Token]
+  ) {
+    workspace.wordTokens.removeAll(keepingCapacity: true)
+    model.encode(word, workspace: &workspace.merging, into: &workspace.wordTokens)
+    workspace.cache.insert(word, tokens: workspace.wordTokens)
+    for token in workspace.wordTokens { tokens.append(Token(token, from: start)) }
   }
 
   // MARK: - Tokens to text
@@ -178,10 +215,9 @@ public struct Tokenizer: Sendable {
 }
 
 extension Token {
-  /// A token of a word that begins at an offset of a text.
-  fileprivate init(_ token: WordToken, from offset: Int, _ source: Alignment) {
-    let start = offset + Int(token.start), end = offset + Int(token.end)
-    self.init(id: Int(token.id), bytes: source[start]..<source[end])
+  /// A token of a word that begins at an offset.
+  fileprivate init(_ token: WordToken, from offset: Int) {
+    self.init(id: Int(token.id), bytes: (offset + Int(token.start))..<(offset + Int(token.end)))
   }
 }
 
@@ -191,6 +227,7 @@ private struct Workspace: Sendable {
   var cache = WordCache()
   var merging = MergeWorkspace()
   var wordTokens: [WordToken] = []
+  var words: [Range<Int>] = []
 }
 
 /// Workspaces that are not in use: as many as there have been calls at the same time.
