@@ -283,6 +283,20 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     #expect(error == .badData(folder + "/tokenizer.json", file.problem))
   }
 
+  /// Words come apart before "▁" only where no token has it behind the same byte.
+  @Test func mergesAcrossSpaces() throws {
+    let tokenizer = try tokenizer(
+      """
+      {"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+      "model": {"type": "BPE", "unk_token": "<unk>", "merges": ["▁ b", "a ▁b", "c ▁b"],
+      "vocab": {"<unk>": 0, "▁": 1, "a": 2, "b": 3, "c": 4, "▁b": 5, "a▁b": 6, "c▁b": 7, "d": 8}}}
+      """)
+    #expect(
+      tokenizer.encode("a bd bc b") == [
+        Token(id: 6, bytes: 0..<3), Token(id: 8, bytes: 3..<4), Token(id: 5, bytes: 4..<6), Token(id: 7, bytes: 6..<9),
+      ])
+  }
+
   @Test func addedTokenOfWhichNothingIsLeft() throws {
     let text = Self.good.replacing(
       #""normalizer": null"#,
