@@ -15,7 +15,8 @@ let instructionSet = Context.environment["CPT_MARCH"] ?? "native"
 let machineSettings: [SwiftSetting] =
   instructionSet.isEmpty ? [] : [.unsafeFlags(["-Xcc", architectureFlag + instructionSet])]
 
-/// Everything but the numerical core and the byte decoders is written without unsafe constructs, and stays so.
+/// Everything but the numerical core, the byte decoders and the call of utf8proc is written without unsafe constructs,
+/// and stays so.
 let safeSettings: [SwiftSetting] = [.strictMemorySafety()]
 
 let package = Package(
@@ -27,10 +28,14 @@ let package = Package(
       pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]
     ),
+    .systemLibrary(
+      name: "CUTF8Proc",
+      providers: [.apt(["libutf8proc-dev"])]
+    ),
     .target(name: "FileFormats"),
     .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: machineSettings),
     .target(name: "LanguageModel", dependencies: ["Kernels", "FileFormats"], swiftSettings: machineSettings),
-    .target(name: "Tokenization", dependencies: ["FileFormats"], swiftSettings: safeSettings),
+    .target(name: "Tokenization", dependencies: ["CUTF8Proc", "FileFormats"], swiftSettings: safeSettings),
     .target(name: "ContextTuning", dependencies: ["LanguageModel", "Tokenization"], swiftSettings: safeSettings),
     .executableTarget(name: "cpt", dependencies: ["ContextTuning"], swiftSettings: safeSettings),
     .target(name: "TestSupport", dependencies: ["FileFormats"], path: "Tests/TestSupport"),

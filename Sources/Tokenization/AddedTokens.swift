@@ -18,17 +18,25 @@ struct AddedToken: Sendable {
 struct AddedTokens: Sendable {
   private let tokens: [AddedToken]
   private let indexByID: [Int: Int]
-  /// The tokens for the text as it is and, then, those for the normalized text.
-  private let passes: [Matcher]
+  /// What the normalized tokens are looked for by.
+  private let normalizedContents: [Int: [UInt8]]
+  private let inText: Matcher?
+  private let inNormalizedText: Matcher?
 
-  /// The tokens must differ in their ids and their contents, none of which is empty.
-  init(_ tokens: [AddedToken]) {
+  /// The tokens must differ in their ids and their contents, none of which is empty; no normalized one may become empty.
+  init(_ tokens: [AddedToken], normalizer: Normalizer? = nil) {
     self.tokens = tokens
-    indexByID = Dictionary(uniqueKeysWithValues: zip(tokens.map(\.id), tokens.indices))
-    passes = [false, true].compactMap { isNormalized in
-      let members = tokens.filter { $0.isNormalized == isNormalized }
-      return members.isEmpty ? nil : Matcher(members)
+    indexByID = Dictionary(zip(tokens.map(\.id), tokens.indices)) { _, last in last }
+    func matcher(_ members: [(AddedToken, content: [UInt8])]) -> Matcher? {
+      members.isEmpty ? nil : Matcher(members)
     }
+    let contents = tokens.map { token in
+      token.isNormalized ? normalizer?.normalize(token.content) ?? Array(token.content.utf8) : Array(token.content.utf8)
+    }
+    let members = zip(tokens, contents).map { ($0, content: $1) }
+    normalizedContents = Dictionary(members.filter(\.0.isNormalized).map { ($0.0.id, $0.content) }) { _, last in last }
+    inText = matcher(members.filter { !$0.0.isNormalized })
+    inNormalizedText = matcher(members.filter(\.0.isNormalized))
   }
 
   /// The largest id, or nil where there are no tokens.
@@ -36,6 +44,9 @@ struct AddedTokens: Sendable {
 
   /// What a token is looked for by.
   func content(of id: Int) -> String? { indexByID[id].map { tokens[$0].content } }
+
+  /// What a decoder is given for a token: its content, normalized if the token is.
+  func spelling(of id: Int) -> [UInt8]? { normalizedContents[id] ?? content(of: id).map { Array($0.utf8) } }
 
   /// The id of the token with this content.
   func id(of content: String) -> Int? {
@@ -49,15 +60,18 @@ struct AddedTokens: Sendable {
   }
 
   /// Splits a text into its added tokens and what lies between them; none of it is empty.
-  func segments(of text: Span<UInt8>) -> [Segment] {
-    var segments = text.isEmpty ? [] : [Segment(bytes: 0..<text.count)]
-    for pass in passes {
-      var split: [Segment] = []
-      for segment in segments {
-        if segment.id == nil { pass.split(text, segment.bytes, into: &split) } else { split.append(segment) }
-      }
-      segments = split
-    }
+  func segments(of text: Span<UInt8>) -> [Segment] { Self.split(text, by: inText) }
+
+  /// The same for a text that is normalized and has no tokens in it that are not.
+  func segments(ofNormalized text: Span<UInt8>, _ range: Range<Int>) -> [Segment] {
+    Self.split(text, range, by: inNormalizedText)
+  }
+
+  private static func split(_ text: Span<UInt8>, _ range: Range<Int>? = nil, by matcher: Matcher?) -> [Segment] {
+    let range = range ?? 0..<text.count
+    guard let matcher else { return range.isEmpty ? [] : [Segment(bytes: range)] }
+    var segments: [Segment] = []
+    matcher.split(text, range, into: &segments)
     return segments
   }
 }
@@ -70,9 +84,13 @@ private struct Matcher {
   /// Whether a token begins with this byte.
   private let begins: [Bool]
 
-  init(_ tokens: [AddedToken]) {
-    self.tokens = tokens.sorted { $0.content.utf8.lexicographicallyPrecedes($1.content.utf8) }
-    contents = self.tokens.map { Array($0.content.utf8) }
+  init(_ members: [(AddedToken, content: [UInt8])]) {
+    // Of two that are the same once they are normalized, the later counts.
+    var lastByContent: [[UInt8]: AddedToken] = [:]
+    for (token, content) in members { lastByContent[content] = token }
+    let sorted = lastByContent.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+    tokens = sorted.map(\.value)
+    contents = sorted.map(\.key)
     var begins = Array(repeating: false, count: 256)
     for content in contents { begins[Int(content[0])] = true }
     self.begins = begins

@@ -11,43 +11,55 @@ struct WordToken {
 /// Source: Sennrich, Haddow, Birch, "Neural Machine Translation of Rare Words with Subword Units" (2016);
 /// Hugging Face tokenizers' `bpe/model.rs` and `bpe/word.rs`.
 struct BytePairEncoding: Sendable {
-  let vocabulary: Vocabulary
-  /// A word that is a token as a whole is that token, whatever the merges make of it.
-  let ignoresMerges: Bool
-  /// The token for letters the vocabulary lacks; where it is nil they vanish.
-  let unknownToken: Int?
-  /// Neighbouring unknown letters become one token.
-  let fusesUnknown: Bool
-  private let merges: MergeTable
-  /// The token of each byte, or -1.
-  private let byteTokens: [Int32]
+  /// How the model treats words, beyond its tokens and merges.
+  struct Options: Sendable {
+    /// The letters are those of `ByteAlphabet`, one for each byte, and not the characters of the text.
+    var spellsBytes = true
+    /// A word that is a token as a whole is that token, whatever the merges make of it.
+    var ignoresMerges = false
+    /// The token for letters the vocabulary lacks; where it is nil they vanish.
+    var unknownToken: Int?
+    /// Neighbouring unknown letters become one token.
+    var fusesUnknown = false
+    /// The tokens of the bytes that letters the vocabulary lacks become, where they do.
+    var fallback: ByteFallback?
+  }
 
-  /// A byte-level model: the letters are those of `ByteAlphabet`.
-  init(
-    vocabulary: Vocabulary, merges: MergeTable, ignoresMerges: Bool = false, unknownToken: Int? = nil,
-    fusesUnknown: Bool = false
-  ) {
+  let vocabulary: Vocabulary
+  private let options: Options
+  private let merges: MergeTable
+  /// The token of each letter of `ByteAlphabet` or else of each scalar below U+10000; -1 where there is none.
+  private let letterTokens: [Int32]
+  /// Where words come apart; nil where they may not.
+  let joints: Joints?
+
+  init(vocabulary: Vocabulary, merges: MergeTable, options: Options = Options()) {
     self.vocabulary = vocabulary
     self.merges = merges
-    self.ignoresMerges = ignoresMerges
-    self.unknownToken = unknownToken
-    self.fusesUnknown = fusesUnknown
-    byteTokens = ByteAlphabet.letters.map { letter in
-      Int32(vocabulary.id(of: String(letter).utf8.span) ?? -1)
+    self.options = options
+    if options.spellsBytes {
+      letterTokens = ByteAlphabet.letters.map { letter in
+        Int32(vocabulary.id(of: String(letter).utf8.span) ?? -1)
+      }
+    } else {
+      letterTokens = vocabulary.tokensOfScalars(below: 0x10000)
     }
+    joints = options.spellsBytes ? nil : Joints(vocabulary: vocabulary, merges: merges, options: options)
   }
 
   /// Puts the tokens of a word at the end of `tokens`.
   func encode(_ word: Span<UInt8>, workspace: inout MergeWorkspace, into tokens: inout [WordToken]) {
-    if ignoresMerges {
-      var spelling = ""
-      for i in word.indices { spelling.unicodeScalars.append(ByteAlphabet.letters[Int(word[i])]) }
-      if let id = vocabulary.id(of: spelling.utf8.span) {
-        tokens.append(WordToken(id: Int32(id), start: 0, end: Int32(word.count)))
-        return
-      }
+    if options.ignoresMerges, let id = id(of: word) {
+      tokens.append(WordToken(id: Int32(id), start: 0, end: Int32(word.count)))
+      return
     }
-    beginSymbols(of: word, in: &workspace)
+    workspace.symbols.removeAll(keepingCapacity: true)
+    if options.spellsBytes {
+      beginByteSymbols(of: word, in: &workspace)
+    } else {
+      beginCharacterSymbols(of: word, in: &workspace)
+    }
+    if !workspace.symbols.isEmpty { workspace.symbols[workspace.symbols.count - 1].next = -1 }
     merge(in: &workspace)
     var index = workspace.symbols.isEmpty ? -1 : 0
     while index >= 0 {
@@ -57,26 +69,58 @@ struct BytePairEncoding: Sendable {
     }
   }
 
-  private func beginSymbols(of word: Span<UInt8>, in workspace: inout MergeWorkspace) {
-    workspace.symbols.removeAll(keepingCapacity: true)
+  private func id(of word: Span<UInt8>) -> Int? {
+    guard options.spellsBytes else { return vocabulary.id(of: word) }
+    var spelling = ""
+    for i in word.indices { spelling.unicodeScalars.append(ByteAlphabet.letters[Int(word[i])]) }
+    return vocabulary.id(of: spelling.utf8.span)
+  }
+
+  private func beginByteSymbols(of word: Span<UInt8>, in workspace: inout MergeWorkspace) {
     var lastIsUnknown = false
     for i in word.indices {
-      var id = byteTokens[Int(word[i])]
-      let isUnknown = id < 0
-      if isUnknown {
-        guard let unknownToken else { continue }
-        if fusesUnknown, lastIsUnknown {
-          workspace.symbols[workspace.symbols.count - 1].end = Int32(i + 1)
-          continue
-        }
-        id = Int32(unknownToken)
+      let id = letterTokens[Int(word[i])]
+      if id >= 0 {
+        workspace.append(id, i..<(i + 1))
+        lastIsUnknown = false
+      } else {
+        appendUnknown(i..<(i + 1), lastIsUnknown: &lastIsUnknown, in: &workspace)
       }
-      lastIsUnknown = isUnknown
-      let count = Int32(workspace.symbols.count)
-      workspace.symbols.append(
-        Symbol(id: id, start: Int32(i), end: Int32(i + 1), previous: count - 1, next: count + 1))
     }
-    if !workspace.symbols.isEmpty { workspace.symbols[workspace.symbols.count - 1].next = -1 }
+  }
+
+  private func beginCharacterSymbols(of word: Span<UInt8>, in workspace: inout MergeWorkspace) {
+    var lastIsUnknown = false
+    var position = 0
+    while position < word.count {
+      let (value, length) = word.scalarValue(at: position)
+      let letter = position..<(position + length)
+      position += length
+      var id = Int32(-1)
+      if value < letterTokens.count {
+        id = letterTokens[Int(value)]
+      } else if let known = vocabulary.id(of: word.extracting(letter)) {
+        id = Int32(known)
+      }
+      if id >= 0 {
+        workspace.append(id, letter)
+        lastIsUnknown = false
+      } else if let fallback = options.fallback {
+        for i in letter { workspace.append(fallback[word[i]], i..<(i + 1)) }
+      } else {
+        appendUnknown(letter, lastIsUnknown: &lastIsUnknown, in: &workspace)
+      }
+    }
+  }
+
+  private func appendUnknown(_ letter: Range<Int>, lastIsUnknown: inout Bool, in workspace: inout MergeWorkspace) {
+    guard let unknownToken = options.unknownToken else { return }
+    if options.fusesUnknown, lastIsUnknown {
+      workspace.symbols[workspace.symbols.count - 1].end = Int32(letter.upperBound)
+    } else {
+      workspace.append(Int32(unknownToken), letter)
+    }
+    lastIsUnknown = true
   }
 
   /// Merges the symbols, a doubly linked list; candidates wait in a heap, which outdated ones leave unused.
@@ -130,6 +174,14 @@ struct MergeWorkspace: Sendable {
   /// Rank and index of the left symbol, in the upper and lower half: the smallest is the leftmost of the lowest rank.
   fileprivate var candidates = MinimumHeap()
 
+  /// Adds a letter that is a token.
+  fileprivate mutating func append(_ id: Int32, _ letter: Range<Int>) {
+    let count = Int32(symbols.count)
+    symbols.append(
+      Symbol(
+        id: id, start: Int32(letter.lowerBound), end: Int32(letter.upperBound), previous: count - 1, next: count + 1))
+  }
+
   /// Gives back the memory that an extraordinarily long word needed.
   mutating func releaseIfLarge() {
     if symbols.capacity > 1 << 16 { self = MergeWorkspace() }
@@ -167,6 +219,15 @@ struct MergeTable: Sendable {
     let pair = Self.pair(Int32(left), Int32(right))
     slots[slot(of: pair)] = Slot(pair: pair, rank: UInt32(merged.count))
     merged.append(Int32(id))
+  }
+
+  /// Whether one of these tokens is part of a pair that merges.
+  func contains(anyOf tokens: Set<Int32>) -> Bool {
+    slots.contains { slot in
+      slot.rank != Self.noRank
+        && (tokens.contains(Int32(truncatingIfNeeded: slot.pair >> 32))
+          || tokens.contains(Int32(truncatingIfNeeded: slot.pair)))
+    }
   }
 
   /// The rank of a pair, or `noRank`.

@@ -32,6 +32,7 @@ struct ByteStringTable: Sendable {
   subscript(index: Int) -> ArraySlice<UInt8> { bytes[starts[index]..<starts[index + 1]] }
 
   /// The number of a string, or nil where it has none.
+  @inline(__always)
   func index(of key: Span<UInt8>) -> Int? {
     let index = slots[slot(of: key, hash: Self.hash(key))].index
     return index < 0 ? nil : Int(index)
@@ -58,6 +59,7 @@ struct ByteStringTable: Sendable {
     for i in slots.indices { slots[i] = Slot() }
   }
 
+  @inline(__always)
   private static func hash(_ key: Span<UInt8>) -> UInt32 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for i in key.indices { hash = (hash ^ UInt64(key[i])) &* 0x0000_0100_0000_01B3 }  // FNV-1a
@@ -65,6 +67,7 @@ struct ByteStringTable: Sendable {
   }
 
   /// The slot that holds the string, or the free one where it belongs.
+  @inline(__always)
   private func slot(of key: Span<UInt8>, hash: UInt32) -> Int {
     let mask = slots.count - 1
     var place = Int(hash) & mask
@@ -75,6 +78,7 @@ struct ByteStringTable: Sendable {
     }
   }
 
+  @inline(__always)
   private func isEqual(_ index: Int, _ key: Span<UInt8>) -> Bool {
     let start = starts[index]
     guard starts[index + 1] - start == key.count else { return false }

@@ -16,18 +16,29 @@ public struct Token: Hashable, Sendable {
 
 /// Turns text into tokens and back, exactly as Hugging Face tokenizers does with the same files.
 ///
-/// A text passes: added tokens (cut out of it) → pre-tokenizer (words) → model (tokens); token ids pass the decoder.
+/// A text passes: added tokens (cut out of it) → normalizer → added tokens that are looked for in normalized text →
+/// pre-tokenizer (words) → model (tokens); token ids pass the decoder.
 public struct Tokenizer: Sendable {
   let addedTokens: AddedTokens
-  let preTokenizer: ByteLevel
-  let model: BytePairEncoding
+  let normalizer: Normalizer?
+  let preTokenizer: PreTokenizer
+  let model: Model
+  let decoder: TokenDecoder
+  /// Where words come apart; nil where they do not.
+  private let joints: Joints?
   private let workspaces: WorkspacePool
 
   /// Assembles a tokenizer of its parts.
-  init(addedTokens: AddedTokens, preTokenizer: ByteLevel, model: BytePairEncoding) {
+  init(
+    addedTokens: AddedTokens, normalizer: Normalizer? = nil, preTokenizer: PreTokenizer, model: Model,
+    decoder: TokenDecoder
+  ) {
     self.addedTokens = addedTokens
+    self.normalizer = normalizer
     self.preTokenizer = preTokenizer
     self.model = model
+    self.decoder = decoder
+    joints = if case .bytePairEncoding(let model) = model { model.joints } else { nil }
     workspaces = WorkspacePool()
   }
 
@@ -40,7 +51,10 @@ public struct Tokenizer: Sendable {
     if fileExists(path("tokenizer.json")) {
       self = try TokenizerFile(path: path("tokenizer.json")).tokenizer()
     } else if fileExists(path("vocab.json")) || fileExists(path("merges.txt")) {
-      self = try Tokenizer(vocabulary: path("vocab.json"), merges: path("merges.txt"))
+      self = try Tokenizer(vocabulary: path("vocab.json"), merges: path("merges.txt"), folder: folder)
+    } else if fileExists(path("tokenizer.model")) {
+      throw InputError.missing(
+        folder, "has tokenizer.model alone, which cpt does not read; add the tokenizer.json that belongs to it")
     } else {
       throw InputError.missing(folder, "has no tokenizer: expected tokenizer.json, or vocab.json with merges.txt")
     }
@@ -53,10 +67,11 @@ public struct Tokenizer: Sendable {
 
   /// The tokens of a text, in order; no special tokens are put around them, but added tokens match inside the text.
   ///
-  /// The tokens cover the text without overlap or hole, except that bytes vanish which the vocabulary has no token for
-  /// when it has no token for unknown letters either.
+  /// The tokens cover the text without overlap or hole, except that bytes vanish which the pre-tokenizer removes, or
+  /// which the vocabulary has no token for when it has no token for unknown letters either. What the normalizer
+  /// rewrites as a whole, the last token of it covers.
   public func encode(_ text: String) -> [Token] {
-    var workspace = workspaces.take()
+    var workspace = workspaces.take() ?? Workspace(matchers: preTokenizer.matchers)
     defer {
       workspace.merging.releaseIfLarge()
       workspaces.giveBack(workspace)
@@ -66,60 +81,110 @@ public struct Tokenizer: Sendable {
     for segment in addedTokens.segments(of: bytes) {
       if let id = segment.id {
         tokens.append(Token(id: id, bytes: segment.bytes))
-      } else if preTokenizer.addsPrefixSpace, bytes[segment.bytes.lowerBound] != UInt8(ascii: " ") {
-        var spaced = [UInt8(ascii: " ")]
-        for i in segment.bytes { spaced.append(bytes[i]) }
-        let first = tokens.count
-        encode(spaced.span, 0..<spaced.count, workspace: &workspace, into: &tokens)
-        for i in first..<tokens.count {
-          let range = tokens[i].bytes
-          let shift = segment.bytes.lowerBound - 1
-          let start = max(range.lowerBound, 1) + shift
-          tokens[i] = Token(id: tokens[i].id, bytes: start..<(max(range.upperBound, 1) + shift))
-        }
+      } else if let normalizer {
+        let normalized = normalizer.normalize(segment.bytes, of: bytes)
+        encode(
+          normalized.bytes.span, 0..<normalized.bytes.count, normalized.alignment, workspace: &workspace, into: &tokens)
       } else {
-        encode(bytes, segment.bytes, workspace: &workspace, into: &tokens)
+        encode(bytes, segment.bytes, .identical, workspace: &workspace, into: &tokens)
       }
     }
     return tokens
   }
 
+  /// Adds the tokens of a range of normalized text.
   private func encode(
-    _ bytes: Span<UInt8>, _ range: Range<Int>, workspace: inout Workspace, into tokens: inout [Token]
+    _ text: Span<UInt8>, _ range: Range<Int>, _ source: Alignment, workspace: inout Workspace,
+    into tokens: inout [Token]
   ) {
-    var start = range.lowerBound
-    while start < range.upperBound {
-      let end =
-        preTokenizer.splitsWords
-        ? workspace.scanner.endOfWord(from: start, to: range.upperBound, in: bytes) : range.upperBound
-      let word = bytes.extracting(start..<end)
-      if let found = workspace.cache.range(of: word) {
-        for i in found { tokens.append(Token(workspace.cache.tokens[i], from: start)) }
-      } else {
-        workspace.wordTokens.removeAll(keepingCapacity: true)
-        model.encode(word, workspace: &workspace.merging, into: &workspace.wordTokens)
-        workspace.cache.insert(word, tokens: workspace.wordTokens)
-        for token in workspace.wordTokens { tokens.append(Token(token, from: start)) }
+    for segment in addedTokens.segments(ofNormalized: text, range) {
+      if let id = segment.id {
+        tokens.append(Token(id: id, bytes: source[segment.bytes.lowerBound]..<source[segment.bytes.upperBound]))
+        continue
       }
-      start = end
+      var words: [Range<Int>] = []
+      swap(&words, &workspace.words)
+      let rewritten = preTokenizer.split(
+        segment.bytes, of: text, source, matchers: &workspace.matchers, into: &words)
+      if let rewritten {
+        encode(words, of: rewritten.bytes.span, rewritten.alignment, workspace: &workspace, into: &tokens)
+      } else {
+        encode(words, of: text, source, workspace: &workspace, into: &tokens)
+      }
+      swap(&words, &workspace.words)
     }
+  }
+
+  /// Adds the tokens of words.
+  private func encode(
+    _ words: [Range<Int>], of text: Span<UInt8>, _ source: Alignment, workspace: inout Workspace,
+    into tokens: inout [Token]
+  ) {
+    let first = tokens.count
+    for word in words {
+      var start = word.lowerBound
+      if let joints {
+        while let end = joints.next(after: start, to: word.upperBound, in: text) {
+          encode(start..<end, of: text, workspace: &workspace, into: &tokens)
+          start = end
+        }
+      }
+      encode(start..<word.upperBound, of: text, workspace: &workspace, into: &tokens)
+    }
+    if case .aligned = source {
+      for i in first..<tokens.count {
+        let bytes = tokens[i].bytes
+        tokens[i] = Token(id: tokens[i].id, bytes: source[bytes.lowerBound]..<source[bytes.upperBound])
+      }
+    }
+  }
+
+  /// Adds the tokens of a word, with the bytes of `text` that they cover.
+  @inline(__always)
+  private func encode(
+    _ word: Range<Int>, of text: Span<UInt8>, workspace: inout Workspace, into tokens: inout [Token]
+  ) {
+    let start = word.lowerBound
+    let word = text.extracting(word)
+    if let found = workspace.cache.range(of: word) {
+      for i in found { tokens.append(Token(workspace.cache.tokens[i], from: start)) }
+    } else {
+      encodeNew(word, from: start, workspace: &workspace, into: &tokens)
+    }
+  }
+
+  /// Adds the tokens of a word that is not in the cache.
+  @inline(never)
+  private func encodeNew(
+    _ word: Span<UInt8>, from start: Int, workspace: inout Workspace, into tokens: inout [Token]
+  ) {
+    workspace.wordTokens.removeAll(keepingCapacity: true)
+    model.encode(word, workspace: &workspace.merging, into: &workspace.wordTokens)
+    workspace.cache.insert(word, tokens: workspace.wordTokens)
+    for token in workspace.wordTokens { tokens.append(Token(token, from: start)) }
   }
 
   // MARK: - Tokens to text
 
-  /// The text of a list of tokens: their bytes joined, where they are no UTF-8 replaced by U+FFFD.
+  /// The text of a list of tokens; bytes that are no UTF-8 become U+FFFD.
   ///
   /// Special tokens are kept; ids that no token has are passed over, as in Hugging Face tokenizers.
   public func decode(_ ids: [Int]) -> String {
-    var text: [UInt8] = []
-    for id in ids { text += bytes(of: id) ?? [] }
-    return String(decoding: text, as: UTF8.self)
+    var stream = TextStream(self)
+    var text = ""
+    for id in ids { text += stream.append(id) }
+    return text + stream.finish()
   }
 
-  /// The bytes a token stands for, which need not be whole characters; nil where no token has this id.
+  /// What the decoder is given for a token; nil where no token has this id.
+  func spellingForDecoding(_ id: Int) -> [UInt8]? {
+    addedTokens.spelling(of: id) ?? model.vocabulary.spelling(of: id).map { Array($0) }
+  }
+
+  /// The bytes a token stands for inside a text, which need not be whole characters; nil where no token has this id.
   public func bytes(of id: Int) -> [UInt8]? {
-    if let spelling = model.vocabulary.spelling(of: id) { return ByteAlphabet.bytes(spelledBy: spelling) }
-    return addedTokens.content(of: id).map { Array($0.utf8) }
+    if let content = addedTokens.content(of: id) { return Array(content.utf8) }
+    return model.vocabulary.spelling(of: id).map { decoder.bytes(spelledBy: $0) }
   }
 
   /// The id of an added token by its content, or of a token by its spelling in the vocabulary (" the" is "Ġthe").
@@ -140,10 +205,7 @@ public struct Tokenizer: Sendable {
         text.unicodeScalars.append(UTF8.decode(scalar))
         rest = rest.dropFirst(scalar.count)
       case .error(let length):
-        for byte in rest.prefix(length) {
-          text += byte < 0x10 ? "<0x0" : "<0x"
-          text += String(byte, radix: 16, uppercase: true) + ">"
-        }
+        for byte in rest.prefix(length) { text += ByteFallback.spelling(of: byte) }
         rest = rest.dropFirst(length)
       case .emptyInput: rest = []
       }
@@ -161,17 +223,18 @@ extension Token {
 
 /// What encoding remembers from word to word.
 private struct Workspace: Sendable {
-  var scanner = WordScanner()
+  var matchers: [PatternMatcher]
   var cache = WordCache()
   var merging = MergeWorkspace()
   var wordTokens: [WordToken] = []
+  var words: [Range<Int>] = []
 }
 
 /// Workspaces that are not in use: as many as there have been calls at the same time.
 private final class WorkspacePool: Sendable {
   private let unused = Mutex<[Workspace]>([])
 
-  func take() -> Workspace { unused.withLock { $0.popLast() } ?? Workspace() }
+  func take() -> Workspace? { unused.withLock { $0.popLast() } }
 
   func giveBack(_ workspace: Workspace) {
     unused.withLock { $0.append(workspace) }

@@ -12,19 +12,24 @@ extension Unicode.Scalar {
   /// `\s`: White_Space, which none of U+001C to U+001F, U+180E, U+200B and U+FEFF is.
   package var isWhitespace: Bool { properties.isWhitespace }
 
-  /// `\p{L}`.
-  package var isLetter: Bool {
-    switch properties.generalCategory {
-    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: isInUnicode16
-    default: false
-    }
+  /// The general category; `unassigned` for what came after Unicode 16.
+  package var category: Unicode.GeneralCategory {
+    let category = properties.generalCategory
+    return category == .unassigned || isInUnicode16 ? category : .unassigned
   }
 
-  /// `\p{N}`.
-  package var isNumber: Bool {
+  /// Punctuation in ASCII, symbols included, and in Unicode 8, which the pre-tokenizer `Punctuation` has stayed at.
+  package var isPunctuation: Bool {
+    switch value {
+    case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: return true
+    case 0x166D, 0x111C9: return true  // The categories of these two changed since.
+    default: break
+    }
     switch properties.generalCategory {
-    case .decimalNumber, .letterNumber, .otherNumber: isInUnicode16
-    default: false
+    case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
+      .finalPunctuation, .otherPunctuation:
+      return properties.age.map { $0.major <= 8 } ?? false
+    default: return false
     }
   }
 

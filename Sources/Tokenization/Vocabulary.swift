@@ -43,4 +43,19 @@ struct Vocabulary: Sendable {
     guard indices.indices.contains(id) else { return nil }
     return spellings[Int(indices[id])]
   }
+
+  /// The id of each scalar that is a token by itself, -1 for the others, of those below a limit.
+  func tokensOfScalars(below limit: Int) -> [Int32] {
+    var tokens = [Int32](repeating: -1, count: limit)
+    for index in 0..<count {
+      let spelling = spellings[index]
+      guard let first = spelling.first, spelling.count <= 4 else { continue }
+      let length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
+      guard length == spelling.count, let scalar = String(decoding: spelling, as: UTF8.self).unicodeScalars.first,
+        scalar.value < limit
+      else { continue }
+      tokens[Int(scalar.value)] = ids[index]
+    }
+    return tokens
+  }
 }

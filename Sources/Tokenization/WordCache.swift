@@ -12,6 +12,7 @@ struct WordCache: Sendable {
   private var starts: [Int] = [0]
 
   /// Where in `tokens` the tokens of a word are; nil for a word that is not in the cache.
+  @inline(__always)
   func range(of word: Span<UInt8>) -> Range<Int>? {
     guard let index = words.index(of: word) else { return nil }
     return starts[index]..<starts[index + 1]

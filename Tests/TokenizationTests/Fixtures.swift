@@ -8,6 +8,15 @@ let tokenizerNames = [
   "unknown-fused", "unknown-dropped",
 ]
 
+/// The tokenizers of other families that it writes.
+let familyNames = [
+  "llama3", "qwen2", "phi4", "o200k", "bloom", "falcon", "starcoder2", "neox", "prefix-space-of-words", "llama2",
+  "llama-first", "metaspace-always", "metaspace-never", "gemma", "nothing", "unknown-characters",
+  "dropped-characters", "nfd", "nfkc", "nfkd", "removed", "removed-inverted", "merged-with-previous",
+  "merged-with-next", "merged-with-next-inverted", "contiguous", "whitespace", "whitespace-split", "unigram",
+  "unigram-fallback",
+]
+
 /// The path of a file that scripts/make-tokenizer-goldens writes.
 func tokenizerFixture(_ path: String) -> String {
   fixtures + "/tokenizers/" + path

@@ -73,15 +73,12 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     MalformedFile("member twice", #""normalizer": null"#, #""decoder": null"#, "decoder stands twice"),
     MalformedFile("version", #""1.0""#, #""2.0""#, #"version is "2.0"; supported: "1.0""#),
     MalformedFile(
-      "normalizer", #""normalizer": null"#, #""normalizer": {"type": "NFC"}"#,
-      #"normalizer is "NFC"; supported: null"#),
+      "normalizer", #""normalizer": null"#, #""normalizer": {"type": "Lowercase"}"#,
+      #"normalizer is "Lowercase"; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Sequence"#),
     MalformedFile(
-      "pre-tokenizer", #""pre_tokenizer": {"type": "ByteLevel""#, #""pre_tokenizer": {"type": "Metaspace""#,
-      #"pre_tokenizer is "Metaspace"; supported: ByteLevel"#),
-    MalformedFile(
-      "no pre-tokenizer",
-      #""pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},"#,
-      #""pre_tokenizer": null,"#, "pre_tokenizer is null; supported: ByteLevel"),
+      "pre-tokenizer", #""pre_tokenizer": {"type": "ByteLevel""#, #""pre_tokenizer": {"type": "BertPreTokenizer""#,
+      #"pre_tokenizer is "BertPreTokenizer"; supported: ByteLevel, Metaspace, Split, Digits, Punctuation, Whitespace, "#
+        + "WhitespaceSplit, Sequence"),
     MalformedFile(
       "pre-tokenizer's flag", #""add_prefix_space": false"#, #""add_prefix_space": 0"#,
       "pre_tokenizer.add_prefix_space is 0; expected true or false"),
@@ -90,8 +87,11 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       "pre_tokenizer.behavior is unknown; expected one of type, add_prefix_space, trim_offsets, use_regex"),
     MalformedFile(
       "decoder", #""decoder": {"type": "ByteLevel""#, #""decoder": {"type": "WordPiece""#,
-      #"decoder is "WordPiece"; supported: ByteLevel"#),
-    MalformedFile("model", #""BPE""#, #""Unigram""#, #"model is "Unigram"; supported: BPE"#),
+      #"decoder is "WordPiece"; supported: ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, Sequence"#),
+    MalformedFile("model", #""BPE""#, #""WordPiece""#, #"model is "WordPiece"; supported: BPE, Unigram"#),
+    MalformedFile(
+      "Unigram of bytes", #""BPE""#, #""Unigram""#,
+      #"model is "Unigram" behind a pre_tokenizer "ByteLevel"; supported: BPE"#),
     MalformedFile(
       "model without merges", #", "merges": [["a", "b"], "ab b"]"#, "", "model.merges is missing; expected a list"),
     MalformedFile("dropout", #""dropout": null"#, #""dropout": 0.1"#, "model.dropout is 0.1; supported: null"),
@@ -103,7 +103,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       #"model.end_of_word_suffix is "</w>"; supported: "" or null"#),
     MalformedFile(
       "byte fallback", #""byte_fallback": false"#, #""byte_fallback": true"#,
-      "model.byte_fallback is true; supported: false"),
+      #"model.byte_fallback is true behind a pre_tokenizer "ByteLevel", and model.vocab lacks "Ā""#),
     MalformedFile(
       "model's unknown flag", #""fuse_unk": false"#, #""cache": 7"#,
       "model.cache is unknown; expected one of type, dropout, unk_token, continuing_subword_prefix, "
@@ -190,6 +190,157 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     let text = Self.good.replacing(file.old, with: file.new, maxReplacements: 1)
     let (error, folder) = try error(["tokenizer.json": Array(text.utf8)])
     #expect(error == .badData(folder + "/tokenizer.json", file.problem))
+  }
+
+  private static let characters = """
+    {"added_tokens": [], "normalizer": null, "pre_tokenizer": null, "decoder": null,
+    "model": {"type": "BPE", "unk_token": "a", "byte_fallback": false, "vocab": {"a": 0, "b": 1}, "merges": []}}
+    """
+
+  /// What is refused of the parts that other families have.
+  @Test(arguments: [
+    MalformedFile(
+      "unknown normalizer in a sequence", #""normalizer": null"#,
+      #""normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Precompiled"}]}"#,
+      #"normalizer.normalizers[1] is "Precompiled"; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Sequence"#),
+    MalformedFile(
+      "normalizer without a type", #""normalizer": null"#, #""normalizer": {"prepend": "a"}"#,
+      "normalizer is without a type; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Sequence"),
+    MalformedFile(
+      "pattern without a kind", #""normalizer": null"#,
+      #""normalizer": {"type": "Replace", "pattern": "a", "content": ""}"#,
+      #"normalizer.pattern is "a"; expected {"String": "…"} or {"Regex": "…"} with a text that is not empty"#),
+    MalformedFile(
+      "pattern of another kind", #""normalizer": null"#,
+      #""normalizer": {"type": "Replace", "pattern": {"Glob": "a"}, "content": ""}"#,
+      "normalizer.pattern.Glob is unknown; expected one of String, Regex"),
+    MalformedFile(
+      "lookbehind", #""pre_tokenizer": null"#,
+      #""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(?<=a)b"}, "behavior": "Isolated", "invert": false}"#,
+      #"pre_tokenizer.pattern.Regex has "(?<", which is not supported"#),
+    MalformedFile(
+      "pattern that matches nothing", #""pre_tokenizer": null"#,
+      #""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "a*"}, "behavior": "Isolated", "invert": false}"#,
+      "pre_tokenizer.pattern is a pattern that matches the empty text, which is not supported"),
+    MalformedFile(
+      "behavior", #""pre_tokenizer": null"#,
+      #""pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "Dropped", "invert": false}"#,
+      #"pre_tokenizer.behavior is "Dropped"; expected one of Isolated, Removed, MergedWithPrevious, MergedWithNext, "#
+        + "Contiguous"),
+    MalformedFile(
+      "schemes that disagree", #""pre_tokenizer": null"#,
+      #""pre_tokenizer": {"type": "Metaspace", "replacement": "_", "add_prefix_space": false, "prepend_scheme": "first"}"#,
+      #"pre_tokenizer.add_prefix_space is false, but prepend_scheme is "first""#),
+    MalformedFile(
+      "unknown scheme", #""pre_tokenizer": null"#,
+      #""pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "last"}"#,
+      #"pre_tokenizer.prepend_scheme is "last"; expected one of always, first, never"#),
+    MalformedFile(
+      "replacement of two characters", #""pre_tokenizer": null"#,
+      #""pre_tokenizer": {"type": "Metaspace", "replacement": "__"}"#,
+      #"pre_tokenizer.replacement is "__"; expected one character"#),
+    MalformedFile(
+      "two ByteLevels", #""pre_tokenizer": null"#,
+      #""pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}, {"type": "ByteLevel"}]}"#,
+      #"pre_tokenizer.pretokenizers[1] is "ByteLevel"; supported: one ByteLevel"#),
+    MalformedFile(
+      "stripped ends", #""decoder": null"#, #""decoder": {"type": "Strip", "content": " ", "start": 0, "stop": 1}"#,
+      "decoder.stop is 1; supported: 0"),
+    MalformedFile(
+      "decoder behind Fuse", #""decoder": null"#,
+      #""decoder": {"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "ByteFallback"}]}"#,
+      #"decoder.decoders[1] is "ByteFallback" behind a Fuse or ByteLevel; supported: Fuse, Strip"#),
+    MalformedFile(
+      "decoder by Regex", #""decoder": null"#,
+      #""decoder": {"type": "Replace", "pattern": {"Regex": "a"}, "content": ""}"#,
+      "decoder.pattern is a Regex; supported: a String"),
+    MalformedFile(
+      "bytes that have no token", #""byte_fallback": false, "vocab": {"a": 0"#,
+      #""byte_fallback": true, "vocab": {"<0x00>": 0"#, #"model.byte_fallback is true, but model.vocab lacks "<0x01>""#),
+    MalformedFile(
+      "unknown token that is unknown", #""unk_token": "a""#, #""unk_token": "c""#,
+      #"model.unk_token is "c", which model.vocab lacks"#),
+    MalformedFile(
+      "no model", #"{"type": "BPE""#, #"null, "version": {"type": "BPE""#, #"version is an object; supported: "1.0""#),
+    MalformedFile(
+      "Unigram's scores", #""BPE", "unk_token": "a", "byte_fallback": false, "vocab": {"a": 0, "b": 1}, "merges": []"#,
+      #""Unigram", "unk_id": 0, "vocab": [["a", 0], ["b"]]"#,
+      #"model.vocab[1] is a list; expected ["token", score]"#),
+    MalformedFile(
+      "Unigram's token twice",
+      #""BPE", "unk_token": "a", "byte_fallback": false, "vocab": {"a": 0, "b": 1}, "merges": []"#,
+      #""Unigram", "unk_id": 0, "vocab": [["a", 0], ["a", -1]]"#, #"model.vocab has "a" twice, with the ids 0 and 1"#),
+    MalformedFile(
+      "Unigram's unknown token",
+      #""BPE", "unk_token": "a", "byte_fallback": false, "vocab": {"a": 0, "b": 1}, "merges": []"#,
+      #""Unigram", "unk_id": 2, "vocab": [["a", 0], ["b", -1]]"#, "model.unk_id is 2; expected the id of a token"),
+  ])
+  func refusedPart(_ file: MalformedFile) throws {
+    try #require(Self.characters.contains(file.old))
+    _ = try tokenizer(Self.characters)
+    let text = Self.characters.replacing(file.old, with: file.new, maxReplacements: 1)
+    let (error, folder) = try error(["tokenizer.json": Array(text.utf8)])
+    #expect(error == .badData(folder + "/tokenizer.json", file.problem))
+  }
+
+  /// Words come apart before "▁" only where no token has it behind the same byte.
+  @Test func mergesAcrossSpaces() throws {
+    let tokenizer = try tokenizer(
+      """
+      {"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+      "model": {"type": "BPE", "unk_token": "<unk>", "merges": ["▁ b", "a ▁b", "c ▁b"],
+      "vocab": {"<unk>": 0, "▁": 1, "a": 2, "b": 3, "c": 4, "▁b": 5, "a▁b": 6, "c▁b": 7, "d": 8}}}
+      """)
+    #expect(
+      tokenizer.encode("a bd bc b") == [
+        Token(id: 6, bytes: 0..<3), Token(id: 8, bytes: 3..<4), Token(id: 5, bytes: 4..<6), Token(id: 7, bytes: 6..<9),
+      ])
+  }
+
+  @Test func addedTokenOfWhichNothingIsLeft() throws {
+    let text = Self.good.replacing(
+      #""normalizer": null"#,
+      with: #""normalizer": {"type": "Replace", "pattern": {"String": "<t>"}, "content": ""}"#)
+    let (error, folder) = try error(["tokenizer.json": Array(text.utf8)])
+    #expect(
+      error
+        == .badData(
+          folder + "/tokenizer.json", #"added_tokens[1].content is "<t>", of which the normalizer leaves nothing"#))
+  }
+
+  @Test func sentencePieceAlone() throws {
+    let (error, folder) = try error(["tokenizer.model": [0]])
+    #expect(
+      error
+        == .missing(
+          folder, "has tokenizer.model alone, which cpt does not read; add the tokenizer.json that belongs to it"))
+  }
+
+  /// As OPT's folder has it.
+  @Test func specialTokensBesideTheTwoFiles() throws {
+    let vocabulary = #"{"</s>": 0, "<pad>": 1, "a": 2, "Ġ": 3, "Ġa": 4, "<": 5}"#
+    var files = [
+      "vocab.json": vocabulary, "merges.txt": "Ġ a",
+      "tokenizer_config.json": #"{"eos_token": "</s>", "bos_token": null, "add_prefix_space": true}"#,
+      "special_tokens_map.json": #"{"pad_token": {"content": "<pad>", "lstrip": false}, "unk_token": "</s>"}"#,
+    ]
+    try withFolder(files.mapValues { Array($0.utf8) }) { folder in
+      let tokenizer = try Tokenizer(folder: folder)
+      #expect(tokenizer.encode("a</s>a<pad>").map(\.id) == [4, 0, 4, 1])
+    }
+    files["special_tokens_map.json"] = #"{"pad_token": {"content": "<pad>", "lstrip": true}}"#
+    let (strip, folder) = try error(files.mapValues { Array($0.utf8) })
+    #expect(
+      strip
+        == .badData(
+          folder + "/special_tokens_map.json",
+          "pad_token.lstrip is true; that is read of tokenizer.json only: add the one that belongs to it"))
+    files["added_tokens.json"] = "{}"
+    let (added, other) = try error(files.mapValues { Array($0.utf8) })
+    #expect(
+      added
+        == .badData(
+          other + "/added_tokens.json", "is not read beside vocab.json; add the tokenizer.json that belongs to it"))
   }
 
   @Test func malformedJSON() throws {

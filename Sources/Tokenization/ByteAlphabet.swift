@@ -1,15 +1,7 @@
-/// The pre-tokenizer `ByteLevel`: text becomes bytes, so that 256 letters suffice for any text.
-///
-/// Source: GPT-2's `encoder.py` (`bytes_to_unicode`, `pat`) and Hugging Face tokenizers' `byte_level.rs`.
-struct ByteLevel: Sendable {
-  /// Puts a space before a piece of text that does not begin with one.
-  var addsPrefixSpace = false
-  /// Splits the text into words by GPT-2's regular expression; otherwise a piece of text is one word.
-  var splitsWords = true
-}
-
 /// The 256 letters by which byte-level vocabularies spell bytes: bytes that are printable in Latin-1 are themselves,
 /// the others are U+0100, U+0101, … in order (the space is "Ġ").
+///
+/// Source: GPT-2's `encoder.py` (`bytes_to_unicode`) and Hugging Face tokenizers' `byte_level.rs`.
 enum ByteAlphabet {
   /// The letter of each byte.
   static let letters: [Unicode.Scalar] = {

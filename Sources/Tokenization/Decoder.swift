@@ -1,0 +1,167 @@
+/// Turns the spellings of tokens back into text.
+///
+/// Source: Hugging Face tokenizers' `decoders`.
+struct TokenDecoder: Sendable {
+  enum Step: Sendable {
+    /// Spellings are letters of `ByteAlphabet`; what is no UTF-8 becomes U+FFFD.
+    case byteLevel
+    /// `<0x0A>` is a byte; each byte of a run that is no UTF-8 becomes U+FFFD.
+    case byteFallback
+    /// Makes one text of all tokens.
+    case fuse
+    /// Puts a text in the place of another, which is not empty.
+    case replace([UInt8], by: [UInt8])
+    /// Takes at most so many of a character from the beginning, of the text or of each token.
+    case strip([UInt8], atMost: Int, ofEachToken: Bool)
+    /// Makes spaces of a character, which in the first token vanishes if it was put there.
+    case metaspace([UInt8], vanishesAtStart: Bool)
+    /// Puts a space between tokens.
+    case separate
+  }
+
+  var steps: [Step]
+
+  /// The bytes that a spelling stands for inside a text.
+  func bytes(spelledBy spelling: ArraySlice<UInt8>) -> [UInt8] {
+    var bytes = Array(spelling)
+    for step in steps {
+      switch step {
+      case .byteLevel: bytes = ByteAlphabet.bytes(spelledBy: bytes[...])
+      case .byteFallback: bytes = ByteFallback.byte(spelledBy: bytes).map { [$0] } ?? bytes
+      case .replace(let pattern, let content): bytes = bytes.replacing(pattern, by: content)
+      case .metaspace(let mark, _): bytes = bytes.replacing(mark, by: [UInt8(ascii: " ")])
+      case .fuse, .strip, .separate: break
+      }
+    }
+    return bytes
+  }
+}
+
+/// The text of tokens that come one by one.
+///
+/// What it gives out makes together what `Tokenizer.decode` makes of all the tokens; it gives out whole characters, as
+/// soon as no later token can change them.
+public struct TextStream: Sendable {
+  private let tokenizer: Tokenizer
+  private var stages: [Stage]
+
+  /// The stream of a tokenizer, before its first token.
+  public init(_ tokenizer: Tokenizer) {
+    self.tokenizer = tokenizer
+    stages = tokenizer.decoder.steps.map(Stage.init)
+  }
+
+  /// Adds a token and returns the text that is now certain, often none; ids that no token has are passed over.
+  public mutating func append(_ id: Int) -> String {
+    guard let spelling = tokenizer.spellingForDecoding(id) else { return "" }
+    return pass([spelling], isEnd: false)
+  }
+
+  /// Ends the stream and returns what is left of the text.
+  public mutating func finish() -> String { pass([], isEnd: true) }
+
+  private mutating func pass(_ tokens: [[UInt8]], isEnd: Bool) -> String {
+    var tokens = tokens
+    for index in stages.indices { tokens = stages[index].pass(tokens, isEnd: isEnd) }
+    return String(decoding: tokens.joined(), as: UTF8.self)
+  }
+}
+
+/// A step of a decoder with what it keeps from token to token.
+///
+/// Behind a step that makes one text of all tokens, what is passed on are pieces of that text.
+private struct Stage: Sendable {
+  private let step: TokenDecoder.Step
+  /// Bytes that wait for those that decide what becomes of them.
+  private var waiting: [UInt8] = []
+  private var isFirst = true
+  /// How many characters were taken from the beginning; the most there may be once something else stood there.
+  private var stripped = 0
+
+  init(_ step: TokenDecoder.Step) { self.step = step }
+
+  mutating func pass(_ tokens: [[UInt8]], isEnd: Bool) -> [[UInt8]] {
+    var result: [[UInt8]] = []
+    for token in tokens {
+      pass(token, to: &result)
+      isFirst = false
+    }
+    if isEnd, !waiting.isEmpty {
+      if case .byteFallback = step {
+        flushBytes(to: &result)
+      } else {
+        result.append(Array(String(decoding: waiting, as: UTF8.self).utf8))
+      }
+      waiting = []
+    }
+    return result
+  }
+
+  private mutating func pass(_ token: [UInt8], to result: inout [[UInt8]]) {
+    switch step {
+    case .byteLevel:
+      waiting += ByteAlphabet.bytes(spelledBy: token[...])
+      let end = waiting.count - waiting.lengthOfUnfinishedCharacter
+      result.append(Array(String(decoding: waiting[..<end], as: UTF8.self).utf8))
+      waiting.removeFirst(end)
+    case .byteFallback:
+      if let byte = ByteFallback.byte(spelledBy: token) {
+        waiting.append(byte)
+      } else {
+        flushBytes(to: &result)
+        result.append(token)
+      }
+    case .fuse: result.append(token)
+    case .replace(let pattern, let content): result.append(token.replacing(pattern, by: content))
+    case .strip(let character, let atMost, let ofEachToken):
+      if ofEachToken { stripped = 0 }
+      var rest = token[...]
+      while stripped < atMost, rest.starts(with: character) {
+        rest = rest.dropFirst(character.count)
+        stripped += 1
+      }
+      if !rest.isEmpty { stripped = atMost }
+      result.append(Array(rest))
+    case .metaspace(let mark, let vanishesAtStart):
+      result.append(token.replacing(mark, by: isFirst && vanishesAtStart ? [] : [UInt8(ascii: " ")]))
+    case .separate: result.append(isFirst ? token : [UInt8(ascii: " ")] + token)
+    }
+  }
+
+  private mutating func flushBytes(to result: inout [[UInt8]]) {
+    if String(validating: waiting, as: UTF8.self) != nil {
+      if !waiting.isEmpty { result.append(waiting) }
+    } else {
+      for _ in waiting { result.append(Array("\u{FFFD}".utf8)) }
+    }
+    waiting = []
+  }
+}
+
+extension [UInt8] {
+  /// These bytes with each occurrence of a text, which is not empty, replaced.
+  fileprivate func replacing(_ pattern: [UInt8], by content: [UInt8]) -> [UInt8] {
+    var result: [UInt8] = []
+    var position = 0
+    while position < count {
+      if self[position] == pattern[0], self[position...].starts(with: pattern) {
+        result += content
+        position += pattern.count
+      } else {
+        result.append(self[position])
+        position += 1
+      }
+    }
+    return result
+  }
+
+  /// The count of bytes at the end that begin a character and do not end it.
+  fileprivate var lengthOfUnfinishedCharacter: Int {
+    for length in 1...3 where length <= count {
+      let byte = self[count - length]
+      if byte < 0x80 { return 0 }
+      if byte >= 0xC0 { return (byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4) > length ? length : 0 }
+    }
+    return 0
+  }
+}

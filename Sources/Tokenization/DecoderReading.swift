@@ -1,0 +1,71 @@
+import FileFormats
+
+extension TokenDecoder {
+  /// Reads the member `decoder` of a tokenizer.json.
+  ///
+  /// - Throws: `InputError.badData` with file and entry.
+  init(reading members: Members) throws {
+    steps = []
+    var isFused = false
+    try append(members, isFused: &isFused)
+  }
+
+  /// Appends a decoder; behind one that makes one text of all tokens, few can follow.
+  private mutating func append(_ members: Members, isFused: inout Bool) throws {
+    switch members.type {
+    case "Sequence":
+      try members.check(known: ["type", "decoders"])
+      for part in try members.objects("decoders") { try append(part, isFused: &isFused) }
+      return
+    case "Fuse":
+      try members.check(known: ["type"])
+      if !isFused { steps.append(.fuse) }
+      isFused = true
+      return
+    case "Strip":
+      try members.check(known: ["type", "content", "start", "stop"])
+      guard let content = members["content"]?.string, content.unicodeScalars.count == 1 else {
+        throw members.expected("one character", of: "content")
+      }
+      guard let start = members["start"]?.integer, start >= 0 else {
+        throw members.expected("a whole number of 0 or more", of: "start")
+      }
+      guard members["stop"]?.integer == 0 else {
+        throw members.unsupported("stop", members["stop"]?.shortDescription ?? "missing", supported: "0")
+      }
+      steps.append(.strip(Array(content.utf8), atMost: start, ofEachToken: !isFused))
+      return
+    default: break
+    }
+    if isFused {
+      throw InputError.badData(
+        members.file,
+        "\(members.name) is \(members["type"]?.shortDescription ?? "without a type") behind a Fuse or ByteLevel; "
+          + "supported: Fuse, Strip")
+    }
+    switch members.type {
+    case "ByteLevel":
+      try members.check(known: ["type", "add_prefix_space", "trim_offsets", "use_regex"])
+      steps.append(.byteLevel)
+      isFused = true
+    case "ByteFallback":
+      try members.check(known: ["type"])
+      steps.append(.byteFallback)
+    case "Replace":
+      try members.check(known: ["type", "pattern", "content"])
+      guard case .literal(let text) = try members.pattern("pattern") else {
+        throw members.unsupported("pattern", "a Regex", supported: "a String")
+      }
+      steps.append(.replace(Array(text.utf8), by: Array(try members.string("content").utf8)))
+    case "Metaspace":
+      try members.check(known: ["type", "replacement", "add_prefix_space", "prepend_scheme", "split", "str_rep"])
+      steps.append(
+        .metaspace(
+          Array(try members.metaspaceReplacement().utf8), vanishesAtStart: try members.prependScheme() != .never))
+    default:
+      throw members.unsupportedType([
+        "ByteLevel", "ByteFallback", "Fuse", "Replace", "Strip", "Metaspace", "Sequence",
+      ])
+    }
+  }
+}

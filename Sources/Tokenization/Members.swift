@@ -1,0 +1,90 @@
+import FileFormats
+
+/// The members of an object, each known and none twice.
+struct Members {
+  private let object: JSON
+  /// What messages call the object.
+  let name: String
+  let file: String
+
+  /// The members of an object that is to be checked with `check(known:)` once its type is known.
+  init(of value: JSON, called name: String, in file: String) throws {
+    object = value
+    self.name = name
+    self.file = file
+    guard value.object != nil else {
+      throw InputError.badData(
+        file, "\(name.isEmpty ? "" : name + ": ")expected an object, found \(value.shortDescription)")
+    }
+  }
+
+  init(of value: JSON, called name: String, in file: String, known: [String]) throws {
+    try self.init(of: value, called: name, in: file)
+    try check(known: known)
+  }
+
+  /// Refuses members that are not known or stand twice.
+  func check(known: [String]) throws {
+    guard let members = object.object else { return }
+    var seen: [String] = []
+    for member in members {
+      guard known.contains(member.key) else {
+        throw badData(member.key, "is unknown; expected one of \(known.joined(separator: ", "))")
+      }
+      if seen.contains(member.key) { throw badData(member.key, "stands twice") }
+      seen.append(member.key)
+    }
+  }
+
+  /// The value of a member; nil where it is absent or null.
+  subscript(key: String) -> JSON? {
+    object[key].flatMap { $0.isNull ? nil : $0 }
+  }
+
+  /// A member that must be true or false, and be there where there is no default.
+  func bool(_ key: String, default: Bool? = nil) throws -> Bool {
+    if let value = self[key]?.bool { return value }
+    if let `default`, self[key] == nil { return `default` }
+    throw expected("true or false", of: key)
+  }
+
+  func expected(_ expectation: String, of key: String) -> InputError {
+    badData(key, "is \(object[key]?.shortDescription ?? "missing"); expected \(expectation)")
+  }
+
+  func unsupported(_ key: String, _ found: String, supported: String) -> InputError {
+    badData(key, "is \(found); supported: \(supported)")
+  }
+
+  func badData(_ key: String, _ problem: String) -> InputError {
+    .badData(file, "\(path(key)) \(problem)")
+  }
+
+  /// The name of a member for messages, with that of the object.
+  func path(_ key: String) -> String { "\(name.isEmpty ? "" : name + ".")\(key)" }
+
+  /// A member that must be a text.
+  func string(_ key: String) throws -> String {
+    guard let value = self[key]?.string else { throw expected("a text", of: key) }
+    return value
+  }
+
+  /// The member `type`; nil where it names none.
+  var type: String? { self["type"]?.string }
+
+  /// An error for an object of a type that is not supported.
+  func unsupportedType(_ supported: [String]) -> InputError {
+    .badData(
+      file,
+      "\(name) is \(self["type"]?.shortDescription ?? "without a type"); supported: \(supported.joined(separator: ", "))"
+    )
+  }
+
+  /// The objects of a member that must be a list of them, for a `Sequence`.
+  func objects(_ key: String) throws -> [Members] {
+    guard let values = self[key]?.array else { throw expected("a list", of: key) }
+    return try values.enumerated().map { index, value in
+      try Members(of: value, called: "\(path(key))[\(index)]", in: file)
+    }
+  }
+}

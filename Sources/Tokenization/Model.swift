@@ -1,0 +1,20 @@
+/// What turns a word into tokens.
+enum Model: Sendable {
+  case bytePairEncoding(BytePairEncoding)
+  case unigram(Unigram)
+
+  var vocabulary: Vocabulary {
+    switch self {
+    case .bytePairEncoding(let model): model.vocabulary
+    case .unigram(let model): model.vocabulary
+    }
+  }
+
+  /// Puts the tokens of a word at the end of `tokens`.
+  func encode(_ word: Span<UInt8>, workspace: inout MergeWorkspace, into tokens: inout [WordToken]) {
+    switch self {
+    case .bytePairEncoding(let model): model.encode(word, workspace: &workspace, into: &tokens)
+    case .unigram(let model): model.encode(word, into: &tokens)
+    }
+  }
+}

@@ -1,0 +1,199 @@
+import FileFormats
+
+extension Model {
+  /// Reads the member `model` of a tokenizer.json.
+  ///
+  /// - Throws: `InputError.badData` with file and entry.
+  init(reading model: Members?, spellsBytes: Bool, file: String) throws {
+    guard let model else { throw InputError.badData(file, "model is null; supported: BPE, Unigram") }
+    // The first files name no type: the type is then that of the members.
+    switch model.type ?? (model["type"] == nil && model["merges"] != nil ? "BPE" : nil) {
+    case "BPE": self = .bytePairEncoding(try BytePairEncoding(reading: model, spellsBytes: spellsBytes))
+    case "Unigram":
+      if spellsBytes {
+        throw InputError.badData(file, "model is \"Unigram\" behind a pre_tokenizer \"ByteLevel\"; supported: BPE")
+      }
+      self = .unigram(try Unigram(reading: model))
+    default: throw model.unsupportedType(["BPE", "Unigram"])
+    }
+  }
+}
+
+extension BytePairEncoding {
+  fileprivate init(reading model: Members, spellsBytes: Bool) throws {
+    try model.check(known: [
+      "type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
+      "ignore_merges", "vocab", "merges",
+    ])
+    if let dropout = model["dropout"], dropout.number != 0 {
+      throw model.unsupported("dropout", dropout.shortDescription, supported: "null")
+    }
+    for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
+      if let affix = model[key], affix != .string("") {
+        throw model.unsupported(key, affix.shortDescription, supported: "\"\" or null")
+      }
+    }
+    let vocabulary = try Vocabulary(model["vocab"] ?? .null, place: "model.vocab", file: model.file)
+    guard let entries = model["merges"]?.array else { throw model.expected("a list", of: "merges") }
+    var merges = MergeReader(vocabulary: vocabulary, file: model.file, count: entries.count)
+    for (index, entry) in entries.enumerated() {
+      let place = { "model.merges[\(index)]" }
+      if let text = entry.string {
+        try merges.append(line: text.utf8.span, place: place)
+      } else if let pair = entry.array, pair.count == 2, let left = pair[0].string, let right = pair[1].string {
+        try merges.append(left.utf8.span, right.utf8.span, place: place)
+      } else {
+        throw InputError.badData(
+          model.file, "\(place()) is \(entry.shortDescription); expected two tokens, [\"a\", \"b\"] or \"a b\"")
+      }
+    }
+    var options = Options()
+    options.spellsBytes = spellsBytes
+    options.ignoresMerges = try model.bool("ignore_merges", default: false)
+    options.fusesUnknown = try model.bool("fuse_unk", default: false)
+    if try model.bool("byte_fallback", default: false) {
+      if spellsBytes {
+        // Letters are never unknown where all have tokens.
+        if let letter = ByteAlphabet.firstLetter(missingIn: vocabulary) {
+          throw model.badData(
+            "byte_fallback", "is true behind a pre_tokenizer \"ByteLevel\", and model.vocab lacks \"\(letter)\"")
+        }
+      } else {
+        do {
+          options.fallback = try ByteFallback(vocabulary)
+        } catch {
+          throw model.badData("byte_fallback", "is true, but model.vocab lacks \"\(error.token)\"")
+        }
+      }
+    }
+    options.unknownToken = try Self.unknownToken(model, vocabulary, options)
+    self.init(vocabulary: vocabulary, merges: merges.table, options: options)
+  }
+
+  private static func unknownToken(_ model: Members, _ vocabulary: Vocabulary, _ options: Options) throws -> Int? {
+    guard let value = model["unk_token"] else { return nil }
+    guard let token = value.string else { throw model.expected("a token or null", of: "unk_token") }
+    if let id = vocabulary.id(of: token.utf8.span) { return id }
+    // It is never asked for when all bytes that occur in UTF-8 have tokens.
+    if options.fallback != nil { return nil }
+    guard options.spellsBytes else { throw model.badData("unk_token", "is \"\(token)\", which model.vocab lacks") }
+    guard let letter = ByteAlphabet.firstLetter(missingIn: vocabulary) else { return nil }
+    throw model.badData(
+      "unk_token", "is \"\(token)\", which model.vocab lacks, and so it does the letter \"\(letter)\"")
+  }
+}
+
+extension ByteAlphabet {
+  /// A letter that occurs in UTF-8 and is no token.
+  fileprivate static func firstLetter(missingIn vocabulary: Vocabulary) -> Unicode.Scalar? {
+    letters.enumerated().first { byte, letter in
+      !(byte == 0xC0 || byte == 0xC1 || byte > 0xF4) && vocabulary.id(of: String(letter).utf8.span) == nil
+    }?.element
+  }
+}
+
+extension Unigram {
+  fileprivate init(reading model: Members) throws {
+    try model.check(known: ["type", "unk_id", "vocab", "byte_fallback"])
+    guard let entries = model["vocab"]?.array else { throw model.expected("a list", of: "vocab") }
+    var vocabulary = Vocabulary(count: entries.count)
+    var scores: [Double] = []
+    for (id, entry) in entries.enumerated() {
+      guard let pair = entry.array, pair.count == 2, let token = pair[0].string, let score = pair[1].number else {
+        throw model.badData("vocab[\(id)]", "is \(entry.shortDescription); expected [\"token\", score]")
+      }
+      do {
+        try vocabulary.insert(token, id: id)
+      } catch .spelling(let other) {
+        throw model.badData("vocab", "has \(pair[0].shortDescription) twice, with the ids \(other) and \(id)")
+      } catch .id {
+        preconditionFailure("ids that are counted do not repeat")
+      }
+      scores.append(score)
+    }
+    guard let unknown = model["unk_id"]?.integer, entries.indices.contains(unknown) else {
+      throw model.expected("the id of a token", of: "unk_id")
+    }
+    var fallback: ByteFallback?
+    if try model.bool("byte_fallback", default: false) {
+      do {
+        fallback = try ByteFallback(vocabulary)
+      } catch {
+        throw model.badData("byte_fallback", "is true, but model.vocab lacks \"\(error.token)\"")
+      }
+    }
+    self.init(vocabulary: vocabulary, scores: scores, unknownToken: unknown, fallback: fallback)
+  }
+}
+
+extension Vocabulary {
+  /// Reads `{"token": id, …}`; that all ids are different and below the count of tokens leaves no holes.
+  init(_ value: JSON, place: String, file: String) throws {
+    let prefix = place.isEmpty ? "" : place + ": "
+    guard let members = value.object else {
+      throw InputError.badData(file, "\(prefix)expected an object of tokens and ids, found \(value.shortDescription)")
+    }
+    self.init(count: members.count)
+    for member in members {
+      var token: String { JSON.string(member.key).shortDescription }
+      guard let id = member.value.integer, members.indices.contains(id) else {
+        throw InputError.badData(
+          file,
+          "\(prefix)the id of \(token) is \(member.value.shortDescription); "
+            + "expected a whole number below the count of tokens, \(members.count) (ids have no holes)")
+      }
+      do {
+        try insert(member.key, id: id)
+      } catch .spelling(let other) {
+        throw InputError.badData(file, "\(prefix)\(token) stands twice, with the ids \(other) and \(id)")
+      } catch .id(let other) {
+        throw InputError.badData(file, "\(prefix)the id \(id) stands twice, for \"\(other)\" and \(token)")
+      }
+    }
+  }
+}
+
+/// Turns merges that name tokens into merges of ids.
+struct MergeReader {
+  private let vocabulary: Vocabulary
+  private let file: String
+  private(set) var table: MergeTable
+  private var joined: [UInt8] = []
+
+  init(vocabulary: Vocabulary, file: String, count: Int) {
+    self.vocabulary = vocabulary
+    self.file = file
+    table = MergeTable(capacity: count)
+  }
+
+  /// Adds `a b`; a line that begins with `#version` is a comment.
+  mutating func append(line: Span<UInt8>, place: () -> String) throws {
+    let comment = "#version".utf8.span
+    if line.count >= comment.count, comment.indices.allSatisfy({ line[$0] == comment[$0] }) { return }
+    let spaces = line.indices.filter { line[$0] == UInt8(ascii: " ") }
+    guard spaces.count == 1 else {
+      throw InputError.badData(file, "\(place()) is \(quoted(line)); expected two tokens with one space between them")
+    }
+    try append(line.extracting(..<spaces[0]), line.extracting((spaces[0] + 1)...), place: place)
+  }
+
+  /// Adds the merge of two tokens.
+  mutating func append(_ left: Span<UInt8>, _ right: Span<UInt8>, place: () -> String) throws {
+    func id(of token: Span<UInt8>) throws -> Int {
+      if let id = vocabulary.id(of: token) { return id }
+      throw InputError.badData(
+        file,
+        "\(place()) merges \(quoted(left)) and \(quoted(right)), but the vocabulary has no \(quoted(token))")
+    }
+    joined.removeAll(keepingCapacity: true)
+    for i in left.indices { joined.append(left[i]) }
+    for i in right.indices { joined.append(right[i]) }
+    table.append(try id(of: left), try id(of: right), becoming: try id(of: joined.span))
+  }
+
+  private func quoted(_ token: Span<UInt8>) -> String {
+    var bytes: [UInt8] = []
+    for i in token.indices { bytes.append(token[i]) }
+    return JSON.string(String(decoding: bytes, as: UTF8.self)).shortDescription
+  }
+}

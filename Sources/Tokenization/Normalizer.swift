@@ -1,0 +1,72 @@
+/// What a text is rewritten to before it is split.
+///
+/// Source: Hugging Face tokenizers' `normalizers`.
+indirect enum Normalizer: Sendable {
+  case form(NormalizationForm)
+  /// Puts a text before a text that is not empty.
+  case prepend([UInt8])
+  /// Puts a text in the place of another, which is not empty.
+  case replace([UInt8], by: [UInt8])
+  /// Puts a text in the place of what a pattern matches.
+  case replaceMatches(Pattern, by: [UInt8])
+  case sequence([Normalizer])
+
+  /// The normalized text of a range of a text.
+  func normalize(_ range: Range<Int>, of text: Span<UInt8>, _ source: Alignment = .identical) -> AlignedText {
+    var result = AlignedText(from: source[range.lowerBound])
+    switch self {
+    case .form(let form): form.append(range, of: text, source, to: &result)
+    case .prepend(let prefix):
+      if !range.isEmpty { result.append(prefix.span, upTo: source[range.lowerBound]) }
+      result.append(range, of: text, source)
+    case .replace(let pattern, let content):
+      var copied = range.lowerBound
+      while let start = text.firstOccurrence(of: pattern.span, in: copied..<range.upperBound) {
+        result.append(copied..<start, of: text, source)
+        copied = start + pattern.count
+        result.append(content.span, upTo: source[copied])
+      }
+      result.append(copied..<range.upperBound, of: text, source)
+    case .replaceMatches(let pattern, let content):
+      var matcher = PatternMatcher(pattern)
+      var copied = range.lowerBound
+      var position = copied
+      while position < range.upperBound {
+        guard let end = matcher.endOfMatch(from: position, to: range.upperBound, in: text) else {
+          position += matcher.lengthOfCharacter(at: position, in: text)
+          continue
+        }
+        result.append(copied..<position, of: text, source)
+        result.append(content.span, upTo: source[end])
+        copied = end
+        position = end
+      }
+      result.append(copied..<range.upperBound, of: text, source)
+    case .sequence(let parts):
+      result.append(range, of: text, source)
+      for part in parts {
+        result = part.normalize(0..<result.bytes.count, of: result.bytes.span, result.alignment)
+      }
+    }
+    result.end(at: source[range.upperBound])
+    return result
+  }
+
+  /// The normalized form of a text.
+  func normalize(_ text: String) -> [UInt8] {
+    normalize(0..<text.utf8.count, of: text.utf8.span).bytes
+  }
+}
+
+extension Span<UInt8> {
+  /// Where a text that is not empty first occurs in a range.
+  fileprivate func firstOccurrence(of text: Span<UInt8>, in range: Range<Int>) -> Int? {
+    let first = text[0]
+    var start = range.lowerBound
+    while start + text.count <= range.upperBound {
+      if self[start] == first, text.indices.allSatisfy({ self[start + $0] == text[$0] }) { return start }
+      start += 1
+    }
+    return nil
+  }
+}

@@ -1,0 +1,90 @@
+/// A regular expression, compiled: a machine whose threads run side by side, the most wanted first.
+///
+/// Source: Russ Cox, "Regular Expression Matching: the Virtual Machine Approach" (2009).
+package struct Pattern: Sendable {
+  /// How the bytes of a text stand for characters.
+  package enum Spelling: Sendable {
+    case utf8
+    /// Each byte is a letter of `ByteAlphabet`.
+    case byteLetters
+  }
+
+  enum Instruction: Sendable {
+    /// Consumes a character of a set.
+    case character(set: Int)
+    /// Goes on if the next character is in a set, or is not.
+    case lookahead(set: Int, isNegated: Bool)
+    /// Goes on at both places, the first of which is wanted more.
+    case fork(Int, Int)
+    case jump(Int)
+    case match
+  }
+
+  private(set) var instructions: [Instruction] = []
+  /// The different sets that the instructions name, at most 64.
+  private(set) var sets: [CharacterSet] = []
+  let spelling: Spelling
+
+  /// Compiles an expression.
+  ///
+  /// - Throws: `RegularExpression.Unsupported` where it matches the empty text or is too large.
+  package init(_ expression: RegularExpression, spelling: Spelling = .utf8) throws(RegularExpression.Unsupported) {
+    self.spelling = spelling
+    if expression.matchesEmptyText { throw .init(construct: "a pattern that matches the empty text") }
+    try append(expression)
+    instructions.append(.match)
+  }
+
+  private mutating func append(_ expression: RegularExpression) throws(RegularExpression.Unsupported) {
+    guard instructions.count < 10_000 else { throw .init(construct: "a pattern of this size") }
+    switch expression {
+    case .character(let set):
+      instructions.append(.character(set: try index(of: set)))
+    case .lookahead(let set, let isNegated):
+      instructions.append(.lookahead(set: try index(of: set), isNegated: isNegated))
+    case .sequence(let parts):
+      for part in parts { try append(part) }
+    case .alternatives(let parts):
+      var jumps: [Int] = []
+      for part in parts.dropLast() {
+        let fork = appendPlaceholder()
+        try append(part)
+        jumps.append(appendPlaceholder())
+        instructions[fork] = .fork(fork + 1, instructions.count)
+      }
+      if let last = parts.last { try append(last) }
+      for jump in jumps { instructions[jump] = .jump(instructions.count) }
+    case .repetition(let part, let atLeast, let atMost, let isLazy):
+      for _ in 0..<atLeast { try append(part) }
+      if let atMost {
+        var forks: [Int] = []
+        for _ in atLeast..<atMost {
+          forks.append(appendPlaceholder())
+          try append(part)
+        }
+        for fork in forks { instructions[fork] = Self.fork(fork + 1, instructions.count, isSwapped: isLazy) }
+      } else {
+        let fork = appendPlaceholder()
+        try append(part)
+        instructions.append(.jump(fork))
+        instructions[fork] = Self.fork(fork + 1, instructions.count, isSwapped: isLazy)
+      }
+    }
+  }
+
+  private static func fork(_ first: Int, _ second: Int, isSwapped: Bool) -> Instruction {
+    isSwapped ? .fork(second, first) : .fork(first, second)
+  }
+
+  private mutating func appendPlaceholder() -> Int {
+    instructions.append(.match)
+    return instructions.count - 1
+  }
+
+  private mutating func index(of set: CharacterSet) throws(RegularExpression.Unsupported) -> Int {
+    if let index = sets.firstIndex(of: set) { return index }
+    guard sets.count < 64 else { throw .init(construct: "a pattern of more than 64 different characters and classes") }
+    sets.append(set)
+    return sets.count - 1
+  }
+}

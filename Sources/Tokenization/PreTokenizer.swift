@@ -1,0 +1,96 @@
+/// Splits a text into the words that the model sees one by one.
+///
+/// Source: Hugging Face tokenizers' `pre_tokenizers`.
+struct PreTokenizer: Sendable {
+  enum Step: Sendable {
+    case split(Splitter)
+    /// Puts a text before each word that does not begin with it; `onlyFirst`: before that at the text's beginning.
+    case prefix([UInt8], onlyFirst: Bool)
+    /// Puts a text in the place of each space.
+    case replaceSpaces([UInt8])
+  }
+
+  var steps: [Step] = []
+  /// The model sees bytes as letters of `ByteAlphabet`.
+  var spellsBytes = false
+
+  /// New matchers for the steps that split, in their order.
+  var matchers: [PatternMatcher] {
+    steps.compactMap { step in
+      if case .split(let splitter) = step { PatternMatcher(splitter.pattern) } else { nil }
+    }
+  }
+
+  /// Finds the words of a range of the text, and returns the text that they are ranges of where it is written anew.
+  func split(
+    _ range: Range<Int>, of text: Span<UInt8>, _ source: Alignment, matchers: inout [PatternMatcher],
+    into words: inout [Range<Int>]
+  ) -> AlignedText? {
+    words.removeAll(keepingCapacity: true)
+    words.append(range)
+    var rewritten: AlignedText?
+    var matcher = 0
+    for step in steps {
+      switch step {
+      case .split(let splitter):
+        var pieces: [Range<Int>] = []
+        pieces.reserveCapacity(words.reduce(0) { $0 + $1.count } / 4)
+        for word in words {
+          if let rewritten {
+            splitter.split(word, of: rewritten.bytes.span, matcher: &matchers[matcher], into: &pieces)
+          } else {
+            splitter.split(word, of: text, matcher: &matchers[matcher], into: &pieces)
+          }
+        }
+        words = pieces
+        matcher += 1
+      case .prefix, .replaceSpaces:
+        if let old = rewritten {
+          rewritten = rewrite(&words, of: old.bytes.span, old.alignment, by: step) ?? old
+        } else {
+          rewritten = rewrite(&words, of: text, source, by: step)
+        }
+      }
+    }
+    return rewritten
+  }
+
+  /// Writes words anew by a step, where it changes one.
+  private func rewrite(
+    _ words: inout [Range<Int>], of text: Span<UInt8>, _ source: Alignment, by step: Step
+  ) -> AlignedText? {
+    func needsPrefix(_ word: Range<Int>) -> Bool {
+      guard case .prefix(let prefix, let onlyFirst) = step else { return false }
+      return (!onlyFirst || source[word.lowerBound] == 0) && !text.begins(with: prefix.span, in: word)
+    }
+    if case .prefix = step, !words.contains(where: needsPrefix) { return nil }
+    var result = AlignedText(from: source[words.first?.lowerBound ?? 0])
+    for index in words.indices {
+      let word = words[index]
+      let start = result.bytes.count
+      switch step {
+      case .prefix(let prefix, _):
+        if needsPrefix(word) { result.append(prefix.span, upTo: source[word.lowerBound]) }
+        result.append(word, of: text, source)
+      case .replaceSpaces(let replacement):
+        for position in word {
+          if text[position] == UInt8(ascii: " ") {
+            result.append(replacement.span, upTo: source[position + 1])
+          } else {
+            result.append(position..<(position + 1), of: text, source)
+          }
+        }
+      case .split: result.append(word, of: text, source)
+      }
+      words[index] = start..<result.bytes.count
+    }
+    return result
+  }
+}
+
+extension Span<UInt8> {
+  /// Whether a range begins with a text.
+  fileprivate func begins(with text: Span<UInt8>, in range: Range<Int>) -> Bool {
+    range.count >= text.count && text.indices.allSatisfy { self[range.lowerBound + $0] == text[$0] }
+  }
+}
