@@ -186,7 +186,7 @@ import Tokenization
     let text = "a é € 😀😀 日本"
     let ids = tokenizer.encode(text).map(\.id)
     #expect(ids.count > text.count + 10)
-    var words = TokenText(tokenizer, after: ids)
+    var words = TextStream(tokenizer)
     var found = ""
     for id in ids {
       let piece = words.append(id)
@@ -196,7 +196,7 @@ import Tokenization
     }
     #expect(found == text && words.finish() == "")
     // What never becomes a character is shown as such, once that is certain.
-    var broken = TokenText(tokenizer, after: [])
+    var broken = TextStream(tokenizer)
     let emoji = tokenizer.encode("😀").map(\.id)
     #expect(emoji.count > 1)
     #expect(broken.append(emoji[0]) == "")

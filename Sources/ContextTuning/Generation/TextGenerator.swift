@@ -40,7 +40,7 @@ public struct TextGenerator {
   private let endTokens: Set<Int>
   private var continuation: Continuation
   private var sampler: Sampler
-  private var words: TokenText
+  private var words: TextStream
   private var upToStop: TextUpToStop
   /// Of every token to come next.
   private var distribution: [Float]
@@ -66,7 +66,9 @@ public struct TextGenerator {
     maxTokens = settings.maxTokens
     self.endTokens = endTokens
     sampler = Sampler(settings.sampling)
-    words = TokenText(tokenizer, after: Array(((context?.context.tokens.ids ?? []) + prompt).suffix(8)))
+    words = TextStream(tokenizer)
+    // Some tokenizers write a text's first token differently: what stands before counts.
+    for id in ((context?.context.tokens.ids ?? []) + prompt).suffix(8) { _ = words.append(id) }
     upToStop = TextUpToStop(settings.stops)
     continuation = Continuation(decoder, on: team)
     distribution = []
