@@ -65,6 +65,13 @@ private func product(
   let tooSmall = 1 << 18
   let allRows = 0..<c.rows, allColumns = 0..<c.columns, all = 0..<inner
   let minimumColumns = max(16, tooSmall / max(1, c.rows * inner))
+  // Of so few rows that reading the weight is what takes time: a token that is generated.
+  if transposed, c.rows <= 4 {
+    team.slices(operation, of: c.columns, minimum: minimumColumns, operations: operations) { columns in
+      multiplyRowByRow(a, weight, columns: columns, into: c, accumulating: accumulating, on: team)
+    }
+    return
+  }
   guard let stored = weight.inPlace.map(UncheckedSendable.init) else {
     team.slices(operation, of: c.columns, minimum: minimumColumns, operations: operations) { columns in
       multiplyByPanels(
@@ -118,6 +125,28 @@ private func product(
       multiply(
         rows, allColumns, all, accumulating: accumulating, into: c.base + rows.lowerBound * c.stride,
         leading: c.stride)
+    }
+  }
+}
+
+/// Columns of c = a · Wᵀ, on the calling thread: every stored row is read once, for all rows of a.
+private func multiplyRowByRow(
+  _ a: Matrix, _ weight: Weight, columns: Range<Int>, into c: Matrix, accumulating: Bool, on team: ThreadTeam
+) {
+  let inner = a.columns
+  team.withScratch(inner) { scratch in
+    for column in columns {
+      var stored = UnsafePointer(scratch.value)
+      if let inPlace = weight.inPlace {
+        stored = inPlace.base + column * inPlace.leading
+      } else {
+        weight.widen(rows: column..<(column + 1), columns: 0..<inner, into: scratch.value, leading: inner)
+      }
+      for row in 0..<c.rows {
+        let place = c.base + row * c.stride + column
+        let product = sum(inner, stored, a.base + row * a.stride) { $0 * $1 }
+        place.pointee = accumulating ? place.pointee + product : product
+      }
     }
   }
 }

@@ -87,12 +87,17 @@ private final class Bytes {
     expectSameProducts(found, expected, tolerance: isQuantized ? 1e-2 : 1e-6)
   }
 
+  /// For few rows and for more, which are computed in different ways.
   private func expectSameProducts(_ a: Weight, _ b: Weight, tolerance: Double) {
+    for rows in [1, 3, 5] { expectSameProducts(a, b, rows: rows, tolerance: tolerance) }
+  }
+
+  private func expectSameProducts(_ a: Weight, _ b: Weight, rows: Int, tolerance: Double) {
     var generator = TestGenerator(seed: 15)
-    let x = Matrix(rows: 5, columns: a.inputs, values: generator.floats(5 * a.inputs))
-    let dy = Matrix(rows: 5, columns: a.outputs, values: generator.floats(5 * a.outputs))
+    let x = Matrix(rows: rows, columns: a.inputs, values: generator.floats(rows * a.inputs))
+    let dy = Matrix(rows: rows, columns: a.outputs, values: generator.floats(rows * a.outputs))
     func products(_ weight: Weight) -> (y: [Float], dx: [Float]) {
-      let y = Matrix(rows: 5, columns: a.outputs), dx = Matrix(rows: 5, columns: a.inputs)
+      let y = Matrix(rows: rows, columns: a.outputs), dx = Matrix(rows: rows, columns: a.inputs)
       linear(x, weight, into: y, on: team)
       linear(x, weight, into: y, accumulating: true, on: team)
       linearBackward(dy, weight, into: dx, on: team)
