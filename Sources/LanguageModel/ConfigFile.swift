@@ -139,4 +139,11 @@ extension ConfigFile {
     guard width % heads == 0 else { throw invalid(key, "a divisor of the width (\(width))") }
     return width / heads
   }
+
+  /// Heads of keys and values: as many as there are heads, or a divisor.
+  func keyValueHeads(_ key: String, heads: Int, default fallback: Int) throws -> Int {
+    let count = try size(key, default: fallback)
+    guard heads % count == 0 else { throw invalid(key, "a divisor of the number of heads (\(heads))") }
+    return count
+  }
 }

@@ -18,15 +18,12 @@ extension Family {
       throw configuration.invalid("parallel_attn", "true with new_decoder_architecture")
     }
     let hasOneKeyValueHead = try !isNew && configuration.flag("multi_query", default: true)
-    let keyValueHeads =
-      hasOneKeyValueHead ? 1 : isNew ? try configuration.size("num_kv_heads", default: heads) : heads
+    let ownKeyValueHeads = isNew ? try configuration.keyValueHeads("num_kv_heads", heads: heads, default: heads) : heads
+    let keyValueHeads = hasOneKeyValueHead ? 1 : ownKeyValueHeads
     let hasALiBi = try configuration.flag("alibi", default: false)
     let bias = try configuration.flag("bias", default: false)
     let hasTwoNorms = try isNew && configuration.size("num_ln_in_parallel_attn", default: 2) == 2
     let headSize = try configuration.headSize(width: width, heads: heads, key: "num_attention_heads")
-    guard heads % keyValueHeads == 0 else {
-      throw configuration.invalid("num_kv_heads", "a divisor of \"num_attention_heads\" (\(heads))")
-    }
     let rotary = try hasALiBi ? nil : RotaryConfiguration(configuration, headSize: headSize, positions: positions)
     let scale = 1 / Float(headSize).squareRoot()
 

@@ -5,9 +5,7 @@ extension Family {
   ///
   /// Source: transformers, `modeling_gemma.py`.
   static let gemma = Family(prefix: "model.") { configuration, files in
-    var description = LlamaDescription.gemma
-    description.projectionBias = try configuration.flag("attention_bias", default: false)
-    description.outputBias = description.projectionBias
+    var description = try LlamaDescription(gemma: configuration)
     // The first releases say "gelu" and mean the tanh approximation.
     description.activationKey = configuration.json["hidden_act"] == .string("gelu") ? nil : "hidden_act"
     return try description.decoder(configuration, files)
@@ -17,20 +15,8 @@ extension Family {
   ///
   /// Source: transformers, `modeling_gemma2.py`.
   static let gemma2 = Family(prefix: "model.") { configuration, files in
-    var description = LlamaDescription.gemma
-    description.width = 2304
-    description.feedForward = 9216
-    description.layers = 26
-    description.heads = 8
-    description.keyValueHeads = 4
-    description.activationKey = "hidden_activation"
-    description.projectionBias = try configuration.flag("attention_bias", default: false)
-    description.outputBias = description.projectionBias
-    description.hasOutputNorms = true
-    description.scaleBase = try configuration.positiveNumber("query_pre_attn_scalar", default: 256)
+    var description = try LlamaDescription(laterGemma: configuration, logitSoftCap: 30)
     description.scoreSoftCap = try configuration.softCap("attn_logit_softcapping", default: 50)
-    description.logitSoftCap = try configuration.softCap("final_logit_softcapping", default: 30)
-    try configuration.requireFlag("use_bidirectional_attention", false)
     let layers = try configuration.size("num_hidden_layers", default: description.layers)
     let window = try configuration.size("sliding_window", default: 4096)
     description.windows = try configuration.windows(window, layers: layers) { $0 % 2 == 0 }
@@ -39,24 +25,12 @@ extension Family {
 
   /// Gemma 3 (text): norms of heads, five layers with a window to one without, a rotary embedding for each kind.
   ///
-  /// Source: transformers, `modeling_gemma3.py`.
+  /// Source: transformers, `modeling_gemma3.py`, which ignores `attn_logit_softcapping`.
   static let gemma3 = Family(prefix: "model.") { configuration, files in
-    var description = LlamaDescription.gemma
+    var description = try LlamaDescription(laterGemma: configuration, logitSoftCap: nil)
     description.vocabulary = 262_208
-    description.width = 2304
-    description.feedForward = 9216
-    description.layers = 26
-    description.heads = 8
-    description.keyValueHeads = 4
     description.positions = 131_072
-    description.activationKey = "hidden_activation"
-    description.projectionBias = try configuration.flag("attention_bias", default: false)
-    description.outputBias = description.projectionBias
     description.hasHeadNorms = true
-    description.hasOutputNorms = true
-    description.scaleBase = try configuration.positiveNumber("query_pre_attn_scalar", default: 256)
-    description.logitSoftCap = try configuration.softCap("final_logit_softcapping", default: nil)
-    try configuration.requireFlag("use_bidirectional_attention", false)
     let sizes = try LlamaDescription.Sizes(configuration, description)
     let window = try configuration.size("sliding_window", default: 4096)
     let pattern = try configuration.size("sliding_window_pattern", "_sliding_window_pattern", default: 6)
@@ -70,21 +44,37 @@ extension Family {
 }
 
 extension LlamaDescription {
-  fileprivate static var gemma: LlamaDescription {
-    var description = LlamaDescription()
-    description.vocabulary = 256_000
-    description.width = 3072
-    description.feedForward = 24576
-    description.layers = 28
-    description.heads = 16
-    description.keyValueHeads = 16
-    description.headSize = 256
-    description.positions = 8192
-    description.isTied = true
-    description.activation = "gelu_pytorch_tanh"
-    description.gainOffset = 1
-    description.scalesEmbeddings = true
-    return description
+  /// What all Gemmas have.
+  fileprivate init(gemma configuration: ConfigFile) throws {
+    vocabulary = 256_000
+    width = 3072
+    feedForward = 24576
+    layers = 28
+    heads = 16
+    keyValueHeads = 16
+    headSize = 256
+    positions = 8192
+    isTied = true
+    activation = "gelu_pytorch_tanh"
+    gainOffset = 1
+    scalesEmbeddings = true
+    projectionBias = try configuration.flag("attention_bias", default: false)
+    outputBias = projectionBias
+  }
+
+  /// What Gemma 2 and 3 have.
+  fileprivate init(laterGemma configuration: ConfigFile, logitSoftCap: Double?) throws {
+    try self.init(gemma: configuration)
+    try configuration.requireFlag("use_bidirectional_attention", false)
+    width = 2304
+    feedForward = 9216
+    layers = 26
+    heads = 8
+    keyValueHeads = 4
+    activationKey = "hidden_activation"
+    hasOutputNorms = true
+    scaleBase = try configuration.positiveNumber("query_pre_attn_scalar", default: 256)
+    self.logitSoftCap = try configuration.softCap("final_logit_softcapping", default: logitSoftCap)
   }
 }
 

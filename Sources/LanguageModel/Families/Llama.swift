@@ -137,10 +137,7 @@ struct LlamaDescription {
       positions = try configuration.size("max_position_embeddings", default: defaults.positions)
       // A key that is there but null means as many as heads; one that is missing, the family's default.
       let usual = configuration.json["num_key_value_heads"] == nil ? defaults.keyValueHeads ?? heads : heads
-      keyValueHeads = try configuration.size("num_key_value_heads", default: usual)
-      guard heads % keyValueHeads == 0 else {
-        throw configuration.invalid("num_key_value_heads", "a divisor of \"num_attention_heads\" (\(heads))")
-      }
+      keyValueHeads = try configuration.keyValueHeads("num_key_value_heads", heads: heads, default: usual)
       if let given = try configuration.optionalSize("head_dim") ?? defaults.headSize {
         headSize = given
       } else {

@@ -7,7 +7,7 @@ extension Family {
   static let phi = Family(prefix: "model.") { configuration, files in
     let width = try configuration.size("hidden_size", default: 2048)
     let heads = try configuration.size("num_attention_heads", default: 32)
-    let keyValueHeads = try configuration.size("num_key_value_heads", default: heads)
+    let keyValueHeads = try configuration.keyValueHeads("num_key_value_heads", heads: heads, default: heads)
     let positions = try configuration.size("max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 51200)
     let feedForward = try configuration.size("intermediate_size", default: 8192)
@@ -17,9 +17,6 @@ extension Family {
     let headSize =
       try configuration.optionalSize("head_dim")
       ?? configuration.headSize(width: width, heads: heads, key: "num_attention_heads")
-    guard heads % keyValueHeads == 0 else {
-      throw configuration.invalid("num_key_value_heads", "a divisor of \"num_attention_heads\" (\(heads))")
-    }
     let queries = heads * headSize, keys = keyValueHeads * headSize
     let rotary = try RotaryConfiguration(
       configuration, headSize: headSize, positions: positions, family: .init(partial: ("partial_rotary_factor", 0.5)))

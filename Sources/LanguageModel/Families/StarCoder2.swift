@@ -7,7 +7,7 @@ extension Family {
   static let starCoder2 = Family(prefix: "model.") { configuration, files in
     let width = try configuration.size("hidden_size", default: 3072)
     let heads = try configuration.size("num_attention_heads", default: 24)
-    let keyValueHeads = try configuration.size("num_key_value_heads", default: 2)
+    let keyValueHeads = try configuration.keyValueHeads("num_key_value_heads", heads: heads, default: 2)
     let positions = try configuration.size("max_position_embeddings", default: 4096)
     let vocabulary = try configuration.size("vocab_size", default: 49152)
     let feedForward = try configuration.size("intermediate_size", default: 12288)
@@ -18,9 +18,6 @@ extension Family {
     let headSize =
       try configuration.optionalSize("head_dim")
       ?? configuration.headSize(width: width, heads: heads, key: "num_attention_heads")
-    guard heads % keyValueHeads == 0 else {
-      throw configuration.invalid("num_key_value_heads", "a divisor of \"num_attention_heads\" (\(heads))")
-    }
     let queries = heads * headSize, keys = keyValueHeads * headSize
     let rotary = try RotaryConfiguration(configuration, headSize: headSize, positions: positions)
 
