@@ -49,11 +49,33 @@ let commands: [Command] = [
       Flag(name: "--split", value: "NAME", help: "train, validation or test (default: test)"),
       Flag(name: "--set", value: "KEY=VALUE", help: "override a key of the configuration", isRepeatable: true),
       Flag(name: "--no-icl", value: nil, help: "leave out the baseline (the untrained context)"),
+      scoring,
       Flag(name: "--predictions", value: "FILE", help: "write a JSON line for every row"),
       Flag(name: "--overwrite", value: nil, help: "replace the file of --predictions"),
       threads, json, help,
     ],
     run: runEval),
+  Command(
+    name: "predict",
+    summary: "Label new texts, from a file or standard input, row by row.",
+    example: "cpt predict --checkpoint runs/quickstart/best --data new.csv --output labelled.csv",
+    flags: [
+      Flag(name: "--checkpoint", value: "DIR", help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
+      Flag(name: "--data", value: "FILE", help: "rows to label; - is standard input", isRequired: true),
+      Flag(name: "--format", value: "FORMAT", help: "jsonl, csv, tsv or lines (default: by the ending)"),
+      Flag(name: "--text-column", value: "NAME", help: "column or key of the text (default: the run's)"),
+      Flag(name: "--output", value: "FILE", help: "where labelled rows go (default: standard output)"),
+      Flag(name: "--overwrite", value: nil, help: "replace the file of --output"),
+      Flag(name: "--skip-bad", value: nil, help: "name rows that cannot be labelled and go on"),
+      scoring,
+      Flag(name: "--config", value: "FILE", help: "template and labels, where the checkpoint has none"),
+      Flag(name: "--model", value: "DIR", help: "the frozen model, in place of the adapter's"),
+      Flag(name: "--set", value: "KEY=VALUE", help: "override a key of the configuration", isRepeatable: true),
+      threads,
+      Flag(name: "--json", value: nil, help: "write JSON lines, whatever the rows come as"),
+      help,
+    ],
+    run: runPredict),
   Command(
     name: "export-prompt",
     summary: "Write a tuned prompt in another format.",
@@ -91,6 +113,8 @@ let commands: [Command] = [
     run: runGenerate),
 ]
 
+private let scoring = Flag(
+  name: "--scoring", value: "NAME", help: "acc, acc_norm, acc_per_token, pmi_dc or calibrated")
 private let threads = Flag(name: "--threads", value: "N", help: "threads to compute with (default: all cores)")
 private let json = Flag(name: "--json", value: nil, help: "print the result as JSON")
 private let help = Flag(name: "--help", value: nil, help: "print this help")
