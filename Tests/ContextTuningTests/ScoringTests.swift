@@ -122,7 +122,8 @@ import Testing
     let other = Prediction(
       place: "f:2", candidates: CandidateScores(logProbabilities: [-1, -3], tokenCounts: [1, 1]), label: 0)
     let record = PredictionRecord(Self.prediction, baseline: hasBaseline ? other : nil, labels: Self.labels)
-    #expect(record.prediction == "yes" && record.label == "no" && record.baselinePrediction == (hasBaseline ? "no" : nil))
+    #expect(
+      record.prediction == "yes" && record.label == "no" && record.baselinePrediction == (hasBaseline ? "no" : nil))
     try withTemporaryFolder { folder in
       try writeAtomically(record.json.compact + "\n\n" + record.json.compact, to: folder + "/p")
       #expect(try PredictionRecord.read(file: folder + "/p") == [record, record])

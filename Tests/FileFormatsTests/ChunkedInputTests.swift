@@ -11,7 +11,9 @@ import Testing
     return all
   }
 
-  @Test(arguments: [([], []), ([0xEF], [0xEF]), ([0xEF, 0xBB, 0xBF], []), ([0xEF, 0xBB, 0xBF, 1], [1])] as [([UInt8], [UInt8])])
+  @Test(
+    arguments: [([], []), ([0xEF], [0xEF]), ([0xEF, 0xBB, 0xBF], []), ([0xEF, 0xBB, 0xBF, 1], [1])]
+      as [([UInt8], [UInt8])])
   func aByteOrderMarkIsLeftOut(bytes: [UInt8], expected: [UInt8]) throws {
     try withTemporaryFolder { folder in
       try writeAtomically(bytes, to: folder + "/f")
