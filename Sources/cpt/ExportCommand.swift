@@ -11,9 +11,29 @@ private enum ExportFormat: String, CaseIterable {
   case text
 }
 
-/// `cpt export-prompt`.
-func runExport(_ arguments: Arguments) throws -> Int32 {
-  let format = try arguments.choice("--format", default: ExportFormat.peft)
+extension Command {
+  static let exportPrompt = Command(
+    name: "export-prompt",
+    group: .use,
+    summary: "Write a tuned prompt in another format.",
+    example: "cpt export-prompt --checkpoint runs/quickstart/best --format text",
+    flags: [
+      Flag(name: "--checkpoint", value: .folder, help: "adapter folder", isRequired: true),
+      Flag(
+        name: "--format", value: .choice("FORMAT", ExportFormat.self),
+        help: "peft, safetensors, npy or text (default: peft)"),
+      Flag(name: "--output", value: .path, help: "folder (peft) or file; text goes to stdout without it"),
+      Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
+      Flag(
+        name: "--neighbours", value: .number("N"), help: "nearest vocabulary tokens a row of text lists (default: 3)"),
+      Flag(name: "--overwrite", help: "replace what is at --output"),
+      .threads, .json, .help,
+    ],
+    run: runExport)
+}
+
+private func runExport(_ arguments: Arguments) throws -> Int32 {
+  let format = arguments.choice("--format", default: ExportFormat.peft)
   let adapter = try Adapter(folder: arguments.required("--checkpoint"))
   if format == .text {
     let text = try listing(of: adapter, arguments)
