@@ -2,8 +2,29 @@ import ContextTuning
 import FileFormats
 import Kernels
 
-/// `cpt compare`.
-func runCompare(_ arguments: Arguments) throws -> Int32 {
+extension Command {
+  static let compare = Command(
+    name: "compare",
+    group: .make,
+    summary: "Train and evaluate CPT and what it is measured against, over seeds.",
+    example: "cpt compare --config configs/quickstart/quickstart.json --seeds 5",
+    flags: [
+      Flag(name: "--config", value: .file, help: "the configuration all start from (JSON)", isRequired: true),
+      Flag(
+        name: "--methods", value: .text("LIST"),
+        help: "of " + TuningMethod.allCases.map(\.rawValue).joined(separator: ",")),
+      Flag(name: "--seeds", value: .number("N"), help: "seeds to run each with (default: 5)"),
+      Flag(name: "--output", value: .folder, help: "folder for the cells (default: output_dir-compare)"),
+      Flag(
+        name: "--set", value: .setting, help: "override a key, of one method as METHOD:KEY=VALUE", isRepeatable: true),
+      Flag(name: "--resume", help: "go on; finished cells are not run again"),
+      Flag(name: "--overwrite", help: "remove an earlier comparison from the folder first"),
+      .threads, .json, .help,
+    ],
+    run: runCompare)
+}
+
+private func runCompare(_ arguments: Arguments) throws -> Int32 {
   if arguments.has("--resume"), arguments.has("--overwrite") {
     throw InputError.usage("--resume", "contradicts --overwrite; give one of them")
   }
