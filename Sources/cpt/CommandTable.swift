@@ -22,6 +22,20 @@ struct Command: Sendable {
 /// The one table of commands and flags.
 let commands: [Command] = [
   Command(
+    name: "inspect",
+    summary: "Look at a run before it starts, at a model, or at what a prompt learnt.",
+    example: "cpt inspect --config configs/quickstart/quickstart.json",
+    flags: [
+      Flag(name: "--config", value: "FILE", help: "a run: its tokens, labels, lengths, memory, time"),
+      Flag(name: "--checkpoint", value: "DIR", help: "a tuned prompt: what moved, how far, where to"),
+      Flag(name: "--model", value: "DIR", help: "a model; or that of --checkpoint, in place of its own"),
+      Flag(name: "--row", value: "N", help: "of --config: show the Nth training row (default: 1)"),
+      Flag(name: "--all", value: nil, help: "show every token and label, not the first or farthest"),
+      Flag(name: "--set", value: "KEY=VALUE", help: "override a key of the configuration", isRepeatable: true),
+      threads, json, help,
+    ],
+    run: runInspect),
+  Command(
     name: "train",
     summary: "Tune the context's embeddings on labelled examples.",
     example: "cpt train --config configs/quickstart/quickstart.json",

@@ -21,20 +21,33 @@ public struct PromptListing: Sendable {
   public let entries: [Entry]
 
   /// Lists a prompt with the `neighbours` nearest tokens of the vocabulary each.
+  ///
+  /// Of `mostMoved` tokens where that is given, the one that moved farthest first; else of all, in their order.
   public init(
-    _ prompt: TunedPrompt, decoder: Decoder, tokenizer: Tokenizer?, neighbours: Int, team: ThreadTeam
+    _ prompt: TunedPrompt, decoder: Decoder, tokenizer: Tokenizer?, neighbours: Int, mostMoved: Int? = nil,
+    team: ThreadTeam
   ) {
-    let rows = Matrix(rows: prompt.context.count, columns: prompt.width, values: prompt.embeddings)
+    let distances = prompt.distances, width = prompt.width
+    var positions = Array(distances.indices)
+    if let mostMoved { positions = Array(positions.sorted { distances[$0] > distances[$1] }.prefix(mostMoved)) }
+    let embeddings = prompt.embeddings
+    let rows = Matrix(
+      rows: positions.count, columns: width,
+      values: positions.flatMap { embeddings[($0 * width)..<(($0 + 1) * width)] })
     let nearest = decoder.nearestWords(to: rows, count: neighbours, on: team)
-    func text(_ id: Int) -> String { tokenizer?.text(of: id) ?? "#\(id)" }
-    entries = prompt.distances.enumerated().map { index, distance in
-      let type = prompt.context.tokens.types[index], id = prompt.context.tokens.ids[index]
+    entries = zip(positions, nearest).map { position, nearest in
+      let type = prompt.context.tokens.types[position], id = prompt.context.tokens.ids[position]
       let role = TokenRole(type: type)
-      let radius = prompt.radii[index]
+      let distance = distances[position], radius = prompt.radii[position]
       return Entry(
-        position: index, id: id, text: text(id), type: type, role: role, distance: Double(distance),
-        shareOfRadius: role.isTrained && radius > 0 ? Double(distance / radius) : nil,
-        nearest: nearest[index].map { (text($0.id), Double($0.distance)) })
+        position: position, id: id, text: tokenizer.text(of: id), type: type, role: role, distance: Double(distance),
+        shareOfRadius: role.isTrained && radius > 0 && radius.isFinite ? Double(distance / radius) : nil,
+        nearest: nearest.map { (tokenizer.text(of: $0.id), Double($0.distance)) })
     }
   }
+}
+
+extension Tokenizer? {
+  /// A token's text for people; its id where there is no tokenizer.
+  func text(of id: Int) -> String { self?.text(of: id) ?? "#\(id)" }
 }
