@@ -78,7 +78,7 @@ extension [Fact] {
   fileprivate var text: String {
     let rows = compactMap { fact in fact.name.map { ($0, fact.text) } }
     let width = rows.map { columns(of: $0.0) }.max() ?? 0
-    return rows.map { wrapped(padded($0, to: width) + "  " + $1, indent: width + 2) }.joined(separator: "\n")
+    return rows.map { wrapped($1, behind: padded($0, to: width + 2)) }.joined(separator: "\n")
   }
 
   fileprivate var json: JSON { .object(map { .init($0.key, $0.json) }) }
@@ -93,10 +93,10 @@ extension RunInspection {
   fileprivate func text(showsAll: Bool) -> String {
     var parts = [tokenTable(showsAll: showsAll), labelTable(showsAll: showsAll)]
     let findings = labels.findings.prefix(showsAll ? .max : Self.mostLabels).map(\.text)
-    if !findings.isEmpty { parts.append(findings.map { "! " + wrapped($0, to: 78, indent: 2) }.joined(separator: "\n")) }
+    if !findings.isEmpty { parts.append(findings.map { wrapped($0, behind: "! ") }.joined(separator: "\n")) }
     switch forecast {
     case .success(let forecast): parts.append(forecast.facts.text)
-    case .failure(let error): parts.append("! " + wrapped("cpt train would stop: \(error)", to: 78, indent: 2))
+    case .failure(let error): parts.append(wrapped("cpt train would stop: \(error)", behind: "! "))
     }
     return parts.joined(separator: "\n\n")
   }
@@ -197,7 +197,7 @@ extension RunForecast {
       Fact("context_tokens", plan.contextTokens, "context tokens"),
       Fact(
         "training_examples", .integer(plan.trainingExamples), "example tokens",
-        "\(shortestExample) to \(longestExample), half of them up to \(medianExample), of \(plan.trainingExamples) rows"),
+        "\(shortestExample) to \(longestExample), median \(medianExample), in \(plan.trainingExamples) rows"),
       Fact("shortest_example_tokens", shortestExample, nil), Fact("median_example_tokens", medianExample, nil),
       Fact("longest_example_tokens", longestExample, nil),
       Fact(
@@ -208,8 +208,8 @@ extension RunForecast {
       Fact("total_steps", plan.totalSteps, nil), Fact("step_seconds", .number(time.stepSeconds), nil, ""),
       Fact(
         "total_seconds", .number(time.totalSeconds), "time",
-        "about \(duration(time.totalSeconds)) for \(plan.totalSteps) steps and their evaluations, judged by the speed of "
-          + "this machine's matrix products"),
+        "about \(duration(time.totalSeconds)) for \(plan.totalSteps) steps and their evaluations, by the operations they "
+          + "take and the speed of matrix products now"),
     ]
   }
 }
@@ -224,7 +224,8 @@ extension ModelInspection {
     facts.append(
       Fact(
         "width", .integer(decoder.hiddenWidth), "width",
-        decoder.width == decoder.hiddenWidth ? "\(decoder.width)" : "\(decoder.hiddenWidth), embeddings \(decoder.width)"))
+        decoder.width == decoder.hiddenWidth
+          ? "\(decoder.width)" : "\(decoder.hiddenWidth), embeddings \(decoder.width)"))
     facts.append(Fact("embedding_width", decoder.width, nil))
     if let block = decoder.blocks.first {
       let attention = block.attention
@@ -266,7 +267,9 @@ extension ModelInspection {
   private var tokenizerFacts: [Fact] {
     switch tokenizer {
     case .failure(let error):
-      return [Fact("tokenizer", .null, "tokenizer", "none: \(error)"), Fact("tokenizer_error", .string("\(error)"), nil, "")]
+      return [
+        Fact("tokenizer", .null, "tokenizer", "none: \(error)"), Fact("tokenizer_error", .string("\(error)"), nil, ""),
+      ]
     case .success(let tokenizer):
       let added = tokenizer.addedTokenIDs, size = tokenizer.vocabularySize, rows = model.decoder.vocabularySize
       func special(_ key: String, _ name: String, _ token: Result<Int, any Error>) -> Fact {
@@ -320,14 +323,16 @@ extension PromptInspection {
       [["role", "tokens", "radius", "moved", "of radius", "farthest", "on surface"]] + rows,
       rightAligned: [1, 2, 3, 4, 5, 6])
     var notes = [
-      "\(onSurface) of \(trainedCount) trained tokens are on the surface of their ball. The change has an effective rank "
-        + "of \(fixed(geometry.effectiveRank, 1)) of \(geometry.singularValues.count); its largest singular values: "
-        + geometry.singularValues.prefix(8).map { fixed(Double($0), 3) }.joined(separator: " ") + "."
+      wrapped(
+        "\(onSurface) of \(trainedCount) trained tokens are on the surface of their ball. The change has an effective rank "
+          + "of \(fixed(geometry.effectiveRank, 1)) of \(geometry.singularValues.count); its largest singular values: "
+          + geometry.singularValues.prefix(8).map { fixed(Double($0), 3) }.joined(separator: " ") + ".")
     ]
     if outside > 0 {
       notes.append(
-        "! \(outside) tokens lie outside their balls, where training never leaves them: was the prompt trained over "
-          + "another model?")
+        wrapped(
+          "\(outside) tokens lie outside their balls, where training leaves none: was the prompt trained over another "
+            + "model?", behind: "! "))
     }
     let tokens = listing.entries.map { entry in
       [
@@ -338,7 +343,7 @@ extension PromptInspection {
     }
     let title = listing.entries.count < prompt.context.count ? "moved farthest" : "token"
     return [
-      wrapped(head, indent: 2), drift, notes.map { wrapped($0, indent: 2) }.joined(separator: "\n"),
+      wrapped(head), drift, notes.joined(separator: "\n"),
       table(
         [["#", title, "role", "moved", "of radius", "nearest tokens"]] + tokens, rightAligned: [0, 3, 4]),
     ].joined(separator: "\n\n")

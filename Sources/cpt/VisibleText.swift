@@ -44,15 +44,16 @@ private func hexadecimal(_ value: UInt32) -> String {
   return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
 }
 
-/// Text in lines of at most `width` columns where its words allow it; later lines are indented.
-func wrapped(_ text: String, to width: Int = 80, indent: Int) -> String {
+/// `first` and then text, in lines of at most 80 columns where its words allow it; later lines begin below the text.
+func wrapped(_ text: String, behind first: String = "") -> String {
+  let indent = columns(of: first)
   var lines: [String] = []
   for word in text.split(separator: " ").map(String.init) {
-    if let last = lines.last, columns(of: last) + 1 + columns(of: word) <= width {
+    if let last = lines.last, indent + columns(of: last) + 1 + columns(of: word) <= 80 {
       lines[lines.count - 1] = last + " " + word
     } else {
-      lines.append(lines.isEmpty ? word : String(repeating: " ", count: indent) + word)
+      lines.append(word)
     }
   }
-  return lines.joined(separator: "\n")
+  return first + lines.joined(separator: "\n" + String(repeating: " ", count: indent))
 }
