@@ -2,12 +2,34 @@ import ContextTuning
 import FileFormats
 import Kernels
 
-/// `cpt eval`.
-func runEval(_ arguments: Arguments) throws -> Int32 {
+extension Command {
+  static let evaluate = Command(
+    name: "eval",
+    group: .look,
+    summary: "Measure a tuned prompt on labelled rows, beside in-context learning.",
+    example: "cpt eval --checkpoint runs/quickstart/best",
+    flags: [
+      Flag(name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
+      Flag(name: "--config", value: .file, help: "template and data, where the checkpoint has none"),
+      Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
+      Flag(name: "--data", value: .file, help: "rows to evaluate, in place of a split"),
+      Flag(
+        name: "--split", value: .choice("NAME", Dataset.Split.self), help: "train, validation or test (default: test)"),
+      Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
+      Flag(name: "--no-icl", help: "leave out the baseline (the untrained context)"),
+      .scoring,
+      Flag(name: "--predictions", value: .file, help: "write a JSON line for every row"),
+      Flag(name: "--overwrite", help: "replace the file of --predictions"),
+      .threads, .json, .help,
+    ],
+    run: runEval)
+}
+
+private func runEval(_ arguments: Arguments) throws -> Int32 {
   let adapter = try Adapter(folder: arguments.required("--checkpoint"))
   var configuration = try arguments.configuration(
     of: adapter, for: "template and data must come from a configuration")
-  var split = try arguments.choice("--split", default: Dataset.Split.test)
+  var split = arguments.choice("--split", default: Dataset.Split.test)
   if let file = arguments["--data"] {
     if arguments.has("--split") { throw InputError.usage("--data", "contradicts --split; give one of them") }
     configuration.data.test = file
@@ -18,7 +40,7 @@ func runEval(_ arguments: Arguments) throws -> Int32 {
     configuration, adapter: adapter, evaluating: split, team: ThreadTeam(threads: arguments.threads()))
   let examples = try experiment.examples(of: split)
   let predictions = try arguments.destination("--predictions", isFolder: false)
-  let scoring = try arguments.choice("--scoring", default: Scoring.acc)
+  let scoring = arguments.choice("--scoring", default: Scoring.acc)
   let evaluator = Evaluator(decoder: experiment.model.decoder, workspace: Workspace(), team: experiment.team)
   let terminal = Terminal()
   func predict(_ name: String, _ prompt: TunedPrompt) throws -> ScoredPredictions {

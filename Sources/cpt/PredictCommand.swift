@@ -3,11 +3,37 @@ import FileFormats
 import Glibc
 import Kernels
 
-/// `cpt predict`.
-func runPredict(_ arguments: Arguments) throws -> Int32 {
+extension Command {
+  static let predict = Command(
+    name: "predict",
+    group: .use,
+    summary: "Label new texts, from a file or standard input, row by row.",
+    example: "cpt predict --checkpoint runs/quickstart/best --data new.csv --output labelled.csv",
+    flags: [
+      Flag(name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
+      Flag(name: "--data", value: .file, help: "rows to label; - is standard input", isRequired: true),
+      Flag(
+        name: "--format", value: .choice("FORMAT", DataFormat.self),
+        help: "jsonl, csv, tsv or lines (default: by the ending)"),
+      Flag(name: "--text-column", value: .text("NAME"), help: "column or key of the text (default: the run's)"),
+      Flag(name: "--output", value: .file, help: "where labelled rows go (default: standard output)"),
+      Flag(name: "--overwrite", help: "replace the file of --output"),
+      Flag(name: "--skip-bad", help: "name rows that cannot be labelled and go on"),
+      .scoring,
+      Flag(name: "--config", value: .file, help: "template and labels, where the checkpoint has none"),
+      Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
+      Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
+      .threads,
+      Flag(name: "--json", help: "write JSON lines, whatever the rows come as"),
+      .help,
+    ],
+    run: runPredict)
+}
+
+private func runPredict(_ arguments: Arguments) throws -> Int32 {
   let path = arguments.required("--data")
   let format = try dataFormat(arguments, of: path)
-  let scoring = try arguments.choice("--scoring", default: Scoring.acc)
+  let scoring = arguments.choice("--scoring", default: Scoring.acc)
   let destination = arguments["--output"] == "-" ? nil : try arguments.destination("--output", isFolder: false)
   let threads = try arguments.threads()
   let adapter = try Adapter(folder: arguments.required("--checkpoint"))
@@ -60,7 +86,7 @@ func runPredict(_ arguments: Arguments) throws -> Int32 {
 
 /// The format of `--format`, or the one the file's ending stands for; standard input holds lines unless it says more.
 private func dataFormat(_ arguments: Arguments, of path: String) throws -> DataFormat {
-  if arguments.has("--format") || path == "-" { return try arguments.choice("--format", default: .lines) }
+  if arguments.has("--format") || path == "-" { return arguments.choice("--format", default: .lines) }
   guard let format = DataFormat(endingOf: path) else {
     throw InputError.usage(
       path, "ends in none of .jsonl, .csv, .tsv and .txt; say with --format which it is (jsonl, csv, tsv or lines)")
