@@ -8,7 +8,7 @@ extension Command {
     name: "predict",
     group: .use,
     summary: "Label new texts, from a file or standard input, row by row.",
-    example: "cpt predict --checkpoint runs/quickstart/best --data new.csv --output labelled.csv",
+    example: "cpt predict --checkpoint runs/quickstart/best --data new.csv",
     flags: [
       Flag(name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
       Flag(name: "--data", value: .file, help: "rows to label; - is standard input", isRequired: true),
