@@ -121,7 +121,10 @@ extension RunInspection {
   private func labelTable(showsAll: Bool) -> String {
     let shown = labels.entries.prefix(showsAll ? .max : Self.mostLabels)
     let rows = shown.map { entry in
-      [clipped(visible(entry.label), to: 18), clipped(entry.tokens.map(visible).joined(separator: "|"), to: 22)]
+      [
+        clipped(visible(entry.label, space: " "), to: 18),
+        clipped(entry.tokens.map { visible($0) }.joined(separator: "|"), to: 22),
+      ]
         + [entry.context, entry.training, entry.validation, entry.test].map(String.init)
     }
     let hidden = labels.entries.count - shown.count
@@ -170,14 +173,16 @@ extension LabelListing.Entry {
 
 extension LabelFinding {
   fileprivate var text: String {
+    func name(_ label: String) -> String { "\"\(visible(label, space: " "))\"" }
     func list(_ labels: [String]) -> String {
-      let shown = labels.prefix(4).map { "\"\($0)\"" }.joined(separator: ", ")
+      let shown = labels.prefix(4).map(name).joined(separator: ", ")
       return labels.count > 4 ? shown + " and \(labels.count - 4) more" : shown
     }
-    func pieces(_ tokens: [String]) -> String { tokens.map(visible).joined(separator: "|") }
+    func pieces(_ tokens: [String]) -> String { tokens.map { visible($0) }.joined(separator: "|") }
     switch self {
     case .beginsAnother(let label, let longer):
-      return "The tokens of \"\(label)\" begin those of \"\(longer)\", which could then never win: choose other words."
+      return
+        "The tokens of \(name(label)) begin those of \(name(longer)), which could then never win: choose other words."
     case .sharedFirstToken(let labels, let token):
       return "\(list(labels)) begin with the same token, \(visible(token)): only what follows tells them apart."
     case .severalTokens(let labels):
@@ -286,10 +291,10 @@ extension ModelInspection {
         special("end_of_text", "end of text", endOfText),
         special("beginning_of_text", "beginning of text", beginningOfText),
         Fact(
-          "vocabularies_fit", .bool(size <= rows), "fit",
+          "vocabularies_fit", .bool(size <= rows), "embeddings",
           size <= rows
-            ? "every token has its embedding" + (size < rows ? "; \(rows - size) rows are spare" : "")
-            : "! tokens from id \(rows) on have no embedding: is it the model's own tokenizer?"),
+            ? "one for every token" + (size < rows ? ", and \(rows - size) to spare" : "")
+            : "! none for tokens from id \(rows) on: is it the model's own tokenizer?"),
       ]
     }
   }
@@ -338,7 +343,7 @@ extension PromptInspection {
       [
         String(entry.position), clipped(visible(entry.text), to: 14), entry.role.name, fixed(entry.distance, 4),
         entry.shareOfRadius.map(percent) ?? "",
-        clipped(entry.nearest.map { visible($0.text) }.joined(separator: "  "), to: 24),
+        clipped(entry.nearest.map { visible($0.text) }.joined(separator: "  "), to: 22),
       ]
     }
     let title = listing.entries.count < prompt.context.count ? "moved farthest" : "token"
