@@ -31,7 +31,9 @@ let commands: [Command] = [
       Flag(name: "--model", value: "DIR", help: "a model; or that of --checkpoint, in place of its own"),
       Flag(name: "--row", value: "N", help: "of --config: show the Nth training row (default: 1)"),
       Flag(name: "--all", value: nil, help: "show every token and label, not the first or farthest"),
-      Flag(name: "--set", value: "KEY=VALUE", help: "override a key of the configuration", isRepeatable: true),
+      Flag(
+        name: "--set", value: "KEY=VALUE", help: "of --config: override a key, such as training.seed=3",
+        isRepeatable: true),
       threads, json, help,
     ],
     run: runInspect),
