@@ -51,9 +51,12 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     }
   }
   let start = ContinuousClock.now
-  let tuned = try predict("CPT", experiment.startingPrompt)
+  let method = experiment.configuration.training.method
+  let tuned = try predict(method.abbreviation, experiment.startingPrompt)
   let seconds = (ContinuousClock.now - start) / .seconds(1)
-  let baseline = arguments.has("--no-icl") ? nil : try predict("ICL", experiment.startingPrompt.untrained)
+  // The untrained prompt is in-context learning only where it is a context of examples.
+  let hasBaseline = method == .cpt && !arguments.has("--no-icl")
+  let baseline = hasBaseline ? try predict("ICL", experiment.startingPrompt.untrained) : nil
   let labels = experiment.encoder.labelNames
 
   if let file = predictions {
@@ -63,16 +66,17 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     try writeAtomically(lines.joined(), to: file)
   }
   let result = EvaluationResult(
-    scoring: scoring, tuned: ClassificationReport(tuned.chosen, labels: labels),
+    method: method, scoring: scoring, tuned: ClassificationReport(tuned.chosen, labels: labels),
     baseline: baseline.map { ClassificationReport($0.chosen, labels: labels) },
     difference: baseline.map { PairedDifference(tuned.chosen, minus: $0.chosen) },
-    comparison: ScoringComparison(tuned, baseline, labels: labels), seconds: seconds)
+    comparison: ScoringComparison(method, tuned, baseline, labels: labels), seconds: seconds)
   try printResult(arguments.has("--json") ? result.json.pretty : result.text)
   return 0
 }
 
 /// The reports of an evaluation, in words and as JSON.
 private struct EvaluationResult {
+  let method: TuningMethod
   /// What decided the predictions of the reports.
   let scoring: Scoring
   let tuned: ClassificationReport
@@ -84,7 +88,7 @@ private struct EvaluationResult {
 
   var json: JSON {
     var members: [JSON.Member] = [
-      .init("rows", .integer(tuned.rows)), .init("scoring", .string(scoring.rawValue)), .init("cpt", tuned.json),
+      .init("rows", .integer(tuned.rows)), .init("scoring", .string(scoring.rawValue)), .init(method.rawValue, tuned.json),
     ]
     if let baseline { members.append(.init("icl", baseline.json)) }
     if let difference {
@@ -109,7 +113,7 @@ private struct EvaluationResult {
       ]
     }
     let title = "\(tuned.rows) rows" + (scoring == .acc ? "" : ", \(scoring.rawValue)")
-    var rows = [[title, "accuracy", "std. error", "macro-F1", "loss", "95 % interval"], summary("CPT", tuned)]
+    var rows = [[title, "accuracy", "std. error", "macro-F1", "loss", "95 % interval"], summary(method.abbreviation, tuned)]
     if let baseline { rows.append(summary("ICL", baseline)) }
     if let difference {
       let sign = difference.accuracy > 0 ? "+" : ""
@@ -119,10 +123,10 @@ private struct EvaluationResult {
       [item.label, fixed(item.precision, 3), fixed(item.recall, 3), fixed(item.f1, 3), String(item.support)]
     }
     let perClass = table(
-      [["CPT by label", "precision", "recall", "F1", "rows"]] + classes, rightAligned: [1, 2, 3, 4])
+      [["\(method.abbreviation) by label", "precision", "recall", "F1", "rows"]] + classes, rightAligned: [1, 2, 3, 4])
     let names = tuned.classes.map(\.label)
     let matrix = zip(names, tuned.confusion).map { name, counts in [name] + counts.map(String.init) }
-    let confusion = table([["label \\ CPT said"] + names] + matrix, rightAligned: Set(1...max(1, names.count)))
+    let confusion = table([["label \\ \(method.abbreviation) said"] + names] + matrix, rightAligned: Set(1...max(1, names.count)))
     return ([table(rows, rightAligned: [1, 2, 3, 4, 5]), perClass, confusion] + [comparison.text].compactMap { $0 })
       .joined(separator: "\n\n")
   }

@@ -20,11 +20,13 @@ struct ScoredPredictions {
 
 /// Accuracies by scoring, of the tuned prompt and the untrained one, in words and as JSON.
 struct ScoringComparison {
+  private let method: TuningMethod
   private let rows: [(scoring: Scoring, tuned: ClassificationReport, baseline: ClassificationReport?)]
   /// Whether every label of a row has as many tokens as the others: divided by one number, scores keep their order.
   private let tokensAreEqual: Bool
 
-  init(_ tuned: ScoredPredictions, _ baseline: ScoredPredictions?, labels: [String]) {
+  init(_ method: TuningMethod, _ tuned: ScoredPredictions, _ baseline: ScoredPredictions?, labels: [String]) {
+    self.method = method
     rows = tuned.all.map { scoring, predictions in
       let other = baseline?.all.first { $0.scoring == scoring }
       return (
@@ -43,7 +45,7 @@ struct ScoringComparison {
     return .object(
       rows.map { row in
         let baseline = row.baseline.map { [JSON.Member("icl", shares($0))] } ?? []
-        return .init(row.scoring.rawValue, .object([.init("cpt", shares(row.tuned))] + baseline))
+        return .init(row.scoring.rawValue, .object([.init(method.rawValue, shares(row.tuned))] + baseline))
       })
   }
 
@@ -54,7 +56,7 @@ struct ScoringComparison {
     func cells(_ report: ClassificationReport) -> [String] {
       [percent(report.accuracy), interval(report.accuracyInterval), fixed(report.macroF1, 3)]
     }
-    let prompts = shown[0].baseline == nil ? ["CPT"] : ["CPT", "ICL"]
+    let prompts = [method.abbreviation] + (shown[0].baseline == nil ? [] : ["ICL"])
     let header = ["scoring"] + prompts.flatMap { [$0, "95 % interval", "macro-F1"] }
     let lines = shown.map { row in [row.scoring.rawValue] + cells(row.tuned) + (row.baseline.map(cells) ?? []) }
     return table([header] + lines, rightAligned: Set(1..<header.count))
