@@ -135,7 +135,7 @@ import Testing
   }
 
   /// A row of a pipe is answered though the pipe stays open.
-  @Test func rowsAreAnsweredAsTheyCome() throws {
+  @Test(.timeLimit(.minutes(2))) func rowsAreAnsweredAsTheyCome() throws {
     try withCheckpoint { folder in
       let process = Process()
       process.executableURL = URL(fileURLWithPath: Program.path)
