@@ -36,7 +36,7 @@ extension ModelInspection {
     facts.append(
       Fact("bytes_on_disk", .integer(bytes), "on disk", "\(byteCount(bytes)) of \(types.joined(separator: ", "))"))
     facts.append(Fact("dtypes", .array(types.map(JSON.string)), nil, ""))
-    facts.append(Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) once the weights are read"))
+    facts.append(Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) with the weights read"))
     return facts + tokenizerFacts
   }
 
