@@ -5,7 +5,10 @@ import Kernels
 public struct FrozenModel: Sendable {
   /// The folder it was read from.
   public let folder: String
+  /// The `model_type` of config.json.
+  public let family: String
   public let decoder: Decoder
+
   /// Reads config.json and maps the weights.
   ///
   /// - Parameters:
@@ -28,6 +31,7 @@ public struct FrozenModel: Sendable {
     }
     let files = try CheckpointFiles(folder: folder, prefix: family.prefix, quantizing: team)
     self.folder = folder
+    self.family = name
     decoder = try family.decoder(configuration, files)
   }
 }

@@ -60,8 +60,9 @@ let commands: [Command] = [
     example: "cpt export-prompt --checkpoint runs/quickstart/best --format text",
     flags: [
       Flag(name: "--checkpoint", value: "DIR", help: "adapter folder", isRequired: true),
-      Flag(name: "--format", value: "FORMAT", help: "peft, safetensors, npy or text (default: peft)"),
-      Flag(name: "--output", value: "PATH", help: "folder (peft) or file; text goes to stdout without it"),
+      Flag(name: "--format", value: "FORMAT", help: "peft (default), prefix-tuning, kv, safetensors, npy, text"),
+      Flag(name: "--output", value: "PATH", help: "folder (peft, prefix-tuning) or file; text: stdout without"),
+      Flag(name: "--base-model", value: "NAME", help: "the model's name on the Hub, for adapter and card"),
       Flag(name: "--model", value: "DIR", help: "the frozen model, in place of the adapter's"),
       Flag(name: "--neighbours", value: "N", help: "nearest vocabulary tokens a row of text lists (default: 3)"),
       Flag(name: "--overwrite", value: nil, help: "replace what is at --output"),

@@ -6,51 +6,105 @@ import Tokenization
 
 private enum ExportFormat: String, CaseIterable {
   case peft
+  case prefixTuning = "prefix-tuning"
+  case kv
   case safetensors
   case npy
   case text
+
+  var isFolder: Bool { self == .peft || self == .prefixTuning }
 }
 
 /// `cpt export-prompt`.
 func runExport(_ arguments: Arguments) throws -> Int32 {
   let format = try arguments.choice("--format", default: ExportFormat.peft)
+  let baseModel = try hubName(arguments)
   let adapter = try Adapter(folder: arguments.required("--checkpoint"))
+  let output = try arguments.destination("--output", isFolder: format.isFolder)
   if format == .text {
     let text = try listing(of: adapter, arguments)
-    if let output = try arguments.destination("--output", isFolder: format == .peft) {
+    if let output {
       try writeAtomically(text + "\n", to: output)
     } else {
       try printResult(text)
     }
     return 0
   }
-  guard let output = try arguments.destination("--output", isFolder: format == .peft) else {
-    throw InputError.usage("--output", "is missing; expected a \(format == .peft ? "folder" : "file") to write to")
+  guard let output else {
+    throw InputError.usage("--output", "is missing; expected a \(format.isFolder ? "folder" : "file") to write to")
   }
-  switch format {
-  case .peft:
+  let named = baseModel.map(adapter.naming) ?? adapter
+  func writeFolder(_ kind: ModelCard.Kind, _ writePair: (String) throws -> Void) throws {
+    let record = try RunRecord(adapterFolder: adapter.folder)
+    let card = ModelCard(of: named, kind: kind, name: lastComponent(of: output), baseModel: baseModel, record: record)
     try makeDirectory(output)
-    try adapter.write(to: output)
+    try writePair(output)
+    try writeAtomically(card.text, to: output + "/" + ModelCard.file)
+  }
+  var layers: Int?
+  switch format {
+  case .peft: try writeFolder(.cpt, named.write)
+  case .prefixTuning:
+    let cache = try keysAndValues(of: adapter, arguments)
+    try writeFolder(.prefixTuning, PrefixTuningAdapter(cache, of: named).write)
+    layers = cache.layerCount
+  case .kv:
+    let cache = try keysAndValues(of: adapter, arguments)
+    try writeAtomically(cache.safetensorsFile, to: output)
+    layers = cache.layerCount
   case .safetensors: try writeAtomically(adapter.safetensorsFile, to: output)
   case .npy, .text: try writeAtomically(adapter.numPyFile, to: output)
   }
+
   let tokens = adapter.context.count
-  let json: JSON = .object([
-    .init("output", .string(output)), .init("format", .string(format.rawValue)), .init("tokens", .integer(tokens)),
-    .init("width", .integer(adapter.width)),
-  ])
-  try printResult(
-    arguments.has("--json") ? json.pretty : "wrote \(tokens) tokens of width \(adapter.width) to \(output)")
+  if arguments.has("--json") {
+    let size = layers.map { JSON.Member("layers", .integer($0)) } ?? .init("width", .integer(adapter.width))
+    let members: [JSON.Member] = [
+      .init("output", .string(output)), .init("format", .string(format.rawValue)), .init("tokens", .integer(tokens)),
+      size,
+    ]
+    try printResult(JSON.object(members).pretty)
+  } else {
+    let what = layers.map { "keys and values of \(tokens) tokens in \($0) layers" }
+    let hint = format.isFolder && baseModel == nil ? "\nto publish it, name its model: --base-model gpt2, say" : ""
+    try printResult("wrote \(what ?? "\(tokens) tokens of width \(adapter.width)") to \(output)" + hint)
+  }
   return 0
+}
+
+/// The value of `--base-model`: "gpt2", "meta-llama/Llama-3.2-1B".
+private func hubName(_ arguments: Arguments) throws -> String? {
+  guard let name = arguments["--base-model"] else { return nil }
+  let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+  let isPlain = parts.allSatisfy { part in
+    !part.isEmpty && part.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) }
+      && part.contains { $0 != "." }
+  }
+  guard isPlain, parts.count <= 2 else {
+    throw InputError.usage(
+      "--base-model", "must be a model's name on the Hub such as gpt2 or meta-llama/Llama-3.2-1B, found \"\(name)\"")
+  }
+  return name
+}
+
+/// The frozen model of an adapter.
+private func model(of adapter: Adapter, _ arguments: Arguments) throws -> FrozenModel {
+  guard let folder = arguments["--model"] ?? adapter.configuration.baseModel else {
+    throw InputError.usage("--model", "is missing, and the adapter names no model; expected its folder")
+  }
+  return try FrozenModel(folder: folder)
+}
+
+private func keysAndValues(of adapter: Adapter, _ arguments: Arguments) throws -> ContextCache {
+  let model = try model(of: adapter, arguments)
+  return ContextCache(
+    try adapter.prompt(over: model.decoder), model: model, team: ThreadTeam(threads: try arguments.threads()))
 }
 
 /// The prompt token by token.
 private func listing(of adapter: Adapter, _ arguments: Arguments) throws -> String {
-  guard let folder = arguments["--model"] ?? adapter.configuration.baseModel else {
-    throw InputError.usage("--model", "is missing, and the adapter names no model; expected its folder")
-  }
-  let model = try FrozenModel(folder: folder)
-  let tokenizerFolder = arguments["--model"] ?? adapter.configuration.tokenizer ?? folder
+  let model = try model(of: adapter, arguments)
+  let tokenizerFolder = arguments["--model"] ?? adapter.configuration.tokenizer ?? model.folder
   let tokenizer = try? Tokenizer(folder: tokenizerFolder)
   let listing = PromptListing(
     try adapter.prompt(over: model.decoder), decoder: model.decoder, tokenizer: tokenizer,
