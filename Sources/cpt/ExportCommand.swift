@@ -66,8 +66,11 @@ func runExport(_ arguments: Arguments) throws -> Int32 {
     try printResult(JSON.object(members).pretty)
   } else {
     let what = layers.map { "keys and values of \(tokens) tokens in \($0) layers" }
-    let hint = format.isFolder && baseModel == nil ? "\nto publish it, name its model: --base-model gpt2, say" : ""
-    try printResult("wrote \(what ?? "\(tokens) tokens of width \(adapter.width)") to \(output)" + hint)
+    var lines = ["wrote \(what ?? "\(tokens) tokens of width \(adapter.width)") to \(output)"]
+    if format.isFolder, baseModel == nil {
+      lines.append("to publish it on the Hub, say the model's name there with --base-model NAME")
+    }
+    try printResult(lines.joined(separator: "\n"))
   }
   return 0
 }

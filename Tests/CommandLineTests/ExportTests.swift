@@ -70,4 +70,90 @@ import Testing
       }
     }
   }
+
+  /// Metadata as the Hub reads it, from each place a run leaves an adapter.
+  @Test(arguments: [("run/best", "peft", "prompt-tuning"), ("run", "prefix-tuning", "prefix-tuning")])
+  func cardsSayWhatTheRunMeasured(checkpoint: String, format: String, tag: String) throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      let words: [JSON.Member] = [.init("delivery", .string("a \"van\"")), .init("billing", .string("b"))]
+      example.set("data", "label_words", .object(words))
+      // The best step and the last one.
+      example.set("training", "eval_steps", .integer(6))
+      try example.write()
+      #expect(try example.trainRun().status == 0)
+      let output = "say \"#1\": it"
+      let flags = ["--format", format, "--output", output, "--base-model", "org/Name-1.0"]
+      let outcome = try Program.run(["export-prompt", "--checkpoint", checkpoint] + flags, in: folder)
+      #expect(outcome.status == 0 && !outcome.output.contains("--base-model"), "\(outcome.errors)")
+      let lines = try readBytes(of: folder + "/run/metrics.jsonl").split(separator: UInt8(ascii: "\n"))
+      let metrics = try JSON(parsing: Array(#require(lines.last)), file: "metrics")
+      func value(_ key: String) throws -> String { try #require(metrics[key]).compact }
+      let metadata = """
+        ---
+        library_name: peft
+        base_model: "org/Name-1.0"
+        pipeline_tag: text-classification
+        tags:
+        - cpt
+        - context-aware-prompt-tuning
+        - \(tag)
+        metrics:
+        - accuracy
+        - f1
+        model-index:
+        - name: "say \\"#1\\": it"
+          results:
+          - task:
+              type: text-classification
+            dataset:
+              name: "train.tsv"
+              type: "train.tsv"
+              split: validation
+            metrics:
+            - type: accuracy
+              name: "accuracy"
+              value: \(try value("eval_accuracy"))
+            - type: f1
+              name: "macro-F1"
+              value: \(try value("eval_macro_f1"))
+            - type: loss
+              name: "mean -log P(label), nats"
+              value: \(try value("eval_loss"))
+        ---
+
+        # say "#1": it
+
+        """
+      let card = String(decoding: try readBytes(of: folder + "/\(output)/README.md"), as: UTF8.self)
+      #expect(card.hasPrefix(metadata))
+      #expect(card.contains("labels = {\"delivery\": \"a \\\"van\\\"\", \"billing\": \"b\"}"))
+      #expect(card.contains("| tuned for | 6 steps over 12 rows |") && card.contains("On 16 rows of validation data"))
+      let configuration = try JSON.read(file: folder + "/\(output)/adapter_config.json")
+      #expect(configuration["base_model_name_or_path"]?.string == "org/Name-1.0")
+    }
+  }
+
+  /// Of an adapter that comes from elsewhere, only what it says itself.
+  @Test func cardsOfOtherAdaptersSayLess() throws {
+    try withTemporaryFolder { folder in
+      #expect(try export("gpt2", ["--format", "peft"], to: folder + "/peft").output.contains("--base-model NAME"))
+      let card = String(decoding: try readBytes(of: folder + "/peft/README.md"), as: UTF8.self)
+      #expect(card.hasPrefix("---\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- cpt\n"))
+      #expect(card.contains("behind a context of 41 tokens") && card.contains("4 labelled examples"))
+      #expect(!card.contains("model-index") && !card.contains("## Training") && card.contains("model.generate"))
+    }
+  }
+
+  @Test(arguments: ["a/b/c", "/work", "a b", "..", "org/"])
+  func namesOfTheHubAreChecked(name: String) throws {
+    let outcome = try export("gpt2", ["--base-model", name], to: "nowhere")
+    #expect(outcome.status == 64 && outcome.errorLine.contains("must be a model's name on the Hub"))
+  }
+
+  /// A prefix-tuning adapter is nothing to go on from, and says so.
+  @Test func prefixTuningAdaptersAreNotRead() throws {
+    let outcome = try Program.run(["eval", "--checkpoint", Self.goldens + "gpt2/prefix"])
+    #expect(outcome.status == 65 && outcome.errorLine.contains("\"peft_type\" is \"PREFIX_TUNING\""))
+  }
 }

@@ -23,9 +23,10 @@ import Testing
       ]
       let lines = try readBytes(of: folder + "/run/metrics.jsonl").split(separator: UInt8(ascii: "\n"))
         .map { try JSON(parsing: Array($0), file: "metrics") }
-      let expected = lines.flatMap { line in
-        (line.object ?? []).compactMap { member in
-          tags[member.key].map { Scalar(step: line["step"]?.integer ?? -1, tag: $0, value: Float(member.value.number ?? -1)) }
+      let expected = try lines.flatMap { line in
+        let step = try #require(line["step"]?.integer)
+        return try (line.object ?? []).compactMap { member in
+          try tags[member.key].map { Scalar(step: step, tag: $0, value: Float(try #require(member.value.number))) }
         }
       }
       #expect(found == expected.sorted() && found.count == 6 * 5 + 2 * 3)
@@ -91,10 +92,11 @@ private func fields(of message: ArraySlice<UInt8>) -> [(number: Int, bytes: Arra
   while !rest.isEmpty {
     let key = varint(rest)
     rest = rest.dropFirst(key.size)
-    var length = [1: 8, 5: 4][key.value & 7] ?? varint(rest).size
+    let number = varint(rest)
+    var length = [1: 8, 5: 4][key.value & 7] ?? number.size
     if key.value & 7 == 2 {
-      rest = rest.dropFirst(length)
-      length = Int(varint(rest[(rest.startIndex - length)...]).value)
+      rest = rest.dropFirst(number.size)
+      length = Int(number.value)
     }
     fields.append((Int(key.value >> 3), rest.prefix(length)))
     rest = rest.dropFirst(length)

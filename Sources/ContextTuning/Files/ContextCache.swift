@@ -7,6 +7,8 @@ import LanguageModel
 public struct ContextCache: Sendable {
   struct Layer {
     let heads: Int
+    /// Heads of queries that share each of them.
+    let queriesPerHead: Int
     let headSize: Int
     /// After their norm and rotary embedding, [tokens, heads · headSize].
     let keys: [Float]
@@ -29,8 +31,10 @@ public struct ContextCache: Sendable {
     tokens = prompt.context.count
     family = model.family
     layers = zip(model.decoder.blocks, pass.kept?.keysAndValues ?? []).map { block, kept in
-      Layer(
-        heads: block.attention.keyValueHeads, headSize: block.attention.headSize, keys: kept.keys, values: kept.values)
+      let shape = block.attention
+      return Layer(
+        heads: shape.keyValueHeads, queriesPerHead: shape.heads / shape.keyValueHeads, headSize: shape.headSize,
+        keys: kept.keys, values: kept.values)
     }
   }
 

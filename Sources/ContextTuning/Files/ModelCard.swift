@@ -82,24 +82,23 @@ public struct ModelCard {
   // MARK: - Text
 
   private var introduction: String {
-    let tokens = adapter.context.count
-    let examples = adapter.context.exampleCount
-    let start = isClassifier ? "Sorts texts into \(labels.count) labels" : "Goes on from texts"
-    let content = examples == 0 ? "a text is" : examples == 1 ? "a labelled example is" : "\(examples) labelled examples are"
+    let tokens = adapter.context.count, examples = adapter.context.exampleCount
+    let task = isClassifier ? "Sorts texts into \(labels.count) classes" : "Goes on from texts"
     let model = baseModel.map { "the frozen model [\($0)](https://huggingface.co/\($0))" } ?? "a frozen language model"
-    let kept =
+    let content =
+      examples > 1 ? "\(examples) labelled examples were" : examples == 1 ? "A labelled example was" : "A text was"
+    let paragraphs = [
+      "# \(name)",
+      "\(task) with \(model) behind a context of \(tokens) tokens, made by Context-aware Prompt Tuning "
+        + "([CPT](https://arxiv.org/abs/2410.17222)).",
+      "\(content) laid out as a context, as in in-context learning; then the embeddings of its tokens were optimised, each "
+        + "inside a small ball around where it started. The weights of the model stay as they are.",
       kind == .cpt
-      ? "This adapter holds the tuned embeddings."
-      : "This adapter holds the keys and values the model computes of them, for PEFT's prefix tuning: nothing of the "
-        + "context is computed when texts are read."
-    return """
-      # \(name)
-
-      \(start) with \(model) behind a tuned context of \(tokens) tokens, made by Context-aware Prompt Tuning
-      ([CPT](https://arxiv.org/abs/2410.17222)): \(content) laid out as a context, as in in-context learning, and then
-      the embeddings of its tokens are optimised, each inside a small ball around where it started. The weights of the
-      model stay as they are. \(kept)
-      """
+        ? "This adapter holds the tuned embeddings."
+        : "This adapter holds the keys and values that the model computes of the tuned embeddings, for PEFT's prefix "
+          + "tuning: it gives the same answers, and reading a text costs nothing for the context.",
+    ]
+    return paragraphs.joined(separator: "\n\n")
   }
 
   private var use: String {
@@ -120,7 +119,7 @@ public struct ModelCard {
 
   private var generation: String {
     """
-    tokens = tokenizer("…", return_tensors="pt", add_special_tokens=False)
+    tokens = tokenizer("a text", return_tensors="pt", add_special_tokens=False)
     print(tokenizer.decode(model.generate(**tokens, max_new_tokens=20)[0]))
     """
   }
@@ -151,7 +150,8 @@ public struct ModelCard {
       """
     return """
 
-      labels = \(words)  # label: what the model says for it
+      # Each label, and what the model says for it.
+      labels = \(words)
 
       \(encoding)
 
@@ -166,7 +166,7 @@ public struct ModelCard {
               scores[label] = sum(log_probabilities[k - 1, ids[k]].item() for k in positions)
           return max(scores, key=scores.get)
 
-      print(classify("…"))
+      print(classify("a text"))
       """
   }
 
@@ -205,8 +205,8 @@ public struct ModelCard {
     return """
       ## Evaluation
 
-      On \(rows) of validation data, by the log-likelihood of whole labels. Where several checkpoints were compared on these
-      rows, the best one's numbers are somewhat too good.
+      On \(rows) of validation data, by the log-likelihood of whole labels. A run picks its best checkpoint on these rows, so
+      the numbers may be a little too good.
 
       | accuracy | macro-F1 | loss (mean -log P(label), nats) |
       | --- | --- | --- |

@@ -3,23 +3,24 @@ import FileFormats
 /// A tuned context's keys and values as an adapter of PEFT's prefix tuning.
 ///
 /// PEFT puts them into the model's cache: the same logits as with the CPT adapter, and nothing of the context is computed.
+/// Tensor: [tokens, layers · 2 · width], each token's row layer by layer, its keys, then its values.
 ///
-/// Source: peft, `tuners/prefix_tuning/model.py` and `PeftModel.get_prompt`.
+/// Source: peft, `tuners/prefix_tuning/model.py`, `PeftModel.get_prompt` and `_prepare_prompt_learning_config`.
 public struct PrefixTuningAdapter {
   private let cache: ContextCache
   private let configuration: JSON
-  private let width: Int
+  /// How often each head stands in the model's cache.
+  private let copies: Int
 
-  /// An adapter of a context's keys and values.
-  ///
-  /// - Parameters:
-  ///   - cache: the keys and values.
-  ///   - adapter: the CPT adapter they were computed of.
-  /// - Throws: `InputError.badData` for a model whose cache PEFT does not fill.
-  public init(_ cache: ContextCache, of adapter: Adapter) throws {
+  /// An adapter of the keys and values that were computed of a CPT adapter.
+  public init(_ cache: ContextCache, of adapter: Adapter) {
     self.cache = cache
-    let heads = cache.layers.first?.heads ?? 1
-    width = heads * (cache.layers.first?.headSize ?? 1)
+    // Of all families, all layers are alike.
+    let shape = cache.layers[0]
+    // Falcon's newer models cache each group's keys and values once for every query head.
+    copies = cache.family == "falcon" && shape.heads > 1 ? shape.queriesPerHead : 1
+    let heads = shape.heads * copies
+    let width = heads * shape.headSize
     configuration = .object([
       .init("auto_mapping", .null),
       .init("base_model_name_or_path", adapter.configuration.baseModel.map(JSON.string) ?? .null),
@@ -41,16 +42,20 @@ public struct PrefixTuningAdapter {
 
   /// Writes the pair into a folder that is there.
   public func write(to folder: String) throws {
-    // A token's row: each layer's keys, then its values.
-    let rows = (0..<cache.tokens).flatMap { token in
-      cache.layers.flatMap { layer in
-        let range = (token * width)..<((token + 1) * width)
-        return layer.keys[range] + layer.values[range]
-      }
+    let values = (0..<cache.tokens).flatMap { token in
+      cache.layers.flatMap { layer in row(token, of: layer.keys, layer) + row(token, of: layer.values, layer) }
     }
     let tensor = FloatTensor(
-      name: Adapter.tensorName, shape: [cache.tokens, 2 * cache.layers.count * width], values: rows)
+      name: Adapter.tensorName, shape: [cache.tokens, values.count / cache.tokens], values: values)
     try writeAtomically(safetensors([tensor], metadata: [("format", "pt")]), to: folder + "/" + Adapter.weightsFile)
     try writeAtomically(configuration.pretty + "\n", to: folder + "/" + Adapter.configurationFile)
+  }
+
+  /// A token's heads, each as often as the model's cache has it.
+  private func row(_ token: Int, of rows: [Float], _ layer: ContextCache.Layer) -> [Float] {
+    (0..<(layer.heads * copies)).flatMap { head in
+      let start = (token * layer.heads + head / copies) * layer.headSize
+      return rows[start..<(start + layer.headSize)]
+    }
   }
 }

@@ -18,17 +18,16 @@ public struct RunRecord: Sendable {
 
   /// Looks beside the adapter of a run, its `best/` or one of its checkpoints; nil where no run left it.
   ///
-  /// - Throws: `InputError.badData` for a file that is there and no JSON.
+  /// - Throws: `InputError.badData` for a file of the run that is not what the run wrote.
   public init?(adapterFolder: String) throws {
     let own = RunDirectory(absolutePath(adapterFolder))
-    guard fileExists(own.configurationFile) else { return nil }
-    configuration = try Configuration(file: own.configurationFile)
     // The adapter of the run's own folder is the one of its last checkpoint.
     let isLast = fileExists(own.metricsFile)
     let run = isLast ? own : RunDirectory(folder(of: own.path))
     let checkpoint = isLast ? own.checkpointSteps.last.map(own.checkpoint) : own.path
-    let stateFile = (checkpoint ?? own.path) + "/" + Checkpoint.stateFile
-    let state = fileExists(stateFile) ? try JSON.read(file: stateFile) : .null
+    guard let stateFile = checkpoint.map({ $0 + "/" + Checkpoint.stateFile }), fileExists(stateFile) else { return nil }
+    let state = try JSON.read(file: stateFile)
+    configuration = try Configuration(file: own.configurationFile)
     step = state["step"]?.integer
     trainingRows = state["training_rows"]?.integer
     validationRows = state["validation_rows"]?.integer
