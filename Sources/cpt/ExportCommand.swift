@@ -36,7 +36,8 @@ func runExport(_ arguments: Arguments) throws -> Int32 {
   let named = baseModel.map(adapter.naming) ?? adapter
   func writeFolder(_ kind: ModelCard.Kind, _ writePair: (String) throws -> Void) throws {
     let record = try RunRecord(adapterFolder: adapter.folder)
-    let card = ModelCard(of: named, kind: kind, name: lastComponent(of: output), baseModel: baseModel, record: record)
+    let name = lastComponent(of: absolutePath(output))
+    let card = ModelCard(of: named, kind: kind, name: name, baseModel: baseModel, record: record)
     try makeDirectory(output)
     try writePair(output)
     try writeAtomically(card.text, to: output + "/" + ModelCard.file)
