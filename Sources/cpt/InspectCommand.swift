@@ -29,8 +29,25 @@ private enum Subject: String, CaseIterable {
   }
 }
 
-/// `cpt inspect`.
-func runInspect(_ arguments: Arguments) throws -> Int32 {
+extension Command {
+  static let inspect = Command(
+    name: "inspect",
+    group: .look,
+    summary: "Look at a run before it starts, at a model, or at what a prompt learnt.",
+    example: "cpt inspect --config configs/quickstart/quickstart.json",
+    flags: [
+      Flag(name: "--config", value: .file, help: "a run: its tokens, labels, lengths, memory, time"),
+      Flag(name: "--checkpoint", value: .folder, help: "a tuned prompt: what moved, how far, where to"),
+      Flag(name: "--model", value: .folder, help: "a model; or that of --checkpoint, in place of its own"),
+      Flag(name: "--row", value: .number("N"), help: "of --config: show the Nth training row (default: 1)"),
+      Flag(name: "--all", help: "show every token and label, not the first or farthest"),
+      Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
+      .threads, .json, .help,
+    ],
+    run: runInspect)
+}
+
+private func runInspect(_ arguments: Arguments) throws -> Int32 {
   let subject = try Subject(arguments)
   let team = ThreadTeam(threads: try arguments.threads()), showsAll = arguments.has("--all")
   let text: String, json: JSON

@@ -43,14 +43,15 @@ public struct Trainer {
     guard planned < 1e9 else {
       throw InputError.badData("training.num_train_epochs", "gives \(planned) steps; use fewer")
     }
-    let total = training.maxSteps ?? max(1, Int(planned))
+    let total = training.method == .icl ? 0 : training.maxSteps ?? max(1, Int(planned))
     totalSteps = total
     let warmup = training.warmupRatio.map { Int((Double(total) * $0).rounded(.up)) } ?? training.warmupSteps
     schedule = LearningRateSchedule(kind: training.schedule, warmupSteps: warmup, totalSteps: total)
     state = Checkpoint(
       prompt: experiment.startingPrompt,
       optimizer: Optimizer(
-        kind: training.optimizer, weightDecay: training.weightDecay, count: experiment.startingPrompt.delta.count))
+        kind: training.optimizer, weightDecay: training.weightDecay, count: experiment.startingPrompt.delta.count),
+      rows: (examples.count, validation.count))
   }
 
   /// The shape of the run.
@@ -88,20 +89,33 @@ public struct Trainer {
   /// - Parameters:
   ///   - stopAfter: end after this step as if interrupted, with a checkpoint.
   ///   - shouldStop: asked after every step; true ends the run with a checkpoint.
-  ///   - report: hears of every step, evaluation and checkpoint.
+  ///   - listener: hears of every step, evaluation and checkpoint.
   /// - Returns: how the run ended.
   /// - Throws: `InputError.badData` when loss or gradient is not finite; the checkpoints written before stay.
   public mutating func train(
-    stopAfter: Int? = nil, shouldStop: () -> Bool = { false }, report: (TrainingEvent) throws -> Void
+    stopAfter: Int? = nil, shouldStop: () -> Bool = { false }, report listener: (TrainingEvent) throws -> Void
   ) throws -> TrainingSummary {
     try makeDirectory(run.path)
     try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: run.configurationFile)
     try run.keepMetrics(upTo: state.step)
     let metrics = try AppendingFile(path: run.metricsFile)
+    let tensorBoard =
+      training.report == .tensorBoard ? try TensorBoardLog(folder: run.tensorBoard, after: state.step) : nil
+    func report(_ event: TrainingEvent) throws {
+      try tensorBoard?.append(event)
+      try listener(event)
+    }
     let start = monotonicSeconds()
     try report(.started(plan))
     var wasInterrupted = false
 
+    func validate() throws {
+      if validation.isEmpty { return }
+      let evaluation = try evaluate(elapsedSince: start)
+      try metrics.append(line: evaluation.json.compact)
+      try report(.evaluated(evaluation))
+    }
+    if totalSteps == 0 { try validate() }
     while state.step < totalSteps {
       let stepStart = monotonicSeconds()
       let members = batch(forStep: state.step)
@@ -130,11 +144,7 @@ public struct Trainer {
       try report(.step(line))
 
       let isLast = state.step == totalSteps
-      if !validation.isEmpty, isLast || training.evaluationSteps.map({ state.step % $0 == 0 }) == true {
-        let evaluation = try evaluate(elapsedSince: start)
-        try metrics.append(line: evaluation.json.compact)
-        try report(.evaluated(evaluation))
-      }
+      if isLast || training.evaluationSteps.map({ state.step % $0 == 0 }) == true { try validate() }
       wasInterrupted = !isLast && (shouldStop() || stopAfter.map { state.step >= $0 } == true)
       if isLast || wasInterrupted || training.saveSteps.map({ state.step % $0 == 0 }) == true { try save(report) }
       if wasInterrupted { break }
@@ -249,6 +259,7 @@ extension Configuration {
       copy.training.saveSteps = nil
       copy.training.saveTotalLimit = nil
       copy.training.memoryLimit = nil
+      copy.training.report = .none
       return copy
     }
     return relevant(self).resolvedJSON.firstDifference(from: relevant(other).resolvedJSON)
