@@ -133,8 +133,9 @@ extension RunForecast {
       Fact(
         "total_seconds", .number(time.totalSeconds), "time",
         (time.totalSeconds < 1 ? "under 1 s" : "about \(duration(time.totalSeconds))")
-          + " for \(plan.totalSteps) steps and their evaluations, by the operations they take and the speed of matrix "
-          + "products now"),
+          + (plan.totalSteps == 0
+            ? " for the evaluation, nothing is trained" : " for \(plan.totalSteps) steps and their evaluations")
+          + ", by the operations they take and the speed of matrix products now"),
     ]
   }
 }
