@@ -1,14 +1,19 @@
 import ContextTuning
 import FileFormats
 import Glibc
+import LanguageModel
+import Tokenization
 
 /// A command line, taken apart: which flags stand in it and with what values.
 struct Arguments {
   private var values: [String: [String]] = [:]
+  /// The words that are no flags, as many as the command takes.
+  private(set) var operands: [String] = []
 
-  /// Takes apart what follows a command's name: `--flag value`, `--flag=value`, `--switch`. Touches no file.
+  /// Takes apart what follows a command's name: `--flag value`, `--flag=value`, `--switch`, `word`. Touches no file.
   ///
-  /// - Throws: `InputError.usage` for an unknown or repeated flag, a missing or superfluous value, a missing flag.
+  /// - Throws: `InputError.usage` for an unknown or repeated flag, a missing or superfluous value, a word that is none
+  ///   of a flag's choices, a missing flag, too many or too few words.
   init(_ words: [String], of command: Command) throws {
     var rest = words[...]
     func wrong(_ place: String, _ problem: String) -> InputError {
@@ -16,7 +21,10 @@ struct Arguments {
     }
     while let word = rest.popFirst() {
       guard word.hasPrefix("-"), word != "-" else {
-        throw wrong("\"\(word)\"", "\(command.name) takes only flags")
+        guard let expected = command.operands else { throw wrong("\"\(word)\"", "\(command.name) takes only flags") }
+        try expected.value.check(word, of: "\"\(word)\"")
+        operands.append(word)
+        continue
       }
       let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       let name = parts[0] == "-h" ? "--help" : parts[0]
@@ -25,19 +33,24 @@ struct Arguments {
         throw wrong(name, "is no flag of \(command.name)" + nearby)
       }
       if !flag.isRepeatable, values[name] != nil { throw wrong(name, "stands twice") }
-      if flag.value == nil {
+      guard let expected = flag.value else {
         guard parts.count == 1 else { throw wrong(name, "takes no value, found \"\(parts[1])\"") }
         values[name] = []
-      } else {
-        guard let value = parts.count == 2 ? parts[1] : rest.popFirst(), !value.isEmpty,
-          parts.count == 2 || !value.hasPrefix("--")
-        else { throw wrong(name, "needs a value \(flag.value ?? "")") }
-        values[name, default: []].append(value)
+        continue
       }
+      guard let value = parts.count == 2 ? parts[1] : rest.popFirst(), !value.isEmpty,
+        parts.count == 2 || !value.hasPrefix("--")
+      else { throw wrong(name, "needs a value \(expected.name)") }
+      try expected.check(value, of: name)
+      values[name, default: []].append(value)
     }
     if has("--help") { return }
     for flag in command.flags where flag.isRequired && values[flag.name] == nil {
-      throw wrong(flag.name, "is missing; expected \(flag.name) \(flag.value ?? "")")
+      throw wrong(flag.name, "is missing; expected \(flag.name) \(flag.value?.name ?? "")")
+    }
+    if let expected = command.operands, !expected.count.contains(operands.count) {
+      let problem = operands.count < expected.count.lowerBound ? "is missing" : "stands too often"
+      throw wrong(expected.value.name, "\(problem); expected \(expected.help)")
     }
   }
 
@@ -70,13 +83,9 @@ struct Arguments {
     return value
   }
 
-  /// One of a few words.
-  func choice<Value: RawRepresentable<String> & CaseIterable>(_ name: String, default fallback: Value) throws -> Value {
-    guard let text = self[name] else { return fallback }
-    guard let value = Value(rawValue: text) else {
-      throw InputError.usage(name, "has no \"\(text)\"" + suggestion(for: text, among: Value.allCases.map(\.rawValue)))
-    }
-    return value
+  /// One of a few words; the parser has made sure that it is one.
+  func choice<Word: RawRepresentable<String> & CaseIterable>(_ name: String, default fallback: Word) -> Word {
+    self[name].flatMap(Word.init(rawValue:)) ?? fallback
   }
 
   /// Threads to compute with: `--threads`, or the cores this process may use.
@@ -120,6 +129,17 @@ struct Arguments {
     return configuration
   }
 
+  /// The model an adapter was trained over, `--model` or the one it names, and its tokenizer where there is one.
+  ///
+  /// - Throws: `InputError` when there is no model or it cannot be used.
+  func model(of adapter: Adapter) throws -> (model: FrozenModel, tokenizer: Tokenizer?) {
+    guard let folder = self["--model"] ?? adapter.configuration.baseModel else {
+      throw InputError.usage("--model", "is missing, and the adapter names no model; expected its folder")
+    }
+    let tokenizerFolder = self["--model"] ?? adapter.configuration.tokenizer ?? folder
+    return (try FrozenModel(folder: folder), try? Tokenizer(folder: tokenizerFolder))
+  }
+
   /// The pairs of `--set`: a value that is JSON counts as such, any other as text.
   func overrides() throws -> [(path: String, value: JSON)] {
     try all("--set").map { text in
@@ -131,5 +151,13 @@ struct Arguments {
       if parts[1] == "{}" { return (parts[0], .string(parts[1])) }
       return (parts[0], (try? JSON(parsing: Array(parts[1].utf8), file: "--set")) ?? .string(parts[1]))
     }
+  }
+}
+
+extension Value {
+  /// - Throws: `InputError.usage` where there are words to choose from and this is none of them.
+  fileprivate func check(_ text: String, of place: String) throws {
+    guard let choices, !choices.contains(text) else { return }
+    throw InputError.usage(place, "has no \"\(text)\"" + suggestion(for: text, among: choices))
   }
 }

@@ -1,8 +1,6 @@
 import ContextTuning
 import FileFormats
 import Kernels
-import LanguageModel
-import Tokenization
 
 private enum ExportFormat: String, CaseIterable {
   case peft
@@ -15,9 +13,30 @@ private enum ExportFormat: String, CaseIterable {
   var isFolder: Bool { self == .peft || self == .prefixTuning }
 }
 
-/// `cpt export-prompt`.
-func runExport(_ arguments: Arguments) throws -> Int32 {
-  let format = try arguments.choice("--format", default: ExportFormat.peft)
+extension Command {
+  static let exportPrompt = Command(
+    name: "export-prompt",
+    group: .use,
+    summary: "Write a tuned prompt in another format.",
+    example: "cpt export-prompt --checkpoint runs/quickstart/best --format text",
+    flags: [
+      Flag(name: "--checkpoint", value: .folder, help: "adapter folder", isRequired: true),
+      Flag(
+        name: "--format", value: .choice("FORMAT", ExportFormat.self),
+        help: "peft (default), prefix-tuning, kv, safetensors, npy, text"),
+      Flag(name: "--output", value: .path, help: "folder (peft, prefix-tuning) or file; text: stdout without"),
+      Flag(name: "--base-model", value: .text("NAME"), help: "the model's name on the Hub, for adapter and card"),
+      Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
+      Flag(
+        name: "--neighbours", value: .number("N"), help: "nearest vocabulary tokens a row of text lists (default: 3)"),
+      Flag(name: "--overwrite", help: "replace what is at --output"),
+      .threads, .json, .help,
+    ],
+    run: runExport)
+}
+
+private func runExport(_ arguments: Arguments) throws -> Int32 {
+  let format = arguments.choice("--format", default: ExportFormat.peft)
   let baseModel = try hubName(arguments)
   let adapter = try Adapter(folder: arguments.required("--checkpoint"))
   let output = try arguments.destination("--output", isFolder: format.isFolder)
@@ -91,25 +110,15 @@ private func hubName(_ arguments: Arguments) throws -> String? {
   return name
 }
 
-/// The frozen model of an adapter.
-private func model(of adapter: Adapter, _ arguments: Arguments) throws -> FrozenModel {
-  guard let folder = arguments["--model"] ?? adapter.configuration.baseModel else {
-    throw InputError.usage("--model", "is missing, and the adapter names no model; expected its folder")
-  }
-  return try FrozenModel(folder: folder)
-}
-
 private func keysAndValues(of adapter: Adapter, _ arguments: Arguments) throws -> ContextCache {
-  let model = try model(of: adapter, arguments)
+  let (model, _) = try arguments.model(of: adapter)
   return ContextCache(
     try adapter.prompt(over: model.decoder), model: model, team: ThreadTeam(threads: try arguments.threads()))
 }
 
 /// The prompt token by token.
 private func listing(of adapter: Adapter, _ arguments: Arguments) throws -> String {
-  let model = try model(of: adapter, arguments)
-  let tokenizerFolder = arguments["--model"] ?? adapter.configuration.tokenizer ?? model.folder
-  let tokenizer = try? Tokenizer(folder: tokenizerFolder)
+  let (model, tokenizer) = try arguments.model(of: adapter)
   let listing = PromptListing(
     try adapter.prompt(over: model.decoder), decoder: model.decoder, tokenizer: tokenizer,
     neighbours: try arguments.integer("--neighbours", from: 0) ?? 3, team: ThreadTeam(threads: try arguments.threads()))
@@ -126,13 +135,8 @@ private func listing(of adapter: Adapter, _ arguments: Arguments) throws -> Stri
     rightAligned: [0, 1, 3, 5, 6])
 }
 
-/// A token as one can see it: spaces and line breaks made visible.
-private func visible(_ text: String) -> String {
-  String(text.map { $0 == " " ? "·" : $0.isNewline ? "⏎" : $0 == "\t" ? "⇥" : $0 })
-}
-
 extension PromptListing.Entry {
-  fileprivate var json: JSON {
+  var json: JSON {
     .object([
       .init("position", .integer(position)), .init("id", .integer(id)), .init("text", .string(text)),
       .init("type", .integer(type)), .init("role", .string(role.name)), .init("distance", .number(distance)),

@@ -3,8 +3,33 @@ import FileFormats
 import Glibc
 import Kernels
 
-/// `cpt generate`.
-func runGenerate(_ arguments: Arguments) throws -> Int32 {
+extension Command {
+  static let generate = Command(
+    name: "generate",
+    group: .use,
+    summary: "Go on from a text with the tuned context in front.",
+    example: "cpt generate --checkpoint runs/quickstart/best --prompt \"my parcel is late\"",
+    flags: [
+      Flag(name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
+      Flag(name: "--prompt", value: .text("TEXT"), help: "the text; without it or with -, standard input"),
+      Flag(name: "--raw", help: "take the text as it is, without the template"),
+      Flag(name: "--no-context", help: "leave the tuned context out: the plain model"),
+      Flag(name: "--max-tokens", value: .number("N"), help: "end after so many tokens (default: 64)"),
+      Flag(
+        name: "--stop", value: .text("TEXT"), help: "end before this text; may stand several times", isRepeatable: true),
+      Flag(name: "--temperature", value: .number("T"), help: "0 takes the likeliest token (default); above, draw"),
+      Flag(name: "--top-k", value: .number("K"), help: "draw from the K likeliest tokens"),
+      Flag(name: "--top-p", value: .number("P"), help: "draw from the fewest tokens with probability P"),
+      Flag(name: "--seed", value: .number("S"), help: "decides the draws (default: 0)"),
+      Flag(name: "--config", value: .file, help: "template, where the checkpoint has none"),
+      Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
+      Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
+      .threads, .json, .help,
+    ],
+    run: runGenerate)
+}
+
+private func runGenerate(_ arguments: Arguments) throws -> Int32 {
   let settings = try settings(arguments)
   let threads = try arguments.threads()
   let isRaw = arguments.has("--raw"), usesContext = !arguments.has("--no-context")

@@ -25,7 +25,7 @@ func overview() -> String {
 
 /// What `cpt COMMAND --help` prints.
 func help(for command: Command) -> String {
-  let left = command.flags.map { $0.name + ($0.value.map { " " + $0 } ?? "") }
+  let left = command.flags.map { $0.name + ($0.value.map { " " + $0.name } ?? "") }
   let width = left.map(\.count).max() ?? 0
   let flags = zip(command.flags, left).map { flag, name in
     "  \(padded(name, to: width))  \(flag.help)\(flag.isRequired ? " (required)" : "")"

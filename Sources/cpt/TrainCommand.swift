@@ -3,8 +3,28 @@ import FileFormats
 import Kernels
 import LanguageModel
 
-/// `cpt train`.
-func runTrain(_ arguments: Arguments) throws -> Int32 {
+extension Command {
+  static let train = Command(
+    name: "train",
+    group: .make,
+    summary: "Tune the context's embeddings on labelled examples.",
+    example: "cpt train --config configs/quickstart/quickstart.json",
+    flags: [
+      Flag(name: "--config", value: .file, help: "the run's configuration (JSON)", isRequired: true),
+      Flag(name: "--output", value: .folder, help: "folder for results, in place of output_dir"),
+      Flag(name: "--set", value: .setting, help: "override a key: --set training.seed=3", isRepeatable: true),
+      Flag(name: "--resume", help: "go on from the newest checkpoint"),
+      Flag(name: "--overwrite", help: "remove an earlier run's files from the folder first"),
+      Flag(
+        name: "--stop-after", value: .number("STEP"), help: "end after this step with a checkpoint, to resume later"),
+      Flag(name: "--dry-run", help: "print configuration, tokens, memory, steps; compute nothing"),
+      Flag(name: "--profile", help: "say which operations the time went to"),
+      .threads, .json, .help,
+    ],
+    run: runTrain)
+}
+
+private func runTrain(_ arguments: Arguments) throws -> Int32 {
   if arguments.has("--resume"), arguments.has("--overwrite") {
     throw InputError.usage("--resume", "contradicts --overwrite; give one of them")
   }
