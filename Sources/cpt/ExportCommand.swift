@@ -111,7 +111,7 @@ private func hubName(_ arguments: Arguments) throws -> String? {
 }
 
 private func keysAndValues(of adapter: Adapter, _ arguments: Arguments) throws -> ContextCache {
-  let (model, _) = try arguments.model(of: adapter)
+  let model = try arguments.model(of: adapter).model
   return ContextCache(
     try adapter.prompt(over: model.decoder), model: model, team: ThreadTeam(threads: try arguments.threads()))
 }
