@@ -7,7 +7,7 @@ import Testing
   @Test func helpNamesEveryCommandAndFitsAScreen() throws {
     let overview = try Program.run(["--help"])
     #expect(overview.status == 0 && overview.errors.isEmpty)
-    for command in ["inspect", "train", "eval", "export-prompt", "generate"] {
+    for command in ["inspect", "train", "eval", "predict", "export-prompt", "generate"] {
       #expect(overview.output.contains("\n  \(command) "))
       let help = try Program.run([command, "--help"])
       #expect(help.status == 0)
@@ -210,6 +210,17 @@ import Testing
       #expect(json["rows"]?.integer == 16)
       let accuracy = try #require(json["cpt"]?["accuracy"]?.number)
       #expect(json["icl"]?["accuracy"]?.number != nil && json["cpt"]?["accuracy_stderr"]?.number != nil)
+      let interval = try #require(json["cpt"]?["accuracy_interval"]?.array).compactMap(\.number)
+      #expect(interval.count == 2 && interval[0] < accuracy && accuracy <= interval[1])
+      // Each scoring decides once more; the first is the one above.
+      let scorings = try #require(json["scorings"]?.object)
+      #expect(scorings.map(\.key) == ["acc", "acc_norm", "acc_per_token", "pmi_dc", "calibrated"])
+      #expect(scorings[0].value["cpt"]?["accuracy"]?.number == accuracy)
+      #expect(scorings.allSatisfy { $0.value["icl"]?["macro_f1"]?.number != nil })
+      let other = try Program.run(
+        ["eval", "--checkpoint", "run/best", "--json", "--scoring", "calibrated"], in: folder
+      ).json()
+      #expect(other["cpt"]?["accuracy"] == scorings[4].value["cpt"]?["accuracy"])
       let lines = try readBytes(of: folder + "/p.jsonl").split(separator: UInt8(ascii: "\n"))
         .map { try JSON(parsing: Array($0), file: "p") }
       #expect(lines.count == 16)
