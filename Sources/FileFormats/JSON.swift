@@ -77,9 +77,13 @@ public enum JSON: Equatable, Sendable {
 extension JSON {
   /// Reads a file that must hold one JSON value.
   ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - allowsComments: whether `//` begins a comment that ends with the line.
   /// - Throws: `InputError` (`missingInput` when it cannot be read; `badData` with line and column when malformed).
-  public static func read(file path: String) throws -> JSON {
-    try JSON(parsing: readBytes(of: path), file: path)
+  public static func read(file path: String, allowsComments: Bool = false) throws -> JSON {
+    var parser = try JSONParser(bytes: readBytes(of: path), file: path, allowsComments: allowsComments)
+    return try parser.parseDocument()
   }
 
   /// Parses one JSON value (RFC 8259) from UTF-8 bytes; `file` and `firstLine` are for messages.
@@ -95,13 +99,15 @@ private struct JSONParser {
   let bytes: [UInt8]
   let file: String
   let firstLine: Int
+  let allowsComments: Bool
   var position = 0
   static let maximumDepth = 256
 
-  init(bytes: [UInt8], file: String, firstLine: Int) {
+  init(bytes: [UInt8], file: String, firstLine: Int = 1, allowsComments: Bool = false) {
     self.bytes = bytes
     self.file = file
     self.firstLine = firstLine
+    self.allowsComments = allowsComments
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
   }
 
@@ -126,7 +132,15 @@ private struct JSONParser {
   }
 
   mutating func skipWhitespace() {
-    while position < bytes.count, bytes[position] == 0x20 || (0x09...0x0D).contains(bytes[position]) { position += 1 }
+    while position < bytes.count {
+      if bytes[position] == 0x20 || (0x09...0x0D).contains(bytes[position]) {
+        position += 1
+      } else if allowsComments, bytes[position...].starts(with: [UInt8(ascii: "/"), UInt8(ascii: "/")]) {
+        position = bytes[position...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+      } else {
+        return
+      }
+    }
   }
 
   mutating func parseValue(depth: Int) throws -> JSON {

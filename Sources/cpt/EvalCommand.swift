@@ -17,7 +17,7 @@ extension Command {
         name: "--split", value: .choice("NAME", Dataset.Split.self), help: "train, validation or test (default: test)"),
       Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
       Flag(name: "--no-icl", help: "leave out the baseline (the untrained context)"),
-      Flag(name: "--predictions", value: .file, help: "write a JSON line for every row"),
+      Flag(name: "--predictions", value: .file, help: "write a JSON line for every row; - prints them"),
       Flag(name: "--overwrite", help: "replace the file of --predictions"),
       .threads, .json, .help,
     ],
@@ -57,13 +57,18 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     let lines = tuned.indices.map { index in
       predictionJSON(tuned[index], baseline?[index], labels: labels).compact + "\n"
     }
-    try writeAtomically(lines.joined(), to: file)
+    try write(lines.joined(), to: file)
   }
   let result = EvaluationResult(
     tuned: ClassificationReport(tuned, labels: labels),
     baseline: baseline.map { ClassificationReport($0, labels: labels) },
     difference: baseline.map { PairedDifference(tuned, minus: $0) }, seconds: seconds)
-  try printResult(arguments.has("--json") ? result.json.pretty : result.text)
+  let text = arguments.has("--json") ? result.json.pretty : result.text
+  if predictions == standardStream {
+    writeToStandardError(text + "\n")
+  } else {
+    try printResult(text)
+  }
   return 0
 }
 

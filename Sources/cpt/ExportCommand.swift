@@ -22,7 +22,7 @@ extension Command {
       Flag(
         name: "--format", value: .choice("FORMAT", ExportFormat.self),
         help: "peft, safetensors, npy or text (default: peft)"),
-      Flag(name: "--output", value: .path, help: "folder (peft) or file; text goes to stdout without it"),
+      Flag(name: "--output", value: .path, help: "folder (peft), file, or - to print (text without it)"),
       Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
       Flag(
         name: "--neighbours", value: .number("N"), help: "nearest vocabulary tokens a row of text lists (default: 3)"),
@@ -38,7 +38,7 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
   if format == .text {
     let text = try listing(of: adapter, arguments)
     if let output = try arguments.destination("--output", isFolder: format == .peft) {
-      try writeAtomically(text + "\n", to: output)
+      try write(text + "\n", to: output)
     } else {
       try printResult(text)
     }
@@ -51,9 +51,10 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
   case .peft:
     try makeDirectory(output)
     try adapter.write(to: output)
-  case .safetensors: try writeAtomically(adapter.safetensorsFile, to: output)
-  case .npy, .text: try writeAtomically(adapter.numPyFile, to: output)
+  case .safetensors: try write(adapter.safetensorsFile, to: output)
+  case .npy, .text: try write(adapter.numPyFile, to: output)
   }
+  if output == standardStream { return 0 }
   let tokens = adapter.context.count
   let json: JSON = .object([
     .init("output", .string(output)), .init("format", .string(format.rawValue)), .init("tokens", .integer(tokens)),

@@ -2,7 +2,8 @@ import FileFormats
 
 /// Everything a run depends on: PEFT's CPTConfig and sections for template, data and training.
 ///
-/// The file is a JSON object; PEFT's own `adapter_config.json` is a valid one. Paths are relative to the file.
+/// The file is a JSON object, which may have `//` comments; PEFT's own `adapter_config.json` is a valid one. Paths are
+/// relative to the file.
 public struct Configuration: Sendable, Equatable {
   // PEFT's fields, by its names.
   var peftType = "CPT"
@@ -85,7 +86,7 @@ extension Configuration {
   ///
   /// - Throws: `InputError` naming file and key.
   public init(file: String, overrides: [(path: String, value: JSON)] = []) throws {
-    var json = try JSON.read(file: file)
+    var json = try JSON.read(file: file, allowsComments: true)
     for override in overrides {
       json = try json.setting(
         override.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init), to: override.value)

@@ -21,20 +21,28 @@ enum DataFile {
   /// - Throws: `InputError` with file and line.
   static func rows(of file: String, textColumn: String, labelColumn: String) throws -> [DataRow] {
     let bytes = try readBytes(of: file)
-    let ending = file.split(separator: ".").last.map { $0.lowercased() } ?? ""
     let rows: [DataRow]
-    switch ending {
-    case "jsonl", "json", "ndjson":
-      rows = try jsonLines(bytes, file: file, textColumn: textColumn, labelColumn: labelColumn)
-    case "csv", "tsv":
-      let format = ending == "csv" ? DelimitedFormat.commaSeparated : .tabSeparated
+    if let format = try delimitedFormat(of: file) {
       rows = try delimited(
         format.records(in: bytes, file: file), file: file, textColumn: textColumn, labelColumn: labelColumn)
-    default:
-      throw InputError.badData(file, "unknown kind of file; expected a name that ends in .jsonl, .csv or .tsv")
+    } else {
+      rows = try jsonLines(bytes, file: file, textColumn: textColumn, labelColumn: labelColumn)
     }
     guard !rows.isEmpty else { throw InputError.badData(file, "holds no rows") }
     return rows
+  }
+
+  /// How the fields of a file are separated, by its ending; nil for lines of JSON.
+  ///
+  /// - Throws: `InputError.badData` for another ending.
+  static func delimitedFormat(of file: String) throws -> DelimitedFormat? {
+    switch lastComponent(of: file).split(separator: ".").last?.lowercased() {
+    case "csv": return .commaSeparated
+    case "tsv": return .tabSeparated
+    case "jsonl", "json", "ndjson": return nil
+    default:
+      throw InputError.badData(file, "unknown kind of file; expected a name that ends in .jsonl, .csv or .tsv")
+    }
   }
 
   private static func delimited(

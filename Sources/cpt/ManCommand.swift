@@ -1,0 +1,66 @@
+import ContextTuning
+
+extension Command {
+  static let man = Command(
+    name: "man",
+    group: .shell,
+    summary: "Print the manual page.",
+    example: "cpt man | man -l -",
+    flags: [.help],
+    run: { _ in
+      try printResult(manualPage())
+      return 0
+    })
+}
+
+/// The manual page, in roff (man(7)).
+private func manualPage() -> String {
+  let groups = Command.Group.allCases.map { group in
+    let entries = commands.filter { $0.group == group }.map { command in
+      var lines = [".SS \(roff(command.usage))", roff(command.summary), ".PP", ".EX", ".in +2", roff(command.example)]
+      lines += [".in", ".EE"]
+      if let operands = command.operands { lines += [".TP", bold(operands.value.name), roff(operands.help)] }
+      lines += command.flags.flatMap { flag in
+        [".TP", bold(flag.name) + (flag.value.map { " " + italic($0.name) } ?? ""), roff(flag.help)]
+      }
+      return lines.joined(separator: "\n")
+    }
+    return ".SH \(roff(group.rawValue.uppercased()))\n" + entries.joined(separator: "\n")
+  }
+  let explanations = topics.map { topic in ".SH \(roff(topic.name.uppercased()))\n" + paragraphs(topic.text) }
+  let keys = Configuration.reference.flatMap { key in
+    [".TP", "\(bold(key.path)) (default \(roff(key.defaultValue)))", roff("\(key.meaning): \(key.expected)")]
+  }
+  return """
+    .TH CPT 1 "" "cpt \(version)" "User Commands"
+    .SH NAME
+    cpt \\- sort texts with a frozen language model and a tuned prompt
+    .SH SYNOPSIS
+    .B cpt
+    .I COMMAND
+    [FLAGS]
+    \(groups.joined(separator: "\n"))
+    \(explanations.joined(separator: "\n"))
+    .SH CONFIGURATION KEYS
+    \(keys.joined(separator: "\n"))
+    """
+}
+
+private func bold(_ text: String) -> String { "\\fB\(roff(text))\\fR" }
+private func italic(_ text: String) -> String { "\\fI\(roff(text))\\fR" }
+
+/// Text as roff shows it letter by letter: backslashes, dashes, and dots and quotes that would begin a request.
+private func roff(_ text: String) -> String {
+  let escapes: [Character: String] = ["\\": "\\e", "-": "\\-", "'": "\\(aq", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga"]
+  let escaped = text.map { escapes[$0] ?? String($0) }.joined()
+  return escaped.hasPrefix(".") ? "\\&" + escaped : escaped
+}
+
+/// Paragraphs of a topic; lines that begin with two spaces stay as they are.
+private func paragraphs(_ text: String) -> String {
+  text.split(separator: "\n\n").map { paragraph in
+    let lines = paragraph.split(separator: "\n")
+    guard lines.allSatisfy({ $0.hasPrefix("  ") }) else { return ".PP\n" + lines.map { roff(String($0)) }.joined(separator: "\n") }
+    return ".PP\n.EX\n" + lines.map { roff(String($0)) }.joined(separator: "\n") + "\n.EE"
+  }.joined(separator: "\n")
+}
