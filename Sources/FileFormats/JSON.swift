@@ -80,6 +80,7 @@ extension JSON {
   /// - Parameters:
   ///   - path: the file.
   ///   - allowsComments: whether `//` begins a comment that ends with the line.
+  /// - Returns: the value.
   /// - Throws: `InputError` (`missingInput` when it cannot be read; `badData` with line and column when malformed).
   public static func read(file path: String, allowsComments: Bool = false) throws -> JSON {
     var parser = try JSONParser(bytes: readBytes(of: path), file: path, allowsComments: allowsComments)

@@ -99,7 +99,9 @@ struct Arguments {
   /// The path a flag says to write to, once it may be written.
   func destination(_ name: String, isFolder: Bool) throws -> String? {
     guard let path = self[name] else { return nil }
-    return !isFolder && path == standardStream ? path : try free(path, name, isFolder: isFolder)
+    guard path == standardStream else { return try free(path, name, isFolder: isFolder) }
+    if isFolder { throw InputError.usage(name, "expected a folder, found \"-\"") }
+    return path
   }
 
   /// A path to write to, once it is free, `--overwrite` was given, or it is a device.

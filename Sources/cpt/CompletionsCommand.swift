@@ -43,7 +43,9 @@ private var topicWords: [String] { topics.map(\.name) + commands.map(\.name) }
 // MARK: - bash
 
 private func bashCompletions() -> String {
-  func list(_ words: [String]) -> String { "COMPREPLY=($(compgen -W '\(words.joined(separator: " "))' -- \"$current\"))" }
+  func list(_ words: [String]) -> String {
+    "COMPREPLY=($(compgen -W '\(words.joined(separator: " "))' -- \"$current\"))"
+  }
   func completion(of value: Value) -> String {
     switch value {
     case .file, .path: "_cpt_paths -f"

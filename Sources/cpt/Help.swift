@@ -73,25 +73,25 @@ extension Command {
       value: .topic, help: "a topic or a command; behind config, a section or a key of a configuration", count: 0...2),
     flags: [.help],
     run: { arguments in
-      try printResult(helpText(of: arguments.operands))
+      try printResult(explanation(of: arguments.operands))
       return 0
     })
 }
 
 /// What `cpt help` prints about some words.
-private func helpText(of words: [String]) throws -> String {
+private func explanation(of words: [String]) throws -> String {
   guard let name = words.first else { return topicList() }
   if name == "config", let part = words.dropFirst().first { return try configurationReference(part) }
   if let extra = words.dropFirst().first {
     throw InputError.usage("\"\(extra)\"", "\(name) has no parts; expected cpt help \(name)")
   }
-  if let topic = topics.first(where: { $0.name == name }) { return try helpText(of: topic) }
+  if let topic = topics.first(where: { $0.name == name }) { return try explanation(of: topic) }
   if let command = commands.first(where: { $0.name == name }) { return command.helpText }
-  throw InputError.usage(
-    "\"\(name)\"", "is no topic and no command" + suggestion(for: name, among: topics.map(\.name) + commands.map(\.name)))
+  let known = topics.map(\.name) + commands.map(\.name)
+  throw InputError.usage("\"\(name)\"", "is no topic and no command" + suggestion(for: name, among: known))
 }
 
-private func helpText(of topic: Topic) throws -> String {
+private func explanation(of topic: Topic) throws -> String {
   let text = "\(heading(topic.summary))\n\n\(topic.text)"
   return topic.name == "config" ? try text + "\n\n" + configurationReference() : text
 }

@@ -92,7 +92,8 @@ private func json(of draft: ConfigurationDraft, in output: String) -> JSON {
   let data = draft.data
   func lengths(_ values: [Int]) -> JSON {
     .object([
-      .init("shortest", values.first.map(JSON.integer) ?? .null), .init("longest", values.last.map(JSON.integer) ?? .null),
+      .init("shortest", values.first.map(JSON.integer) ?? .null),
+      .init("longest", values.last.map(JSON.integer) ?? .null),
       .init("median", values.isEmpty ? .null : .integer(values[values.count / 2])),
     ])
   }

@@ -60,7 +60,7 @@ private func roff(_ text: String) -> String {
 private func paragraphs(_ text: String) -> String {
   text.split(separator: "\n\n").map { paragraph in
     let lines = paragraph.split(separator: "\n")
-    guard lines.allSatisfy({ $0.hasPrefix("  ") }) else { return ".PP\n" + lines.map { roff(String($0)) }.joined(separator: "\n") }
-    return ".PP\n.EX\n" + lines.map { roff(String($0)) }.joined(separator: "\n") + "\n.EE"
+    let text = lines.map { roff(String($0)) }.joined(separator: "\n")
+    return lines.allSatisfy { $0.hasPrefix("  ") } ? ".PP\n.EX\n\(text)\n.EE" : ".PP\n\(text)"
   }.joined(separator: "\n")
 }

@@ -162,7 +162,7 @@ public struct ConfigurationDraft: Sendable {
       let twice = words.indices.first { words[..<$0].contains(words[$0]) }
       let twin = twice.flatMap { index in words.firstIndex(of: words[index]).map { (labels[$0], labels[index]) } }
       if let twin {
-        notes.append("\"\(twin.0)\" and \"\(twin.1)\" look like one label; they count as two unless the data is changed")
+        notes.append("\"\(twin.0)\" and \"\(twin.1)\" look like one label; they count as two until the data says one")
       }
       words = labels
     }
@@ -182,9 +182,9 @@ public struct ConfigurationDraft: Sendable {
 extension ConfigurationDraft {
   /// The configuration file: JSON with `//` comments.
   public var text: String {
-    let lead = "Written by cpt init for \(lastComponent(of: data.file)): \(data.rows) rows, \(data.labels.count) labels."
-    return "{\n  // \(lead)\n  // cpt help config explains every key.\n"
-      + Self.lines(entries, indent: "  ").joined(separator: "\n") + "\n}\n"
+    let found = "\(lastComponent(of: data.file)): \(data.rows) rows, \(data.labels.count) labels"
+    let lead = ["{", "  // Written by cpt init for \(found).", "  // cpt help config explains every key."]
+    return (lead + Self.lines(entries, indent: "  ") + ["}", ""]).joined(separator: "\n")
   }
 
   private static func lines(_ entries: [Entry], indent: String) -> [String] {

@@ -42,11 +42,10 @@ struct DraftSizes {
     isUneven = most > 3 * Double(data.labels.last?.rows ?? 0)
     isBalanced = rarest >= 2 * Double((limit + labels - 1) / labels) + 2
     let lengths = model?.exampleTokens ?? []
-    let mean = Double(lengths.reduce(0, +)) / Double(max(1, lengths.count))
-    let deviation = (lengths.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / Double(max(1, lengths.count)))
-      .squareRoot()
+    let count = Double(max(1, lengths.count)), mean = Double(lengths.reduce(0, +)) / count
+    let variance = lengths.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
     // Drawn at random, so many examples hardly take more tokens than this.
-    func tokens(_ count: Int) -> Int { Int(Double(count) * mean + 3 * Double(count).squareRoot() * deviation) + 1 }
+    func tokens(_ count: Int) -> Int { Int(Double(count) * mean + 3 * (Double(count) * variance).squareRoot()) + 1 }
     let longest = lengths.last ?? 0
     if let positions = model?.positions {
       let fitting = (1...limit).last { tokens($0) <= positions / 2 }
@@ -72,7 +71,8 @@ struct DraftSizes {
     let width = Double(model?.width ?? 2048)
     epsilon = Self.rounded(0.2 * pow(max(1, 2048 / width), 0.8), digits: 1)
     formatEpsilon = Self.rounded(epsilon / 2, digits: 1)
-    epsilonReason = "radius of a text token's ball, times sqrt(width / 2048)"
+    epsilonReason =
+      "radius of a text token's ball, times sqrt(width / 2048)"
       + (model == nil ? "; a model under 1000 wide may need 0.5 and more" : "; the model is \(model?.width ?? 0) wide")
     // AdamW moves each number by about the rate a step, half of it on average over the schedule; the ball's radius is
     // epsilon / sqrt(2048) for each number, and a token should be able to cross it several times.

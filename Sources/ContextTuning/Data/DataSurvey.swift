@@ -40,7 +40,7 @@ public struct DataSurvey: Sendable {
     if table.columns.contains("input_ids") {
       throw InputError.badData(file, "holds tokens (input_ids), for which columns and labels need not be found")
     }
-    let columns = table.columns.indices.map { Column(table.columns[$0], table.rows.map { row in row.values[$0] }) }
+    let columns = table.columns.enumerated().map { index, name in Column(name, table.rows.map { $0.values[index] }) }
     for (flag, name) in [("--text-column", textColumn), ("--label-column", labelColumn)] {
       if let name, !table.columns.contains(name) {
         throw InputError.usage(flag, "\(file) has no column \"\(name)\"" + suggestion(for: name, among: table.columns))
@@ -53,7 +53,7 @@ public struct DataSurvey: Sendable {
       throw InputError.usage("--label-column", "is the text column, \"\(text)\"; they must differ")
     }
     let (texts, labels) = try Self.values(of: table, file: file, text: text, label: label)
-    let counts = Dictionary(labels.map { ($0, 1) }, uniquingKeysWith: +)
+    let counts = labels.reduce(into: [:]) { (counts: inout [String: Int], label) in counts[label, default: 0] += 1 }
     guard counts.count > 1 else {
       throw InputError.badData(
         file, "the label column \"\(label)\" has one value only; --label-column NAME chooses another column")
@@ -78,9 +78,8 @@ public struct DataSurvey: Sendable {
   private static func values(
     of table: DataTable, file: String, text: String, label: String
   ) throws -> (texts: [String], labels: [String]) {
-    guard let textIndex = table.columns.firstIndex(of: text), let labelIndex = table.columns.firstIndex(of: label) else {
-      preconditionFailure("both are columns of the table")
-    }
+    guard let textIndex = table.columns.firstIndex(of: text), let labelIndex = table.columns.firstIndex(of: label)
+    else { preconditionFailure("both are columns of the table") }
     for (index, name, flag) in [(textIndex, text, "--text-column"), (labelIndex, label, "--label-column")] {
       let empty = table.rows.filter { !($0.values[index] ?? "").contains { !$0.isWhitespace } }
       guard let first = empty.first else { continue }

@@ -20,15 +20,16 @@ struct DataTable {
   }
 
   private init(records: [DelimitedRecord], file: String) throws {
-    columns = records.first?.fields ?? []
+    let columns = records.first?.fields ?? []
     if let twice = columns.indices.first(where: { columns[..<$0].contains(columns[$0]) }) {
       throw InputError.badData("\(file):1", "has the column \"\(columns[twice])\" twice; rename one of them")
     }
-    let count = columns.count
+    self.columns = columns
     rows = try records.dropFirst().map { record in
-      guard record.fields.count == count else {
+      guard record.fields.count == columns.count else {
         throw InputError.badData(
-          "\(file):\(record.line)", "expected \(count) fields as in the header, found \(record.fields.count)")
+          "\(file):\(record.line)",
+          "expected \(columns.count) fields as in the header, found \(record.fields.count)")
       }
       return (record.line, record.fields)
     }
