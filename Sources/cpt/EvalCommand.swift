@@ -6,7 +6,7 @@ extension Command {
   static let evaluate = Command(
     name: "eval",
     group: .look,
-    summary: "Measure a tuned prompt on labelled rows, beside in-context learning.",
+    summary: "Measure a prompt on labelled rows, beside in-context learning.",
     example: "cpt eval --checkpoint runs/quickstart/best",
     flags: [
       Flag(name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),

@@ -131,7 +131,7 @@ private func configurationReference(_ part: String? = nil) throws -> String {
 
 extension ConfigurationKeyDescription {
   fileprivate var helpText: String {
-    "\(heading(path)) (default \(defaultValue))\n    "
-      + wrapped("\(meaning): \(expected)", indent: 4, width: helpWidth)
+    let lead = wrapped("\(path): \(expected) (default \(defaultValue))", indent: 4, width: helpWidth)
+    return heading(path) + lead.dropFirst(path.count) + "\n    " + wrapped(meaning, indent: 4, width: helpWidth)
   }
 }

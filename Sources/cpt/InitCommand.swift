@@ -12,7 +12,7 @@ extension Command {
       Flag(name: "--model", value: .folder, help: "the model to tune for: settings are fitted to it"),
       Flag(name: "--text-column", value: .text("NAME"), help: "column of the texts (default: guessed, and said)"),
       Flag(name: "--label-column", value: .text("NAME"), help: "column of the labels (default: guessed, and said)"),
-      Flag(name: "--output", value: .file, help: "the configuration to write (default: cpt.json); - prints it"),
+      Flag(name: "--output", value: .file, help: "where to write it (default: cpt.json); - prints it"),
       Flag(name: "--overwrite", help: "replace the file of --output"),
       .json, .help,
     ],

@@ -29,7 +29,7 @@ private func manualPage() -> String {
   }
   let explanations = topics.map { topic in ".SH \(roff(topic.name.uppercased()))\n" + paragraphs(topic.text) }
   let keys = Configuration.reference.flatMap { key in
-    [".TP", "\(bold(key.path)) (default \(roff(key.defaultValue)))", roff("\(key.meaning): \(key.expected)")]
+    [".TP", "\(bold(key.path)): \(roff("\(key.expected) (default \(key.defaultValue))"))", roff(key.meaning)]
   }
   return """
     .TH CPT 1 "" "cpt \(version)" "User Commands"
@@ -49,11 +49,21 @@ private func manualPage() -> String {
 private func bold(_ text: String) -> String { "\\fB\(roff(text))\\fR" }
 private func italic(_ text: String) -> String { "\\fI\(roff(text))\\fR" }
 
-/// Text as roff shows it letter by letter: backslashes, dashes, and dots and quotes that would begin a request.
+/// Text as roff shows it letter by letter, in ASCII; a dot that would begin a request is kept from it.
 private func roff(_ text: String) -> String {
-  let escapes: [Character: String] = ["\\": "\\e", "-": "\\-", "'": "\\(aq", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga"]
-  let escaped = text.map { escapes[$0] ?? String($0) }.joined()
+  let escapes: [Unicode.Scalar: String] = [
+    "\\": "\\e", "-": "\\-", "'": "\\(aq", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga",
+  ]
+  let escaped = text.unicodeScalars.map { scalar in
+    escapes[scalar] ?? (scalar.isASCII ? String(scalar) : "\\[u\(fourDigits(scalar.value))]")
+  }.joined()
   return escaped.hasPrefix(".") ? "\\&" + escaped : escaped
+}
+
+/// A code point as roff names it: at least four hexadecimal digits.
+private func fourDigits(_ code: UInt32) -> String {
+  let digits = String(code, radix: 16, uppercase: true)
+  return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
 }
 
 /// Paragraphs of a topic; lines that begin with two spaces stay as they are.

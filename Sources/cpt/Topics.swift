@@ -13,8 +13,8 @@ let topics: [Topic] = [
     summary: "Every key of a configuration file",
     text: """
       A configuration is a JSON file; comments begin with // and end with the line.
-      A dot stands for a section: training.seed is {"training": {"seed": 0}}. Paths are
-      relative to the file. A key can be overridden: --set training.seed=3.
+      A dot stands for a section: training.seed is {"training": {"seed": 0}}. Paths
+      are relative to the file. A key can be overridden: --set training.seed=3.
 
         cpt help config training                 the keys of a section
         cpt help config training.learning_rate   one key
