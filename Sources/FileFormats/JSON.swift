@@ -77,21 +77,18 @@ public enum JSON: Equatable, Sendable {
 extension JSON {
   /// Reads a file that must hold one JSON value.
   ///
-  /// - Parameters:
-  ///   - path: the file.
-  ///   - allowsComments: whether `//` begins a comment that ends with the line.
-  /// - Returns: the value.
   /// - Throws: `InputError` (`missingInput` when it cannot be read; `badData` with line and column when malformed).
-  public static func read(file path: String, allowsComments: Bool = false) throws -> JSON {
-    var parser = try JSONParser(bytes: readBytes(of: path), file: path, allowsComments: allowsComments)
-    return try parser.parseDocument()
+  public static func read(file path: String) throws -> JSON {
+    try JSON(parsing: readBytes(of: path), file: path)
   }
 
   /// Parses one JSON value (RFC 8259) from UTF-8 bytes; `file` and `firstLine` are for messages.
   ///
+  /// With `allowsComments`, `//` begins a comment that ends with the line.
+  ///
   /// - Throws: `InputError.badData` with line and column.
-  public init(parsing bytes: [UInt8], file: String, firstLine: Int = 1) throws {
-    var parser = JSONParser(bytes: bytes, file: file, firstLine: firstLine)
+  public init(parsing bytes: [UInt8], file: String, firstLine: Int = 1, allowsComments: Bool = false) throws {
+    var parser = JSONParser(bytes: bytes, file: file, firstLine: firstLine, allowsComments: allowsComments)
     self = try parser.parseDocument()
   }
 }
@@ -104,7 +101,7 @@ private struct JSONParser {
   var position = 0
   static let maximumDepth = 256
 
-  init(bytes: [UInt8], file: String, firstLine: Int = 1, allowsComments: Bool = false) {
+  init(bytes: [UInt8], file: String, firstLine: Int, allowsComments: Bool) {
     self.bytes = bytes
     self.file = file
     self.firstLine = firstLine

@@ -118,7 +118,7 @@ private func zshCompletions() -> String {
     case .folder: "_files -/"
     case .number, .text: " "
     case .choice(_, let words): "(\(words.joined(separator: " ")))"
-    case .setting: "(\(configurationKeys.map { $0 + "=" }.joined(separator: " ")))"
+    case .setting: "{compadd -S \"\" - \(configurationKeys.map { $0 + "=" }.joined(separator: " "))}"
     case .topic: "(\(topicWords.joined(separator: " ")))"
     }
   }

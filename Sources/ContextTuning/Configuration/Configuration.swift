@@ -86,7 +86,12 @@ extension Configuration {
   ///
   /// - Throws: `InputError` naming file and key.
   public init(file: String, overrides: [(path: String, value: JSON)] = []) throws {
-    var json = try JSON.read(file: file, allowsComments: true)
+    try self.init(text: readBytes(of: file), file: file, overrides: overrides)
+  }
+
+  /// The same for the contents of a configuration file, which need not be there yet.
+  init(text: [UInt8], file: String, overrides: [(path: String, value: JSON)] = []) throws {
+    var json = try JSON(parsing: text, file: file, allowsComments: true)
     for override in overrides {
       json = try json.setting(
         override.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init), to: override.value)

@@ -4,11 +4,15 @@ import Tokenization
 
 /// A first configuration for a data file: every choice with its reason, as comments.
 ///
+/// A model may have learnt to see a label's word begin with its space, or, seldom, without: the way of tokenizing is
+/// what gives the labels of a few rows the higher probability behind the untrained context.
+///
 /// The context is a few examples of each label, as many as a model's window or, unknown, a small one holds. Its
 /// tokens' balls and the learning rate follow from the model's width and the number of steps.
 public struct ConfigurationDraft: Sendable {
   public let data: DataSurvey
   public let model: ModelSurvey?
+  public let tokenization: Template.Tokenization
   /// The word to predict for each label, by frequency of the labels.
   public let labelWords: [LabelWord]
   /// What to look at before training, for people.
@@ -45,13 +49,16 @@ public struct ConfigurationDraft: Sendable {
   ///   - data: the training file.
   ///   - siblings: files with validation and test rows, where there are any.
   ///   - model: the model to tune for; nil: not known yet.
+  ///   - tokenization: how examples become tokens.
   ///   - output: the folder for a run's results.
   ///   - path: how the configuration calls a file or folder.
   public init(
-    data: DataSurvey, siblings: SplitSiblings, model: ModelSurvey?, output: String, path: (String) -> String
+    data: DataSurvey, siblings: SplitSiblings, model: ModelSurvey?, tokenization: Template.Tokenization,
+    output: String, path: (String) -> String
   ) {
     self.data = data
     self.model = model
+    self.tokenization = tokenization
     let words = Self.words(for: data.labels.map(\.label))
     labelWords = words.words
     let sizes = DraftSizes(data: data, siblings: siblings, model: model)
@@ -70,20 +77,24 @@ public struct ConfigurationDraft: Sendable {
     ]
     entries =
       model + method + [
-        Entry("template", Self.template(for: self.model)),
+        Entry("template", Self.template(for: self.model, tokenization)),
         Entry("data", Self.files(data, siblings, sizes, path) + Self.rows(data, labelWords, words.reason, sizes)),
         Entry("training", Self.training(sizes)),
         Entry("output_dir", .string(output)),
       ]
   }
 
-  private static func template(for model: ModelSurvey?) -> [Entry] {
+  private static func template(for model: ModelSurvey?, _ tokenization: Template.Tokenization) -> [Entry] {
+    let way =
+      switch tokenization {
+      case .whole: "a label's word begins with its space, as in the texts models learn from; \"pieces\" is PEFT's way"
+      case .pieces: "each part is tokenized on its own; \"whole\" would let a label's word begin with its space"
+      }
+    let measured = model == nil ? "" : " (this model finds the labels likelier so)"
     var entries = [
       Entry("input", .string("input: {}"), "words that say what the texts and labels are may help: \"review: {}\""),
       Entry("output", .string("output: {}")),
-      Entry(
-        "tokenization", .string("whole"),
-        "a label's word begins with its space, as in the texts models are trained on; \"pieces\" is PEFT's way"),
+      Entry("tokenization", .string(tokenization.rawValue), way + measured),
     ]
     if let model, !model.hasEndOfText {
       entries.append(Entry("end_of_text", .bool(false), "the model's files name no end-of-text token"))
@@ -180,6 +191,13 @@ public struct ConfigurationDraft: Sendable {
 // MARK: - Writing
 
 extension ConfigurationDraft {
+  /// The configuration as a run would read it from a file of that path.
+  ///
+  /// - Throws: `InputError` where values contradict each other.
+  public func configuration(at path: String) throws -> Configuration {
+    try Configuration(text: Array(text.utf8), file: path)
+  }
+
   /// The configuration file: JSON with `//` comments.
   public var text: String {
     let found = "\(lastComponent(of: data.file)): \(data.rows) rows, \(data.labels.count) labels"

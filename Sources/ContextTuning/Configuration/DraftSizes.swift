@@ -35,7 +35,8 @@ struct DraftSizes {
     let trainingRows = Int(rows * left)
     if data.rows < 50 { notes.append("\(data.rows) rows are few: what is measured on a fifth of them says little") }
 
-    // A few of each label, but no more than leave half of the rows, and of the model's window, to the training examples.
+    // A few of each label, but no more than leave half of the rows to train on, and an example its room in the window;
+    // a longer context than 1000 tokens would make every step slow.
     let wanted = labels * (labels <= 3 ? 4 : labels <= 10 ? 2 : 1)
     let limit = max(1, min(wanted, 48, trainingRows / 2))
     let rarest = Double(data.labels.last?.rows ?? 0) * left, most = Double(data.labels.first?.rows ?? 0)
@@ -47,13 +48,14 @@ struct DraftSizes {
     // Drawn at random, so many examples hardly take more tokens than this.
     func tokens(_ count: Int) -> Int { Int(Double(count) * mean + 3 * (Double(count) * variance).squareRoot()) + 1 }
     let longest = lengths.last ?? 0
-    if let positions = model?.positions {
-      let fitting = (1...limit).last { tokens($0) <= positions / 2 }
-      contextExamples = fitting ?? 1
+    if let model {
+      let positions = model.positions ?? .max
+      let room = min(positions - min(longest, positions / 2), 1000)
+      contextExamples = (1...limit).last { tokens($0) <= room } ?? 1
       truncates = longest > positions - tokens(contextExamples)
+      let share = Self.share(of: contextExamples, labels), size = Int(Double(contextExamples) * mean)
       contextReason =
-        "about \(Int(Double(contextExamples) * mean)) tokens of the model's \(positions)"
-        + (contextExamples < wanted ? "; more do not fit" : "; more cost time")
+        "\(share) of each label, about \(size) tokens" + (model.positions.map { " of the model's \($0)" } ?? "")
     } else {
       contextExamples = limit
       truncates = false
@@ -91,6 +93,6 @@ struct DraftSizes {
   }
 
   private static func share(of count: Int, _ labels: Int) -> String {
-    count >= labels ? String(count / labels) : "less than one"
+    count >= labels ? String(count / labels) : "fewer than one"
   }
 }
