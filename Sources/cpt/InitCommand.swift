@@ -35,7 +35,8 @@ private func runInit(_ arguments: Arguments) throws -> Int32 {
   let isBeside = output == standardStream || folder(of: output) == "."
   func draft(_ tokenization: Template.Tokenization) -> ConfigurationDraft {
     ConfigurationDraft(
-      data: data, siblings: siblings, model: model, tokenization: tokenization, output: "runs/" + runName(for: data.file)
+      data: data, siblings: siblings, model: model, tokenization: tokenization,
+      output: "runs/" + runName(for: data.file)
     ) { isBeside ? $0 : absolutePath($0) }
   }
   let drafts = model == nil ? [draft(.whole)] : [draft(.whole), draft(.pieces)]
