@@ -71,9 +71,9 @@ extension Command {
     example: "cpt help config training.learning_rate",
     operands: Operands(
       value: .topic, help: "a topic or a command; behind config, a section or a key of a configuration", count: 0...2),
-    flags: [.help],
+    flags: [Flag(name: "--json", help: "print all commands, flags, topics and keys as JSON"), .help],
     run: { arguments in
-      try printResult(explanation(of: arguments.operands))
+      try printResult(arguments.has("--json") ? tables().pretty : explanation(of: arguments.operands))
       return 0
     })
 }
@@ -134,4 +134,37 @@ extension ConfigurationKeyDescription {
     let lead = wrapped("\(path): \(expected) (default \(defaultValue))", indent: 4, width: helpWidth)
     return heading(path) + lead.dropFirst(path.count) + "\n    " + wrapped(meaning, indent: 4, width: helpWidth)
   }
+}
+
+/// The tables behind all help: commands with their flags, topics, and the keys of a configuration.
+private func tables() -> JSON {
+  func flag(_ flag: Flag) -> JSON {
+    .object([
+      .init("name", .string(flag.name)), .init("value", flag.value.map { .string($0.name) } ?? .null),
+      .init("choices", flag.value?.choices.map { .array($0.map(JSON.string)) } ?? .null),
+      .init("help", .string(flag.help)), .init("required", .bool(flag.isRequired)),
+      .init("repeatable", .bool(flag.isRepeatable)),
+    ])
+  }
+  func command(_ command: Command) -> JSON {
+    .object([
+      .init("name", .string(command.name)), .init("group", .string(command.group.rawValue)),
+      .init("summary", .string(command.summary)), .init("usage", .string(command.usage)),
+      .init("example", .string(command.example)), .init("flags", .array(command.flags.map(flag))),
+    ])
+  }
+  func topic(_ topic: Topic) -> JSON {
+    .object([.init("name", .string(topic.name)), .init("text", .string(topic.text))])
+  }
+  let keys = Configuration.reference.map { key in
+    JSON.object([
+      .init("key", .string(key.path)), .init("default", .string(key.defaultValue)),
+      .init("values", .string(key.expected)), .init("meaning", .string(key.meaning)),
+    ])
+  }
+  return .object([
+    .init("version", .string(version)), .init("commands", .array(commands.map(command))),
+    .init("topics", .array(topics.map(topic))),
+    .init("configuration", .array(keys)),
+  ])
 }

@@ -35,3 +35,35 @@ import Testing
     }
   }
 }
+
+extension DocumentationTests {
+  @Test func everyConfigurationKeyStandsInTheReference() throws {
+    let page = String(
+      decoding: try readBytes(of: repository + "/Sources/cpt/cpt.docc/ConfigurationReference.md"), as: UTF8.self)
+    for key in Configuration.reference {
+      #expect(
+        page.contains("| `\(key.path)` | `\(key.defaultValue)` | \(key.expected) | \(key.meaning) |"), "\(key.path)")
+    }
+    #expect(page.components(separatedBy: "\n| `").count - 1 == Configuration.reference.count)
+  }
+
+  /// Links to files and headings, and the paths of the project that stand in code voice.
+  @Test func theReadmesLinksLeadSomewhere() throws {
+    let text = try readme()
+    let headings = Set(
+      text.split(separator: "\n").filter { $0.hasPrefix("#") }.map { line in
+        String(
+          line.drop { $0 == "#" || $0 == " " }.lowercased().compactMap { letter in
+            letter == " " ? "-" : letter.isLetter || letter.isNumber || letter == "-" || letter == "_" ? letter : nil
+          })
+      })
+    for link in text.matches(of: /\]\(([^)\s]+)\)/).map({ String($0.1) }) where !link.contains("://") {
+      let parts = link.split(separator: "#", omittingEmptySubsequences: false)
+      if !parts[0].isEmpty { #expect(fileExists(repository + "/" + parts[0]), "\(link)") }
+      if parts.count > 1, parts[0].isEmpty { #expect(headings.contains(String(parts[1])), "\(link)") }
+    }
+    for path in text.matches(of: /`((?:Sources|Tests|scripts|configs)\/[^`\s]*)/).map({ String($0.1) }) {
+      #expect(fileExists(repository + "/" + path), "\(path)")
+    }
+  }
+}
