@@ -67,7 +67,7 @@ extension Command {
   static let help = Command(
     name: "help",
     group: .shell,
-    summary: "Explain \(topics.map(\.name).joined(separator: ", ")).",
+    summary: "About \(topics.map(\.name).joined(separator: ", ")).",
     example: "cpt help config training.learning_rate",
     operands: Operands(
       value: .topic, help: "a topic or a command; behind config, a section or a key of a configuration", count: 0...2),

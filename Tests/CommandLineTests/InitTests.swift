@@ -33,7 +33,7 @@ import Testing
       let labels = (found["labels"]?.array ?? []).compactMap { $0["word"]?.string }
       #expect(
         labels == ["billing & refunds", "delivery problem", "product question", "returns", "technical support"])
-      #expect(found["text_characters"]?["longest"]?.integer == 37)
+      #expect(found["text_characters"]?["longest"]?.integer == 36)
       let text = String(decoding: try readBytes(of: folder + "/cpt.json"), as: UTF8.self)
       #expect(text.contains("// ") && text.contains("\"Technical_Support\": \"technical support\""))
       // Strict JSON it is not; the comments are a configuration's alone.
@@ -123,7 +123,7 @@ import Testing
     ("a.csv", "id,n\n1,2\n2,3\n3,4\n4,5\n", 65, "no column looks like texts"),
     ("a.jsonl", "[1]\n", 65, "a.jsonl:1: expected an object"),
     ("a.jsonl", "{\"input_ids\": [1], \"input_type_mask\": [4]}\n", 65, "holds tokens"),
-    ("a.csv", "text,label\nsome words,\u{0}\n", 65, "for labels"),
+    ("a.csv", "text,label\nsome words,a\n", 65, "no column looks like texts"),
   ])
   func aBadFileIsOneLine(name: String, contents: String, status: Int32, message: String) throws {
     try withTemporaryFolder { folder in
