@@ -37,7 +37,7 @@ let package = Package(
     .target(name: "LanguageModel", dependencies: ["Kernels", "FileFormats"], swiftSettings: machineSettings),
     .target(name: "Tokenization", dependencies: ["CUTF8Proc", "FileFormats"], swiftSettings: safeSettings),
     .target(name: "ContextTuning", dependencies: ["LanguageModel", "Tokenization"], swiftSettings: safeSettings),
-    .executableTarget(name: "cpt", dependencies: ["ContextTuning"], swiftSettings: safeSettings),
+    .executableTarget(name: "cpt", dependencies: ["ContextTuning", "CUTF8Proc"], swiftSettings: safeSettings),
     .target(name: "TestSupport", dependencies: ["FileFormats"], path: "Tests/TestSupport"),
     .testTarget(name: "FileFormatsTests", dependencies: ["FileFormats", "TestSupport"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),

@@ -40,6 +40,7 @@ extension DocumentationTests {
   @Test func everyConfigurationKeyStandsInTheReference() throws {
     let page = String(
       decoding: try readBytes(of: repository + "/Sources/cpt/cpt.docc/ConfigurationReference.md"), as: UTF8.self)
+    // scripts/make-configuration-reference writes them.
     for key in Configuration.reference {
       #expect(
         page.contains("| `\(key.path)` | `\(key.defaultValue)` | \(key.expected) | \(key.meaning) |"), "\(key.path)")

@@ -115,7 +115,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("a.csv", "text,label\n", 65, "holds no rows"), ("a.csv", "", 65, "holds no rows"),
+    ("a.csv", "text,label\n", 65, "holds no rows"), ("a.csv", "", 65, "a header line"),
     ("a.txt", "x", 65, "unknown kind of file"), ("a.csv", "text,text\na,b\n", 65, "the column \"text\" twice"),
     ("a.csv", "text,label\nsome words,a,b\n", 65, "a.csv:2: expected 2 fields"),
     ("a.csv", "text,label\nsome words,a\nother words,a\n", 65, "--label-column NAME"),

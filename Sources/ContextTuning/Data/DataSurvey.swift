@@ -85,7 +85,7 @@ public struct DataSurvey: Sendable {
       guard let first = empty.first else { continue }
       let others = empty.count == 1 ? "" : " (and \(empty.count - 1) more)"
       throw InputError.badData(
-        "\(file):\(first.line)\(others)",
+        first.place + others,
         "nothing stands in the column \"\(name)\"; remove the row or fill it in, or choose another column by \(flag)")
     }
     return (table.rows.map { $0.values[textIndex] ?? "" }, table.rows.map { $0.values[labelIndex] ?? "" })

@@ -1,0 +1,73 @@
+import ContextTuning
+import FileFormats
+import Kernels
+
+/// What `cpt inspect` looks at: each has a flag that names it.
+private enum Subject: String, CaseIterable {
+  case configuration = "--config"
+  case checkpoint = "--checkpoint"
+  case model = "--model"
+
+  /// The one the flags name; a model beside a checkpoint is the one to use for it.
+  ///
+  /// - Throws: `InputError.usage` where there is none, two, or a flag of another.
+  init(_ arguments: Arguments) throws {
+    guard let subject = Self.allCases.first(where: { arguments.has($0.rawValue) }) else {
+      throw InputError.usage(
+        "inspect", "expected --config FILE (a run before it starts), --model DIR or --checkpoint DIR")
+    }
+    let flagsOfOthers =
+      switch subject {
+      case .configuration: ["--checkpoint", "--model"]
+      case .checkpoint: ["--set", "--row"]
+      case .model: ["--set", "--row", "--all"]
+      }
+    if let other = flagsOfOthers.first(where: arguments.has) {
+      throw InputError.usage(other, "does not go with \(subject.rawValue); leave one of them out")
+    }
+    self = subject
+  }
+}
+
+extension Command {
+  static let inspect = Command(
+    name: "inspect",
+    group: .look,
+    summary: "Look at a run before it starts, a model, or a tuned prompt.",
+    example: "cpt inspect --config configs/quickstart/quickstart.json",
+    flags: [
+      Flag(name: "--config", value: .file, help: "a run: its tokens, labels, lengths, memory, time"),
+      Flag(name: "--checkpoint", value: .folder, help: "a tuned prompt: what moved, how far, where to"),
+      Flag(name: "--model", value: .folder, help: "a model; or that of --checkpoint, in place of its own"),
+      Flag(name: "--row", value: .number("N"), help: "of --config: show the Nth training row (default: 1)"),
+      Flag(name: "--all", help: "show every token and label, not the first or farthest"),
+      Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
+      .threads, .json, .help,
+    ],
+    run: runInspect)
+}
+
+private func runInspect(_ arguments: Arguments) throws -> Int32 {
+  let subject = try Subject(arguments)
+  let team = ThreadTeam(threads: try arguments.threads()), showsAll = arguments.has("--all")
+  let text: String, json: JSON
+  switch subject {
+  case .configuration:
+    let row = try arguments.integer("--row", from: 1) ?? 1
+    let configuration = try Configuration(
+      file: arguments.required(subject.rawValue), overrides: arguments.overrides())
+    let inspection = try RunInspection(Experiment(configuration, team: team), row: row - 1)
+    (text, json) = (inspection.text(showsAll: showsAll), inspection.json)
+  case .checkpoint:
+    let adapter = try Adapter(folder: arguments.required(subject.rawValue))
+    let (model, tokenizer) = try arguments.model(of: adapter)
+    let inspection = try PromptInspection(
+      adapter, over: model, tokenizer: tokenizer, neighbours: 3, mostMoved: showsAll ? nil : 10, team: team)
+    (text, json) = (inspection.text(over: model.folder), inspection.json)
+  case .model:
+    let facts = try ModelInspection(folder: arguments.required(subject.rawValue)).facts
+    (text, json) = (facts.text, facts.json)
+  }
+  try printResult(arguments.has("--json") ? json.pretty : text)
+  return 0
+}
