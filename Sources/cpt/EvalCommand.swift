@@ -6,7 +6,7 @@ extension Command {
   static let evaluate = Command(
     name: "eval",
     group: .look,
-    summary: "Measure a tuned prompt on labelled rows, beside in-context learning.",
+    summary: "Measure a prompt on labelled rows, beside in-context learning.",
     example: "cpt eval --checkpoint runs/quickstart/best",
     flags: [
       Flag(name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
@@ -18,7 +18,7 @@ extension Command {
       Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
       Flag(name: "--no-icl", help: "leave out the baseline (the untrained context)"),
       .scoring,
-      Flag(name: "--predictions", value: .file, help: "write a JSON line for every row"),
+      Flag(name: "--predictions", value: .file, help: "write a JSON line for every row; - prints them"),
       Flag(name: "--overwrite", help: "replace the file of --predictions"),
       .threads, .json, .help,
     ],
@@ -63,14 +63,19 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     let lines = tuned.chosen.enumerated().map { index, prediction in
       PredictionRecord(prediction, baseline: baseline?.chosen[index], labels: labels).json.compact + "\n"
     }
-    try writeAtomically(lines.joined(), to: file)
+    try write(lines.joined(), to: file)
   }
   let result = EvaluationResult(
     method: method, scoring: scoring, tuned: ClassificationReport(tuned.chosen, labels: labels),
     baseline: baseline.map { ClassificationReport($0.chosen, labels: labels) },
     difference: baseline.map { PairedDifference(tuned.chosen, minus: $0.chosen) },
     comparison: ScoringComparison(method, tuned, baseline, labels: labels), seconds: seconds)
-  try printResult(arguments.has("--json") ? result.json.pretty : result.text)
+  let text = arguments.has("--json") ? result.json.pretty : result.text
+  if predictions == standardStream {
+    writeToStandardError(text + "\n")
+  } else {
+    try printResult(text)
+  }
   return 0
 }
 
