@@ -1,0 +1,33 @@
+import COpenBLAS
+
+/// The singular value decomposition of a matrix: A [m, n] = U · diag(σ) · Vᵀ, r = min(m, n).
+///
+/// Source: LAPACK, `sgesdd` (divide and conquer), in its economy size.
+public struct SingularValueDecomposition: Sendable {
+  /// U, [m, r]; its columns are orthonormal.
+  public let left: Matrix
+  /// σ, [r], at least 0 and descending.
+  public let values: [Float]
+  /// Vᵀ, [r, n]; its rows are orthonormal.
+  public let right: Matrix
+
+  /// Decomposes a matrix, which stays as it is; nil when it holds a number that is not finite, or when LAPACK's
+  /// iteration does not converge.
+  public init?(of matrix: Matrix) {
+    // LAPACK overwrites what it is given.
+    var a = matrix.values
+    guard a.allSatisfy(\.isFinite) else { return nil }
+    let m = matrix.rows, n = matrix.columns, r = min(m, n)
+    left = Matrix(rows: m, columns: r)
+    right = Matrix(rows: r, columns: n)
+    var values = [Float](repeating: 0, count: r)
+    if r > 0 {
+      let status = LAPACKE_sgesdd(
+        LAPACK_ROW_MAJOR, CChar(UInt8(ascii: "S")), lapack_int(m), lapack_int(n), &a, lapack_int(n), &values,
+        left.base, lapack_int(left.stride), right.base, lapack_int(right.stride))
+      precondition(status >= 0, "argument \(-status) of sgesdd is wrong, or there is no memory for it")
+      guard status == 0 else { return nil }
+    }
+    self.values = values
+  }
+}
