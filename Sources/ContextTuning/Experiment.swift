@@ -28,7 +28,7 @@ public struct Experiment: Sendable {
   public init(
     _ configuration: Configuration, adapter: Adapter? = nil, evaluating split: Dataset.Split? = nil, team: ThreadTeam
   ) throws {
-    var configuration = configuration
+    var configuration = configuration.applyingMethod()
     self.team = team
     guard let folder = configuration.baseModel else {
       throw InputError.badData("base_model_name_or_path", "is missing: expected the folder of a Hugging Face model")
@@ -45,12 +45,12 @@ public struct Experiment: Sendable {
       ?? configuration.tokenIDs.map {
         Context(tokenIDs: $0, mask: configuration.mask, types: configuration.tokenTypes)
       }
-    let seed = configuration.training.seed
+    let seed = configuration.training.seed, method = configuration.training.method
     let dataset =
       if let split {
         try Dataset(forEvaluation: configuration.data, seed: seed, split: split)
       } else {
-        try Dataset(forTraining: configuration.data, seed: seed, drawsContext: given == nil)
+        try Dataset(forTraining: configuration.data, seed: seed, drawsContext: given == nil, showsContext: method.showsExamples)
       }
     self.dataset = dataset
     if !dataset.labels.isEmpty { configuration.data.labelWords = dataset.labels }
@@ -79,11 +79,18 @@ public struct Experiment: Sendable {
         maximumPositions: positions,
         contextCount: contextCount, truncatesText: truncates)
     }
-    if let given {
-      context = given
-    } else {
+    func examplesInContext() throws -> Context {
       let alone = rowEncoder(contextCount: 0)
-      context = try Context(examples: dataset.context.map(alone.tokens), beginning: exampleEncoder?.beginning ?? [])
+      let examples = try method.showsExamples ? dataset.context.map(alone.tokens) : []
+      return Context(examples: examples, beginning: exampleEncoder?.beginning ?? [])
+    }
+    if method.trainsVirtualTokens, adapter == nil {
+      let virtual = try configuration.promptTuning.tokens(
+        vocabularySize: vocabularySize, tokenizer: tokenizer, seed: seed)
+      let examples = try method.showsExamples ? given ?? examplesInContext() : examplesInContext()
+      context = Context(virtualTokens: virtual, before: examples.tokens)
+    } else {
+      context = try given ?? examplesInContext()
     }
     try context.validate(
       vocabularySize: vocabularySize, maximumPositions: positions,

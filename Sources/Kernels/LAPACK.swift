@@ -23,8 +23,8 @@ public struct SingularValueDecomposition: Sendable {
     var values = [Float](repeating: 0, count: r)
     if r > 0 {
       let status = LAPACKE_sgesdd(
-        LAPACK_ROW_MAJOR, CChar(UInt8(ascii: "S")), lapack_int(m), lapack_int(n), &a, lapack_int(n), &values,
-        left.base, lapack_int(left.stride), right.base, lapack_int(right.stride))
+        LAPACK_ROW_MAJOR, CChar(UInt8(ascii: "S")), Int32(m), Int32(n), &a, Int32(n), &values,
+        left.base, Int32(left.stride), right.base, Int32(right.stride))
       precondition(status >= 0, "argument \(-status) of sgesdd is wrong, or there is no memory for it")
       guard status == 0 else { return nil }
     }

@@ -20,7 +20,7 @@ struct ChangesSection {
     let count = counted(rows.count, "row") + (shown.count < rows.count ? ", the first \(shown.count) of them" : "")
     return details(
       "\(title): \(count)",
-      rows.isEmpty ? tag("p", [:], "There are none.") : tag("p", ["class": "note"], .text(meaning + ".")),
+      rows.isEmpty ? paragraph("There are none.") : paragraph(class: "note", .text(meaning + ".")),
       tag("ol", ["class": "changes"], shown.map(entry)))
   }
 

@@ -11,9 +11,7 @@ struct ContextSection {
     let fixedTokens = context.tokens.count - moved.count
     return tag(
       "section", [:], heading(3, "The context, token by token"),
-      tag(
-        "p", [:],
-        "\(counted(context.tokens.count, "token")): \(moved.count) may move inside a ball around where they started, "
+      paragraph("\(counted(context.tokens.count, "token")): \(moved.count) may move inside a ball around where they started, "
           + "\(fixedTokens) are fixed (labels and separators). On average a token moved \(percentage(mean)) of its "
           + "ball’s radius. The deeper the colour and the thicker the line below, the farther it moved."),
       tag("ul", ["class": "key"], key),

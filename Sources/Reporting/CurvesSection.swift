@@ -18,7 +18,7 @@ struct CurvesSection {
 
   var html: HTML {
     if history.lastStep == 0 {
-      return tag("section", [:], heading(3, "Training"), tag("p", [:], "No step was taken, so there are no curves."))
+      return tag("section", [:], heading(3, "Training"), paragraph("No step was taken, so there are no curves."))
     }
     let hasValidation = !history["eval_loss"].isEmpty
     let best = bestStep.map { (step: $0, name: "best on validation: step \($0)") }
@@ -43,7 +43,7 @@ struct CurvesSection {
     return tag(
       "section", [:], heading(3, "Training"),
       hasValidation
-        ? .group([]) : tag("p", [:], "The run has no validation rows, so there are no validation curves."),
+        ? .group([]) : paragraph("The run has no validation rows, so there are no validation curves."),
       tag("div", ["class": "charts"], charts.map(\.html)), details("The numbers behind the curves", numbers))
   }
 

@@ -15,8 +15,7 @@ struct EvaluationSection {
     return .group([
       tag(
         "section", [:], heading(3, "Predictions on \(rows)"),
-        tag(
-          "p", [:], "CPT is the tuned context, ICL (in-context learning) the same context untrained. "
+        paragraph("CPT is the tuned context, ICL (in-context learning) the same context untrained. "
             + "Rows of a matrix are the true labels, columns what was said; the deeper the colour, the larger the share of its row."),
         tag(
           "div", ["class": "pair"],
@@ -24,9 +23,7 @@ struct EvaluationSection {
         perClass),
       tag(
         "section", [:], heading(3, "Reliability"),
-        tag(
-          "p", [:],
-          "How often predictions are right, by how probable they were said to be, in ten bins. Bars that reach the "
+        paragraph("How often predictions are right, by how probable they were said to be, in ten bins. Bars that reach the "
             + "dashed line keep what they promise; below it the model is too sure of itself. The number on a bar is its "
             + "rows. ECE, the expected calibration error, is the mean over the rows of the distance between a bin’s "
             + "accuracy and its mean probability (Guo et al. 2017)."),

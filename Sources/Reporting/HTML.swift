@@ -68,6 +68,9 @@ func tag(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], _ ch
   .element(name, attributes: attributes.map { (name: $0.key, value: $0.value) }, children: children)
 }
 
+/// A paragraph of plain text.
+func paragraph(class name: String = "", _ text: String) -> HTML { tag("p", ["class": name], .text(text)) }
+
 /// A heading of a level with an id that links can point to.
 func heading(_ level: Int, _ text: String, id: String = "") -> HTML {
   tag("h\(level)", ["id": id], .text(text))

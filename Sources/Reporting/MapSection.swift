@@ -14,7 +14,7 @@ struct MapSection {
     guard let places = context.places else {
       return tag(
         "section", [:], heading(3, "Map of the context"),
-        tag("p", [:], "There is no map: the embeddings hold numbers that are not finite."))
+        paragraph("There is no map: the embeddings hold numbers that are not finite."))
     }
     let shares = context.shares.map(percentage).joined(separator: " and ")
     let total = percentage(context.shares.reduce(0, +))

@@ -47,6 +47,47 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
     }
   }
 
+  /// Prompt tuning, alone and before a context that stays: the numbers of PEFT's PROMPT_TUNING.
+  @Test(arguments: ["prompt_tuning", "instruction_prompt_tuning"])
+  func lossesAndPromptOfVirtualTokens(name: String) throws {
+    let goldens = try ParityGoldens()
+    let recorded = try #require(goldens.json["virtual_cases"]?.array?.first { $0["name"]?.string == name })
+    let losses = try #require(recorded["losses"]?.array).compactMap(\.number)
+    let virtual = try #require(goldens.json["virtual_tokens"]?.array).compactMap(\.integer)
+    try withTemporaryFolder { folder in
+      let configuration = try Configuration(
+        file: goldens.write("batch3-decay", in: folder, training: ["method": .string(name)]),
+        overrides: [(path: "prompt_tuning.num_virtual_tokens", value: .integer(virtual.count))])
+      let experiment = try Experiment(configuration, team: ThreadTeam(threads: 2))
+      let fixed = name == "prompt_tuning" ? [] : goldens.context.ids
+      #expect(experiment.context.tokens.ids == virtual + fixed)
+      var trainer = try Trainer(experiment, run: RunDirectory(folder + "/run"))
+      _ = try trainer.train { _ in }
+      let found = try metrics(in: folder + "/run", with: "loss").compactMap { $0["loss"]?.number }
+      #expect(found.count == losses.count)
+      for (loss, golden) in zip(found, losses) { #expect(abs(loss / golden - 1) < 1e-4) }
+      let adapter = try Adapter(folder: folder + "/run")
+      let prompt = try goldens.tensors.floats(name + ".prompt", shape: [virtual.count, 42])
+      for (ours, theirs) in zip(adapter.embeddings, prompt) { #expect(abs(ours - theirs) < 1e-4) }
+      #expect(
+        Array(adapter.embeddings.dropFirst(prompt.count)) == experiment.model.decoder.embeddings(of: fixed))
+    }
+  }
+
+  /// In-context learning: no step, the examples' own embeddings.
+  @Test func inContextLearningTrainsNothing() throws {
+    let goldens = try ParityGoldens()
+    try withTemporaryFolder { folder in
+      let experiment = try goldens.experiment("batch3-decay", in: folder, training: ["method": .string("icl")])
+      var trainer = try Trainer(experiment, run: RunDirectory(folder + "/run"))
+      let summary = try trainer.train { _ in }
+      #expect(summary.step == 0 && !summary.wasInterrupted)
+      #expect(
+        try Adapter(folder: folder + "/run").embeddings
+          == experiment.model.decoder.embeddings(of: goldens.context.ids))
+    }
+  }
+
   /// The three invariants: label rows stay, every row stays in its ball, and rows on the surface exist at all.
   @Test func theBallHolds() throws {
     let goldens = try ParityGoldens()

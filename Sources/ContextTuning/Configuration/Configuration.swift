@@ -29,6 +29,7 @@ public struct Configuration: Sendable, Equatable {
   public var template = Template()
   public var data = DataConfiguration()
   public var training = TrainingConfiguration()
+  public var promptTuning = PromptTuningConfiguration()
   public var model = ModelConfiguration()
   /// An adapter folder to continue from; its token ids are the context.
   public var initialAdapter: String?
@@ -62,6 +63,9 @@ extension Configuration: ConfigurationSection {
     .section("template", \.template, defaults: Template(), "how an example becomes text"),
     .section("data", \.data, defaults: DataConfiguration(), "where examples come from"),
     .section("training", \.training, defaults: TrainingConfiguration(), "how the prompt is optimised"),
+    .section(
+      "prompt_tuning", \.promptTuning, defaults: PromptTuningConfiguration(),
+      "the virtual tokens of methods that train them"),
     .section("model", \.model, defaults: ModelConfiguration(), "how the frozen model is held in memory"),
     .text("initial_adapter", \.initialAdapter, "folder of a CPT adapter to continue from (its tokens, its prompt)"),
     .text("output_dir", \.outputDirectory, "folder for checkpoints, metrics and the adapter"),
@@ -112,6 +116,15 @@ extension Configuration {
     return copy.json
   }
 
+  /// The configuration as its method uses it: virtual tokens have no ball, and only the example's label counts.
+  func applyingMethod() -> Configuration {
+    guard training.method.trainsVirtualTokens else { return self }
+    var copy = self
+    copy.projection = .unbounded
+    copy.loss = WeightedLoss()
+    return copy
+  }
+
   private func validate(_ origin: ConfigurationOrigin) throws {
     func require(_ condition: Bool, _ key: String, _ problem: @autoclosure () -> String) throws {
       if !condition { throw origin.error(key, problem()) }
@@ -148,6 +161,9 @@ extension Configuration {
     var inTraining = origin
     inTraining.section = "training."
     try training.validate(inTraining)
+    var inPromptTuning = origin
+    inPromptTuning.section = "prompt_tuning."
+    try promptTuning.validate(inPromptTuning)
   }
 }
 

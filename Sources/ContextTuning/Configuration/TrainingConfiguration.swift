@@ -7,6 +7,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     case loss
   }
 
+  public var method = TuningMethod.cpt
   public var learningRate = 1e-4
   public var epochs = 5.0
   public var maxSteps: Int?
@@ -30,6 +31,10 @@ public struct TrainingConfiguration: Sendable, Equatable {
 
 extension TrainingConfiguration: ConfigurationSection {
   static let keys: [ConfigurationKey<TrainingConfiguration>] = [
+    .choice(
+      "method", \.method,
+      "what is trained: \"cpt\": the context; \"icl\": nothing; \"prompt_tuning\": virtual tokens without a context; "
+        + "\"instruction_prompt_tuning\": virtual tokens before a context that stays"),
     .positive("learning_rate", \.learningRate, "step size of the optimiser, before the schedule"),
     .positive("num_train_epochs", \.epochs, "times every training row is seen"),
     .integer("max_steps", \.maxSteps, from: 1, "optimiser steps in all, in place of num_train_epochs"),

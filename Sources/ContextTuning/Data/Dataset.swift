@@ -19,10 +19,11 @@ public struct Dataset: Sendable {
 
   /// The rows for a training run: splits, context and training rows are drawn by the seed.
   ///
-  /// No row is taken for the context when its tokens are given and `drawsContext` is false.
+  /// No row is taken for the context when its tokens are given and `drawsContext` is false. Where the context's rows are
+  /// not shown, they are trained on before the others, so that every method learns from the same rows.
   ///
   /// - Throws: `InputError` for files, rows and labels, or when there are too few rows.
-  init(forTraining configuration: DataConfiguration, seed: Int, drawsContext: Bool) throws {
+  init(forTraining configuration: DataConfiguration, seed: Int, drawsContext: Bool, showsContext: Bool) throws {
     guard let trainFile = configuration.train else {
       throw InputError.badData("data.train", "is missing: expected a file with training rows (.jsonl, .csv or .tsv)")
     }
@@ -49,6 +50,7 @@ public struct Dataset: Sendable {
       var generator = SeededGenerator(seed: seed, .trainingRows)
       candidates = Array(candidates.shuffled(using: &generator).prefix(limit)).sorted()
     }
+    if !showsContext, configuration.trainOn == .rest { candidates = drawn + candidates }
     training = candidates.map { train[$0] }
     validation = Array(rows.validation.prefix(configuration.maxValidationExamples ?? .max))
     test = rows.test

@@ -20,6 +20,13 @@ public struct Context: Sendable, Equatable {
     self.tokens = tokens
   }
 
+  /// A context that starts with virtual tokens, the only ones to be trained; what follows stays and is not predicted.
+  init(virtualTokens: [Int], before fixed: TypedTokens) {
+    tokens = TypedTokens(
+      ids: virtualTokens + fixed.ids,
+      types: virtualTokens.map { _ in TokenRole.inputTemplate.rawValue } + fixed.ids.map { _ in TokenRole.none.rawValue })
+  }
+
   public var count: Int { tokens.count }
 
   /// Checks that the tokens are the model's and leave room for an example.

@@ -8,6 +8,14 @@ public struct ProjectionRadii: Sendable, Equatable {
 
   public init() {}
 
+  /// Balls that hold everything.
+  static let unbounded: ProjectionRadii = {
+    var radii = ProjectionRadii()
+    radii.input = 1e30
+    radii.format = 1e30
+    return radii
+  }()
+
   /// Radius of a token's ball: its epsilon · sqrt(width / 2048); 1e-10 for tokens that stay.
   func radius(of role: TokenRole, width: Int) -> Float {
     let scale = (Float(width) / 2048).squareRoot()

@@ -10,6 +10,7 @@ struct SeededGenerator: RandomNumberGenerator, Sendable {
     case trainingRows
     case order
     case sampling
+    case virtualTokens
   }
 
   private var state: UInt64

@@ -43,7 +43,7 @@ public struct Trainer {
     guard planned < 1e9 else {
       throw InputError.badData("training.num_train_epochs", "gives \(planned) steps; use fewer")
     }
-    let total = training.maxSteps ?? max(1, Int(planned))
+    let total = training.method == .icl ? 0 : training.maxSteps ?? max(1, Int(planned))
     totalSteps = total
     let warmup = training.warmupRatio.map { Int((Double(total) * $0).rounded(.up)) } ?? training.warmupSteps
     schedule = LearningRateSchedule(kind: training.schedule, warmupSteps: warmup, totalSteps: total)
@@ -102,6 +102,13 @@ public struct Trainer {
     try report(.started(plan))
     var wasInterrupted = false
 
+    func validate() throws {
+      if validation.isEmpty { return }
+      let evaluation = try evaluate(elapsedSince: start)
+      try metrics.append(line: evaluation.json.compact)
+      try report(.evaluated(evaluation))
+    }
+    if totalSteps == 0 { try validate() }
     while state.step < totalSteps {
       let stepStart = monotonicSeconds()
       let members = batch(forStep: state.step)
@@ -130,11 +137,7 @@ public struct Trainer {
       try report(.step(line))
 
       let isLast = state.step == totalSteps
-      if !validation.isEmpty, isLast || training.evaluationSteps.map({ state.step % $0 == 0 }) == true {
-        let evaluation = try evaluate(elapsedSince: start)
-        try metrics.append(line: evaluation.json.compact)
-        try report(.evaluated(evaluation))
-      }
+      if isLast || training.evaluationSteps.map({ state.step % $0 == 0 }) == true { try validate() }
       wasInterrupted = !isLast && (shouldStop() || stopAfter.map { state.step >= $0 } == true)
       if isLast || wasInterrupted || training.saveSteps.map({ state.step % $0 == 0 }) == true { try save(report) }
       if wasInterrupted { break }

@@ -84,7 +84,7 @@ struct LineChart {
       "figure", [:], tag("figcaption", [:], tag("strong", [:], .text(title))), legend(names + (eventName ?? [])),
       drawing(
         id: id, title: title, description: description, size: (360, 228), frame.lines + (eventLine ?? []) + curves),
-      words.isEmpty ? .group([]) : tag("p", ["class": "note"], .text(words)))
+      words.isEmpty ? .group([]) : paragraph(class: "note", words))
   }
 
   private func text(_ value: Double?) -> String {

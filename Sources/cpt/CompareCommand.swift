@@ -1,0 +1,119 @@
+import ContextTuning
+import FileFormats
+import Kernels
+
+extension Command {
+  static let compare = Command(
+    name: "compare",
+    group: .make,
+    summary: "Train and evaluate CPT and what it is measured against, over seeds.",
+    example: "cpt compare --config configs/quickstart/quickstart.json --seeds 5",
+    flags: [
+      Flag(name: "--config", value: .file, help: "the configuration all start from (JSON)", isRequired: true),
+      Flag(
+        name: "--methods", value: .text("LIST"),
+        help: "of " + TuningMethod.allCases.map(\.rawValue).joined(separator: ",")),
+      Flag(name: "--seeds", value: .number("N"), help: "seeds to run each with (default: 5)"),
+      Flag(name: "--output", value: .folder, help: "folder for the cells (default: output_dir-compare)"),
+      Flag(
+        name: "--set", value: .setting, help: "override a key, of one method as METHOD:KEY=VALUE", isRepeatable: true),
+      Flag(name: "--resume", help: "go on; finished cells are not run again"),
+      Flag(name: "--overwrite", help: "remove an earlier comparison from the folder first"),
+      .threads, .json, .help,
+    ],
+    run: runCompare)
+}
+
+private func runCompare(_ arguments: Arguments) throws -> Int32 {
+  if arguments.has("--resume"), arguments.has("--overwrite") {
+    throw InputError.usage("--resume", "contradicts --overwrite; give one of them")
+  }
+  let methods = try methods(arguments["--methods"])
+  let overrides = try arguments.overrides().map { override in
+    let parts = override.path.split(separator: ":", maxSplits: 1).map(String.init)
+    guard parts.count == 2 else { return (method: TuningMethod?.none, path: override.path, value: override.value) }
+    guard let method = TuningMethod(rawValue: parts[0]) else {
+      throw InputError.usage(
+        "--set",
+        "\"\(parts[0])\" is no method" + suggestion(for: parts[0], among: TuningMethod.allCases.map(\.rawValue)))
+    }
+    return (method, parts[1], override.value)
+  }
+  var run = try ComparisonRun(
+    file: arguments.required("--config"),
+    overrides: { method in
+      overrides.filter { $0.method == nil || $0.method == method }.map { (path: $0.path, value: $0.value) }
+    },
+    methods: methods, seeds: arguments.integer("--seeds", from: 1) ?? 5, folder: arguments["--output"],
+    team: ThreadTeam(threads: arguments.threads()))
+  try run.claim(resuming: arguments.has("--resume"), overwriting: arguments.has("--overwrite"))
+
+  catchSignals()
+  var progress = ComparisonProgress()
+  defer { progress.terminal.clear() }
+  let outcome = try run.run(shouldStop: { receivedSignal() != nil }) { progress.show($0) }
+  if outcome.wasInterrupted {
+    progress.terminal.line("stopped; go on with the same command and --resume")
+    return receivedSignal().map { 128 + $0 } ?? 0
+  }
+  try printResult(
+    arguments.has("--json") ? outcome.comparison.json.pretty : text(of: outcome.comparison, in: run.path))
+  return 0
+}
+
+/// The methods of a list with commas; without one, all.
+private func methods(_ list: String?) throws -> [TuningMethod] {
+  guard let list else { return TuningMethod.allCases }
+  let methods = try list.split(separator: ",").map(String.init).map { name in
+    guard let method = TuningMethod(rawValue: name) else {
+      throw InputError.usage(
+        "--methods",
+        "\"\(name)\" is no method" + suggestion(for: name, among: TuningMethod.allCases.map(\.rawValue)))
+    }
+    return method
+  }
+  guard !methods.isEmpty, Set(methods).count == methods.count else {
+    throw InputError.usage("--methods", "must name methods once each: cpt,icl; found \"\(list)\"")
+  }
+  return methods
+}
+
+private func text(of comparison: Comparison, in folder: String) -> String {
+  let rows = comparison.summaries.map { summary in
+    [
+      summary.method.rawValue, percent(summary.accuracy.mean), percent(summary.accuracy.standardDeviation),
+      percent(summary.accuracy.worst), percent(summary.accuracy.best), fixed(summary.macroF1.mean, 3),
+      fixed(summary.macroF1.standardDeviation, 3), String(summary.seeds),
+    ]
+  }
+  return table(
+    [["\(comparison.split.rawValue) rows", "accuracy", "sd", "worst", "best", "macro-F1", "sd", "seeds"]] + rows,
+    rightAligned: [1, 2, 3, 4, 5, 6, 7]) + "\n\ncells: \(folder)"
+}
+
+/// Shows the cells while they are worked on: a line for each that is finished.
+private struct ComparisonProgress {
+  let terminal = Terminal()
+  private var cell = ""
+  private var steps = 0
+
+  mutating func show(_ event: ComparisonRun.Event) {
+    switch event {
+    case .began(let method, let seed):
+      cell = "\(method.rawValue) seed \(seed)"
+      terminal.status(cell)
+    case .training(.started(let plan)): steps = plan.totalSteps
+    case .training(.step(let step)):
+      terminal.status("\(cell): step \(step.step) of \(steps), loss \(fixed(step.loss, 3))")
+    case .training: break
+    case .scoring(let rows, let all): terminal.status("\(cell): \(rows) of \(all) rows")
+    case .finished(let cell): terminal.line(line(for: cell) + "  trained in \(duration(cell.trainingSeconds))")
+    case .skipped(let cell): terminal.line(line(for: cell) + "  finished before")
+    }
+  }
+
+  private func line(for cell: Comparison.Cell) -> String {
+    let name = "\(cell.method.rawValue) seed \(cell.seed)"
+    return "\(padded(name, to: 34))  accuracy \(percent(cell.accuracy))  macro-F1 \(fixed(cell.macroF1, 3))"
+  }
+}
