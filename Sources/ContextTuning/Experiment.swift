@@ -109,21 +109,8 @@ public struct Experiment: Sendable {
   /// - Throws: `InputError.badData` naming the row.
   public func examples(of split: Dataset.Split) throws -> [EncodedExample] {
     let examples = try dataset[split].map(encoder.example)
-    if let first = examples.first { try refuseLabelsThatBeginOthers(first) }
+    if let first = examples.first { try encoder.refuseLabelsThatBeginOthers(in: first.row) }
     return examples
-  }
-
-  /// A label whose tokens begin another's is never less probable than it, so that the longer one could not win.
-  private func refuseLabelsThatBeginOthers(_ example: EncodedExample) throws {
-    let labels = example.candidates.map { candidate in candidate.labelPositions.map { candidate.ids[$0] } }
-    for (index, label) in labels.enumerated() {
-      for (other, longer) in labels.enumerated() where other != index && longer.starts(with: label) {
-        throw InputError.badData(
-          "data.label_words",
-          "the tokens of label \"\(encoder.labelNames[index])\" begin those of "
-            + "\"\(encoder.labelNames[other])\", which could then never win; choose words none of which begins another")
-      }
-    }
   }
 }
 

@@ -1,4 +1,4 @@
-/// A record of a CSV or TSV file and the line it starts on (1-based).
+/// A record of a line-based file and the line it starts on (1-based).
 public struct DelimitedRecord: Equatable, Sendable {
   public let line: Int
   public let fields: [String]
@@ -10,81 +10,153 @@ public enum DelimitedFormat: Sendable {
   case commaSeparated
   /// text/tab-separated-values: tabs; quotes are ordinary characters, as in the GLUE and SST-2 files.
   case tabSeparated
+  /// Every line is one field.
+  case lines
 
-  /// Splits a file into records; blank lines are skipped, `\r\n` and `\n` both end a line, a byte-order mark is ignored.
-  ///
-  /// - Throws: `InputError.badData` with file and line: an unclosed or misplaced quote, bytes that are no UTF-8.
-  public func records(in bytes: [UInt8], file: String) throws -> [DelimitedRecord] {
-    var records: [DelimitedRecord] = []
-    var position = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
-    var line = 1
-    while position < bytes.count {
-      let record = try record(in: bytes, at: &position, line: &line, file: file)
-      if record.fields != [""] { records.append(record) }
+  fileprivate var separator: UInt8? {
+    switch self {
+    case .commaSeparated: UInt8(ascii: ",")
+    case .tabSeparated: UInt8(ascii: "\t")
+    case .lines: nil
     }
-    return records
   }
 
-  private func record(
-    in bytes: [UInt8], at position: inout Int, line: inout Int, file: String
-  ) throws -> DelimitedRecord {
-    let separator = self == .commaSeparated ? UInt8(ascii: ",") : UInt8(ascii: "\t")
-    let quote = UInt8(ascii: "\""), lineFeed = UInt8(ascii: "\n"), carriageReturn = UInt8(ascii: "\r")
-    let firstLine = line
-    var fields: [String] = []
-    var field: [UInt8] = []
-
-    func isLineEnd(_ offset: Int) -> Bool {
-      offset >= bytes.count || bytes[offset] == lineFeed
-        || (bytes[offset] == carriageReturn && (offset + 1 >= bytes.count || bytes[offset + 1] == lineFeed))
+  /// A record as a line, with its line break; fields are put in quotes where commas, quotes or line breaks ask for it.
+  ///
+  /// - Precondition: without quotes to put them in, no field holds a separator or a line break.
+  public func line(_ fields: [String]) -> String {
+    func quoted(_ field: String) -> String {
+      let needsQuotes = field.utf8.contains { [0x0A, 0x0D, 0x22, 0x2C].contains($0) }
+      guard self == .commaSeparated, needsQuotes else { return field }
+      return "\"" + field.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
     }
-    func endField() throws {
-      guard let text = String(validating: field, as: UTF8.self) else {
-        throw InputError.badData("\(file):\(line)", "expected UTF-8 text; convert the file (iconv -t UTF-8)")
-      }
-      fields.append(text)
-      field.removeAll(keepingCapacity: true)
-    }
+    let separator = separator.map { String(Character(Unicode.Scalar($0))) } ?? ""
+    return fields.map(quoted).joined(separator: separator) + "\n"
+  }
+}
 
-    while true {
-      if self == .commaSeparated, field.isEmpty, position < bytes.count, bytes[position] == quote {
-        position += 1
-        while true {
-          guard position < bytes.count else {
-            throw InputError.badData("\(file):\(firstLine)", "a quoted field opens here and is never closed")
-          }
-          if bytes[position] == quote {
-            position += 1
-            if position < bytes.count, bytes[position] == quote {
-              field.append(quote)
-              position += 1
-              continue
-            }
-            break
-          }
-          if bytes[position] == lineFeed { line += 1 }
-          field.append(bytes[position])
-          position += 1
-        }
-        guard isLineEnd(position) || bytes[position] == separator else {
-          throw InputError.badData(
-            "\(file):\(line)",
-            "after a closing quote expected a comma or the end of the line; write quotes inside a field twice")
-        }
-      }
-      while !isLineEnd(position), bytes[position] != separator {
-        field.append(bytes[position])
-        position += 1
-      }
-      try endField()
-      if position < bytes.count, bytes[position] == separator {
-        position += 1
-        continue
-      }
-      if position < bytes.count, bytes[position] == carriageReturn { position += 1 }
-      if position < bytes.count { position += 1 }
+/// Splits the bytes of a table into records as they come; `\r\n` and `\n` both end a line.
+///
+/// A mistake makes one record a failure, and the next line is read as if it had not been there.
+public struct DelimitedParser {
+  private enum State {
+    case fieldStart
+    case unquoted
+    /// After a carriage return, which ends the line or is a character like any other.
+    case carriageReturn
+    case quoted
+    /// After a quote in a quoted field, which closes it or is the first of two.
+    case closingQuote
+    /// After a closing quote and a carriage return.
+    case closedLine
+    /// Behind a mistake, up to the end of the line.
+    case skipping
+  }
+
+  private let format: DelimitedFormat
+  private let file: String
+  private var state = State.fieldStart
+  private var fields: [String] = []
+  private var field: [UInt8] = []
+  private var line = 1
+  private var firstLine = 1
+  private var quoteLine = 1
+  /// The first mistake of the record.
+  private var mistake: InputError?
+
+  /// A parser at the start of a file, whose name is for messages.
+  public init(_ format: DelimitedFormat, file: String) {
+    self.format = format
+    self.file = file
+  }
+
+  /// Takes the next byte.
+  ///
+  /// - Returns: the record it ends, or what is wrong with it: a misplaced quote, bytes that are no UTF-8.
+  public mutating func take(_ byte: UInt8) -> Result<DelimitedRecord, InputError>? {
+    let lineFeed = UInt8(ascii: "\n"), carriageReturn = UInt8(ascii: "\r"), quote = UInt8(ascii: "\"")
+    if byte == lineFeed, state != .quoted {
       line += 1
-      return DelimitedRecord(line: firstLine, fields: fields)
+      return endRecord()
     }
+    switch state {
+    case .fieldStart where format == .commaSeparated && byte == quote:
+      state = .quoted
+      quoteLine = line
+    case .fieldStart, .unquoted:
+      if byte == format.separator {
+        endField()
+      } else if byte == carriageReturn {
+        state = .carriageReturn
+      } else {
+        state = .unquoted
+        field.append(byte)
+      }
+    case .carriageReturn:
+      field.append(carriageReturn)
+      state = .unquoted
+      return take(byte)
+    case .quoted:
+      if byte == quote {
+        state = .closingQuote
+      } else {
+        if byte == lineFeed { line += 1 }
+        field.append(byte)
+      }
+    case .closingQuote:
+      if byte == quote {
+        field.append(quote)
+        state = .quoted
+      } else if byte == format.separator {
+        endField()
+      } else if byte == carriageReturn {
+        state = .closedLine
+      } else {
+        skipLine()
+      }
+    case .closedLine: skipLine()
+    case .skipping: break
+    }
+    return nil
+  }
+
+  /// Says that there are no more bytes.
+  ///
+  /// - Returns: the last record, where its line was not ended.
+  /// - Throws: `InputError.badData` for a quoted field that is never closed: nothing can be read behind it.
+  public mutating func finish() throws -> Result<DelimitedRecord, InputError>? {
+    guard state != .quoted else {
+      throw InputError.badData("\(file):\(quoteLine)", "a quoted field opens here and is never closed")
+    }
+    return state == .fieldStart && fields.isEmpty ? nil : endRecord()
+  }
+
+  private mutating func skipLine() {
+    mistake =
+      mistake
+      ?? .badData(
+        "\(file):\(line)",
+        "after a closing quote expected a comma or the end of the line; write quotes inside a field twice")
+    state = .skipping
+  }
+
+  private mutating func endField() {
+    if let text = String(validating: field, as: UTF8.self) {
+      fields.append(text)
+    } else {
+      mistake = mistake ?? .badData("\(file):\(line)", "expected UTF-8 text; convert the file (iconv -t UTF-8)")
+    }
+    field.removeAll(keepingCapacity: true)
+    state = .fieldStart
+  }
+
+  private mutating func endRecord() -> Result<DelimitedRecord, InputError> {
+    endField()
+    defer {
+      fields = []
+      mistake = nil
+      firstLine = line
+    }
+    return mistake.map { .failure($0) } ?? .success(DelimitedRecord(line: firstLine, fields: fields))
   }
 }

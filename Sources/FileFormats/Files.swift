@@ -127,31 +127,53 @@ public func replaceDirectory(at destination: String, with source: String) throws
   try removeRecursively(old)
 }
 
-/// Writes a file so that it is there whole or not at all: a temporary sibling, flushed to disk, then renamed.
+/// A file that is there whole or not at all: it grows as a temporary sibling, which takes its name in the end.
 ///
 /// A link is followed, and a device or pipe is written to as it is.
+public final class ReplacingFile {
+  /// Where the bytes are until the end; nil for a device or pipe.
+  public private(set) var temporary: String?
+  private let path: String
+  private let file: AppendingFile
+
+  /// Makes the temporary file.
+  ///
+  /// - Throws: `InputError.failure` when the system refuses.
+  public init(path: String) throws {
+    var status = stat()
+    let isOther = unsafe stat(path, &status) == 0 && ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
+    self.path = fileExists(path) ? absolutePath(path) : path
+    temporary = isOther ? nil : "\(self.path).partial-\(getpid())"
+    file = try AppendingFile(path: temporary ?? path, truncating: !isOther, shownAs: path)
+  }
+
+  /// Without `finish`, nothing is left behind.
+  deinit {
+    if let temporary { unlink(temporary) }
+  }
+
+  public func append(_ bytes: [UInt8]) throws { try file.append(bytes) }
+
+  /// Flushes the bytes to disk and gives the file its name.
+  ///
+  /// - Throws: `InputError.failure` when the system refuses.
+  public func finish() throws {
+    guard let temporary else { return }
+    try file.synchronize()
+    guard rename(temporary, path) == 0 else {
+      throw InputError.failure(path, "cannot be put in place: \(systemReason())")
+    }
+    self.temporary = nil
+  }
+}
+
+/// Writes a file so that it is there whole or not at all.
 ///
 /// - Throws: `InputError.failure` when the system refuses; nothing is left behind then.
 public func writeAtomically(_ bytes: [UInt8], to path: String) throws {
-  var status = stat()
-  if unsafe stat(path, &status) == 0, ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) {
-    return try AppendingFile(path: path).append(bytes)
-  }
-  let path = fileExists(path) ? absolutePath(path) : path
-  let temporary = "\(path).partial-\(getpid())"
-  do {
-    let file = try AppendingFile(path: temporary, truncating: true, shownAs: path)
-    try file.append(bytes)
-    try file.synchronize()
-  } catch {
-    unlink(temporary)
-    throw error
-  }
-  guard rename(temporary, path) == 0 else {
-    let reason = systemReason()
-    unlink(temporary)
-    throw InputError.failure(path, "cannot be put in place: \(reason)")
-  }
+  let file = try ReplacingFile(path: path)
+  try file.append(bytes)
+  try file.finish()
 }
 
 /// Writes text as UTF-8, whole or not at all.

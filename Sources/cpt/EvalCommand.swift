@@ -55,7 +55,7 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
 
   if let file = predictions {
     let lines = tuned.indices.map { index in
-      predictionJSON(tuned[index], baseline?[index], labels: labels).compact + "\n"
+      PredictionRecord(tuned[index], baseline: baseline?[index], labels: labels).json.compact + "\n"
     }
     try writeAtomically(lines.joined(), to: file)
   }
@@ -65,21 +65,6 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     difference: baseline.map { PairedDifference(tuned, minus: $0) }, seconds: seconds)
   try printResult(arguments.has("--json") ? result.json.pretty : result.text)
   return 0
-}
-
-private func predictionJSON(_ prediction: Prediction, _ baseline: Prediction?, labels: [String]) -> JSON {
-  func scores(_ values: [Double]) -> JSON { .object(zip(labels, values).map { .init($0, .number($1)) }) }
-  var members: [JSON.Member] = [
-    .init("row", .string(prediction.place)), .init("label", .string(labels[prediction.label])),
-    .init("prediction", .string(labels[prediction.predicted])),
-    .init("probability", .number(prediction.probabilities[prediction.predicted])),
-    .init("log_probabilities", scores(prediction.logProbabilities)),
-  ]
-  if let baseline {
-    members.append(.init("icl_prediction", .string(labels[baseline.predicted])))
-    members.append(.init("icl_log_probabilities", scores(baseline.logProbabilities)))
-  }
-  return .object(members)
 }
 
 /// The reports of an evaluation, in words and as JSON.

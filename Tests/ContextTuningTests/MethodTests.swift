@@ -65,7 +65,9 @@ import Testing
 
   @Test func reportOfAConfusion() {
     func prediction(_ label: Int, _ predicted: Int) -> Prediction {
-      Prediction(place: "", logProbabilities: (0..<3).map { $0 == predicted ? -0.5 : -2 }, label: label)
+      let scores = CandidateScores(
+        logProbabilities: (0..<3).map { $0 == predicted ? -0.5 : -2 }, tokenCounts: [1, 1, 1])
+      return Prediction(place: "", candidates: scores, label: label)
     }
     // Label 2 neither occurs nor is given.
     let rows = [prediction(0, 0), prediction(0, 1), prediction(1, 1), prediction(1, 1), prediction(0, 0)]

@@ -13,102 +13,29 @@ public struct DataRow: Sendable, Equatable {
   public let content: Content
 }
 
-/// Reads the rows of JSONL, CSV and TSV files.
+/// Reads the labelled rows of JSONL, CSV and TSV files.
 enum DataFile {
   /// All rows of a file, by its ending: `.jsonl` (or `.json`), `.csv`, `.tsv`.
   ///
   /// A JSONL row is an object with the text and label columns, or with `input_ids` and `input_type_mask`.
   /// - Throws: `InputError` with file and line.
   static func rows(of file: String, textColumn: String, labelColumn: String) throws -> [DataRow] {
-    let bytes = try readBytes(of: file)
-    let ending = file.split(separator: ".").last.map { $0.lowercased() } ?? ""
-    let rows: [DataRow]
-    switch ending {
-    case "jsonl", "json", "ndjson":
-      rows = try jsonLines(bytes, file: file, textColumn: textColumn, labelColumn: labelColumn)
-    case "csv", "tsv":
-      let format = ending == "csv" ? DelimitedFormat.commaSeparated : .tabSeparated
-      rows = try delimited(
-        format.records(in: bytes, file: file), file: file, textColumn: textColumn, labelColumn: labelColumn)
-    default:
+    guard let format = DataFormat(endingOf: file), format != .lines else {
       throw InputError.badData(file, "unknown kind of file; expected a name that ends in .jsonl, .csv or .tsv")
     }
-    guard !rows.isEmpty else { throw InputError.badData(file, "holds no rows") }
-    return rows
-  }
-
-  private static func delimited(
-    _ records: [DelimitedRecord], file: String, textColumn: String, labelColumn: String
-  ) throws -> [DataRow] {
-    guard let header = records.first else { throw InputError.badData(file, "is empty; expected a header line") }
-    func column(_ name: String) throws -> Int {
-      if header.fields.count(where: { $0 == name }) > 1 {
-        throw InputError.badData("\(file):\(header.line)", "has the column \"\(name)\" twice; rename one of them")
-      }
-      guard let index = header.fields.firstIndex(of: name) else {
-        throw InputError.badData(
-          "\(file):\(header.line)",
-          "has no column \"\(name)\"" + suggestion(for: name, among: header.fields)
-            + " (set data.text_column and data.label_column)")
-      }
-      return index
-    }
-    let text = try column(textColumn), label = try column(labelColumn)
-    return try records.dropFirst().map { record in
-      let place = "\(file):\(record.line)"
-      guard record.fields.count == header.fields.count else {
-        throw InputError.badData(
-          place, "expected \(header.fields.count) fields as in the header, found \(record.fields.count)")
-      }
-      return try textRow(place, text: record.fields[text], label: record.fields[label], labelColumn: labelColumn)
-    }
-  }
-
-  private static func textRow(_ place: String, text: String, label: String, labelColumn: String) throws -> DataRow {
-    guard text.contains(where: { !$0.isWhitespace }) else { throw InputError.badData(place, "the text is empty") }
-    guard !label.isEmpty else { throw InputError.badData(place, "the label (column \"\(labelColumn)\") is empty") }
-    return DataRow(place: place, content: .text(text, label: label))
-  }
-
-  private static func jsonLines(
-    _ bytes: [UInt8], file: String, textColumn: String, labelColumn: String
-  ) throws -> [DataRow] {
+    var reader = try RecordReader(file, format: format)
+    let remedy = "set data.text_column and data.label_column"
+    let text = try reader.column(textColumn, remedy: remedy), label = try reader.column(labelColumn, remedy: remedy)
     var rows: [DataRow] = []
-    for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-      if line.allSatisfy({ $0 == 0x20 || (0x09...0x0D).contains($0) }) { continue }
-      let place = "\(file):\(index + 1)"
-      let json = try JSON(parsing: Array(line), file: file, firstLine: index + 1)
-      guard let members = json.object else { throw InputError.badData(place, "expected an object { … } on each line") }
-      if json["input_ids"] != nil {
-        rows.append(try tokenRow(place, json))
-        continue
+    while let record = try reader.next()?.get() {
+      if case .object(let json, _) = record.content, json["input_ids"] != nil {
+        rows.append(try tokenRow(record.place, json))
+      } else {
+        let content = DataRow.Content.text(try record.text(in: text), label: try record.label(in: label))
+        rows.append(DataRow(place: record.place, content: content))
       }
-      for column in [textColumn, labelColumn] where members.count(where: { $0.key == column }) > 1 {
-        throw InputError.badData(place, "has the key \"\(column)\" twice")
-      }
-      if let found = json[textColumn], found.string == nil {
-        throw InputError.badData(place, "\"\(textColumn)\" must be a text, found \(found.shortDescription)")
-      }
-      guard let text = json[textColumn]?.string else {
-        throw InputError.badData(
-          place, "has no text under \"\(textColumn)\"" + suggestion(for: textColumn, among: members.map(\.key)))
-      }
-      let label: String? =
-        switch json[labelColumn] {
-        case .string(let value): value
-        case .integer, .bool: json[labelColumn]?.compact
-        default: nil
-        }
-      if let found = json[labelColumn], label == nil {
-        throw InputError.badData(
-          place, "\"\(labelColumn)\" must be a text, a whole number or true or false, found \(found.shortDescription)")
-      }
-      guard let label else {
-        throw InputError.badData(
-          place, "has no label under \"\(labelColumn)\"" + suggestion(for: labelColumn, among: members.map(\.key)))
-      }
-      rows.append(try textRow(place, text: text, label: label, labelColumn: labelColumn))
     }
+    guard !rows.isEmpty else { throw InputError.badData(file, "holds no rows") }
     return rows
   }
 

@@ -94,6 +94,13 @@ public struct Dataset: Sendable {
     }
   }
 
+  /// The labels a configuration lists, or else those of its training rows.
+  ///
+  /// - Throws: `InputError` for the training file.
+  static func labels(of configuration: DataConfiguration, seed: Int) throws -> [LabelWord] {
+    try configuration.labelWords ?? labels(of: SplitRows(configuration, seed: seed, [.train]).train)
+  }
+
   /// The distinct labels of rows, sorted, each its own word.
   private static func labels(of rows: [DataRow]) -> [LabelWord] {
     let names = Set(rows.compactMap { row in if case .text(_, let label) = row.content { label } else { nil } })

@@ -1,14 +1,26 @@
 import FileFormats
 
-/// A row as typed tokens, with the other labels it might have had.
-public struct EncodedExample: Sendable {
+/// A row as typed tokens, once with each label it may have.
+public struct CandidateRow: Sendable {
+  /// "test.tsv:12".
   public let place: String
-  /// The row with its own label, types 0 to 4.
-  public let tokens: TypedTokens
-  /// The row with each candidate label in turn.
+  /// The row's text; nil for a row of tokens.
+  public let text: String?
+  /// The row with each candidate label in turn, types 0 to 4.
   public let candidates: [TypedTokens]
+}
+
+/// A labelled row as typed tokens, with the other labels it might have had.
+public struct EncodedExample: Sendable {
+  public let row: CandidateRow
   /// Which candidate is its own.
   public let label: Int
+
+  public var place: String { row.place }
+  /// The row with its own label.
+  public var tokens: TypedTokens { candidates[label] }
+  /// The row with each candidate label in turn.
+  public var candidates: [TypedTokens] { row.candidates }
 }
 
 /// Turns rows into typed tokens that fit the model.
@@ -60,10 +72,10 @@ public struct RowEncoder: Sendable {
   /// - Throws: `InputError.badData` naming the row.
   func tokens(of row: DataRow) throws -> TypedTokens {
     switch row.content {
-    case .tokens(let tokens): return try fitted(tokens, row)
+    case .tokens(let tokens): return try fitted(tokens, at: row.place)
     case .text(let text, let label):
-      guard let word = labels.first(where: { $0.label == label })?.word else { throw unknownLabel(label, row) }
-      return try fitted(encode(text, word, row), row)
+      guard let word = labels.first(where: { $0.label == label })?.word else { throw unknownLabel(label, row.place) }
+      return try fitted(encode(text, word, at: row.place), at: row.place)
     }
   }
 
@@ -71,39 +83,71 @@ public struct RowEncoder: Sendable {
   ///
   /// - Throws: `InputError.badData` naming the row.
   public func example(of row: DataRow) throws -> EncodedExample {
-    var candidates: [TypedTokens]
+    let candidates: CandidateRow
     let label: Int?
     switch row.content {
     case .text(let text, let name):
       label = labels.firstIndex { $0.label == name }
-      if label == nil { throw unknownLabel(name, row) }
-      candidates = try labels.map { try encode(text, $0.word, row) }
+      if label == nil { throw unknownLabel(name, row.place) }
+      candidates = try self.candidates(of: text, at: row.place)
     case .tokens(let tokens):
       let own = Self.labelTokens(of: tokens)
       label = tokenLabels.firstIndex(of: own)
-      candidates = try tokenLabels.map { try replacingLabel(of: tokens, by: $0, row) }
+      candidates = CandidateRow(
+        place: row.place, text: nil,
+        candidates: try tokenLabels.map {
+          try fitted(replacingLabel(of: tokens, by: $0, at: row.place), at: row.place)
+        })
     }
-    candidates = try candidates.map { try fitted($0, row) }
-    guard let label, candidates.indices.contains(label) else { throw unknownLabel("", row) }
-    return EncodedExample(place: row.place, tokens: candidates[label], candidates: candidates, label: label)
+    guard let label, candidates.candidates.indices.contains(label) else { throw unknownLabel("", row.place) }
+    return EncodedExample(row: candidates, label: label)
   }
 
-  private func encode(_ text: String, _ word: String, _ row: DataRow) throws -> TypedTokens {
+  /// A text, whose label nobody needs to know, with each candidate label.
+  ///
+  /// - Throws: `InputError.badData` naming its place.
+  public func candidates(of text: String, at place: String) throws -> CandidateRow {
+    CandidateRow(
+      place: place, text: text,
+      candidates: try labels.map { try fitted(encode(text, $0.word, at: place), at: place) })
+  }
+
+  /// Characters of each label's word, as lm-evaluation-harness counts them; nil where labels come as tokens.
+  var characterCounts: [Int]? {
+    labels.isEmpty ? nil : labels.map(\.word.unicodeScalars.count)
+  }
+
+  /// Refuses a label whose tokens begin another's: it is never less probable, so that the longer one could not win.
+  ///
+  /// - Throws: `InputError.badData` naming both.
+  func refuseLabelsThatBeginOthers(in row: CandidateRow) throws {
+    let labels = row.candidates.map { candidate in candidate.labelPositions.map { candidate.ids[$0] } }
+    for (index, label) in labels.enumerated() {
+      for (other, longer) in labels.enumerated() where other != index && longer.starts(with: label) {
+        throw InputError.badData(
+          "data.label_words",
+          "the tokens of label \"\(labelNames[index])\" begin those of \"\(labelNames[other])\", which could then "
+            + "never win; choose words none of which begins another")
+      }
+    }
+  }
+
+  private func encode(_ text: String, _ word: String, at place: String) throws -> TypedTokens {
     guard let encoder else {
-      throw InputError.missing(row.place, "holds text and there is no tokenizer; set tokenizer_name_or_path")
+      throw InputError.missing(place, "holds text and there is no tokenizer; set tokenizer_name_or_path")
     }
     return encoder.encode(text: text, label: word)
   }
 
-  private func unknownLabel(_ label: String, _ row: DataRow) -> InputError {
-    .badData(row.place, "label \"\(label)\" is none of \(labelNames.map { "\"\($0)\"" }.joined(separator: ", "))")
+  private func unknownLabel(_ label: String, _ place: String) -> InputError {
+    .badData(place, "label \"\(label)\" is none of \(labelNames.map { "\"\($0)\"" }.joined(separator: ", "))")
   }
 
-  private func replacingLabel(of tokens: TypedTokens, by label: [Int], _ row: DataRow) throws -> TypedTokens {
-    guard let last = tokens.labelPositions.last else { throw lacksLabel(row) }
+  private func replacingLabel(of tokens: TypedTokens, by label: [Int], at place: String) throws -> TypedTokens {
+    guard let last = tokens.labelPositions.last else { throw lacksLabel(place) }
     let positions = tokens.labelPositions.filter { tokens.types[$0] == tokens.types[last] }
     guard let first = positions.first, last - first + 1 == positions.count else {
-      throw InputError.badData(row.place, "the tokens of its label are not next to each other")
+      throw InputError.badData(place, "the tokens of its label are not next to each other")
     }
     var result = tokens[0..<first]
     result.append(TypedTokens(ids: label, types: label.map { _ in tokens.types[last] }))
@@ -111,29 +155,29 @@ public struct RowEncoder: Sendable {
     return result
   }
 
-  private func lacksLabel(_ row: DataRow) -> InputError {
-    .badData(row.place, "has no label token (type 4), so there is nothing to predict")
+  private func lacksLabel(_ place: String) -> InputError {
+    .badData(place, "has no label token (type 4), so there is nothing to predict")
   }
 
   /// The tokens when they are the model's, hold a label, and fit behind the context; cut when that was asked for.
-  private func fitted(_ tokens: TypedTokens, _ row: DataRow) throws -> TypedTokens {
+  private func fitted(_ tokens: TypedTokens, at place: String) throws -> TypedTokens {
     if let id = tokens.ids.first(where: { $0 >= vocabularySize }) {
-      throw InputError.badData(row.place, "token id \(id) is outside the model's vocabulary of \(vocabularySize)")
+      throw InputError.badData(place, "token id \(id) is outside the model's vocabulary of \(vocabularySize)")
     }
-    guard let lastLabel = tokens.labelPositions.last else { throw lacksLabel(row) }
+    guard let lastLabel = tokens.labelPositions.last else { throw lacksLabel(place) }
     // What follows the last label is never computed, and the last label is only predicted.
     let excess = lastLabel - room
     if excess <= 0 { return tokens }
     guard truncatesText else {
       throw InputError.badData(
-        row.place,
+        place,
         "context (\(contextCount) tokens) and example (\(lastLabel)) need \(contextCount + lastLabel) positions, the "
           + "model has \(contextCount + room); use a smaller context, or set data.truncate_text to true")
     }
     let inputs = tokens.types.indices.filter { TokenRole(type: tokens.types[$0]) == .input }
     guard inputs.count > excess else {
       throw InputError.badData(
-        row.place,
+        place,
         "does not fit the model's \(contextCount + room) positions behind a context of \(contextCount) tokens, even "
           + "without its text; use a smaller context")
     }

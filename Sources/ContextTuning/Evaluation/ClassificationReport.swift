@@ -23,6 +23,8 @@ public struct ClassificationReport: Sendable {
   public let accuracy: Double
   /// Standard error of the accuracy, √(a (1 - a) / (n - 1)), as lm-evaluation-harness.
   public let accuracyStandardError: Double
+  /// The accuracy's 95 % confidence interval.
+  public let accuracyInterval: ClosedRange<Double>
   /// Mean F1 over the classes that occur, as scikit-learn.
   public let macroF1: Double
   /// Mean of -log P(label), in nats.
@@ -39,6 +41,7 @@ public struct ClassificationReport: Sendable {
     let correct = predictions.count { $0.label == $0.predicted }
     accuracy = rows == 0 ? 0 : Double(correct) / Double(rows)
     accuracyStandardError = rows < 2 ? 0 : (accuracy * (1 - accuracy) / Double(rows - 1)).squareRoot()
+    accuracyInterval = wilsonInterval(correct, of: rows)
     loss = -predictions.reduce(0) { $0 + $1.logProbabilities[$1.label] } / Double(max(rows, 1))
     let all = labels.enumerated().map { index, label in
       Class(
@@ -53,6 +56,7 @@ public struct ClassificationReport: Sendable {
   public var json: JSON {
     .object([
       .init("accuracy", .number(accuracy)), .init("accuracy_stderr", .number(accuracyStandardError)),
+      .init("accuracy_interval", .array([.number(accuracyInterval.lowerBound), .number(accuracyInterval.upperBound)])),
       .init("macro_f1", .number(macroF1)), .init("loss", .number(loss)),
       .init(
         "per_class",

@@ -3,7 +3,7 @@ import Kernels
 import LanguageModel
 import Tokenization
 
-/// A frozen model with a tuned prompt in front and the template texts are put into: what generation needs of a run.
+/// A frozen model with a tuned prompt in front and the template texts are put into: what new texts need of a run.
 public struct PromptedModel: Sendable {
   /// Where a text to go on from was given.
   public enum Source: Sendable {
@@ -49,6 +49,14 @@ public struct PromptedModel: Sendable {
       template: configuration.template, tokenizer: tokenizer, endOfText: nil, beginningOfText: beginning)
     labelWords = configuration.data.labelWords?.map(\.word) ?? []
     endTokens = try SpecialToken.endTokens(tokenizer: tokenizer, folder: tokenizerFolder, modelFolder: folder)
+  }
+
+  /// What turns texts into rows with each of these labels, behind the prompt.
+  func rowEncoder(labels: [LabelWord], truncatesText: Bool) -> RowEncoder {
+    RowEncoder(
+      labels: labels, rows: [], encoder: encoder, vocabularySize: model.decoder.vocabularySize,
+      maximumPositions: model.decoder.maximumPositions ?? .max, contextCount: prompt.context.count,
+      truncatesText: truncatesText)
   }
 
   /// Runs the model over a text, to go on from it.

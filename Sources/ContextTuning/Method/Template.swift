@@ -104,14 +104,21 @@ public struct ExampleEncoder: Sendable {
     return tokens
   }
 
-  /// A token that holds any byte of the label is a label token; another has the role its last byte has.
+  /// A token that holds any byte of the label is a label token, and so is one of the white space before the label, as in
+  /// lm-evaluation-harness (`_encode_pair`: what is to be predicted takes the trailing spaces of what stands before it).
+  /// Another has the role its last byte has.
   private func encodeWhole(_ fragments: [(text: String, role: TokenRole)]) -> TypedTokens {
     let roles = fragments.flatMap { fragment in [TokenRole](repeating: fragment.role, count: fragment.text.utf8.count) }
+    let before = fragments.prefix { $0.role != .label }.map(\.text).joined()
+    let spaces = before.unicodeScalars.reversed().prefix(while: \.properties.isWhitespace)
+    let labelStart = before.utf8.count
+    let spaceStart = labelStart - spaces.reduce(0) { $0 + UTF8.width($1) }
     var tokens = TypedTokens()
     for token in tokenizer.encode(fragments.map(\.text).joined()) {
       let covered = roles[token.bytes]
-      let role = covered.contains(.label) ? .label : covered.last ?? .none
-      tokens.append(TypedTokens(ids: [token.id], types: [role.rawValue]))
+      let isLabel =
+        covered.contains(.label) || (token.bytes.lowerBound >= spaceStart && token.bytes.lowerBound < labelStart)
+      tokens.append(TypedTokens(ids: [token.id], types: [isLabel ? .label : covered.last ?? .none].map(\.rawValue)))
     }
     return tokens
   }
