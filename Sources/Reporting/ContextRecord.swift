@@ -9,17 +9,28 @@ struct ContextRecord: Sendable {
   typealias Place = (x: Double, y: Double)
 
   let tokens: [PromptListing.Entry]
+  /// Whether tokens move inside balls; else they are free.
+  let isBounded: Bool
+  /// How far each token moved: as a share of its ball's radius, or of the longest way where there are no balls; nil for
+  /// tokens that are fixed.
+  let shares: [Double?]
   /// Where each token's embedding lies on the map, e0 and e0 + delta; nil where the embeddings are not finite.
   let places: [(before: Place, after: Place)]?
   /// The map's share of the variance of all of these embeddings, by axis.
-  let shares: [Double]
+  let varianceShares: [Double]
 
-  init(_ prompt: TunedPrompt, decoder: Decoder, tokenizer: Tokenizer?, team: ThreadTeam) {
-    tokens = PromptListing(prompt, decoder: decoder, tokenizer: tokenizer, neighbours: 3, team: team).entries
+  init(_ prompt: TunedPrompt, decoder: Decoder, tokenizer: Tokenizer?, isBounded: Bool, team: ThreadTeam) {
+    self.isBounded = isBounded
+    let tokens = PromptListing(prompt, decoder: decoder, tokenizer: tokenizer, neighbours: 3, team: team).entries
+    self.tokens = tokens
+    let farthest = tokens.map(\.distance).max() ?? 0
+    shares = tokens.map { token in
+      token.shareOfRadius.map { isBounded ? $0 : farthest > 0 ? token.distance / farthest : 0 }
+    }
     let count = prompt.context.count
     let rows = Matrix(rows: 2 * count, columns: prompt.width, values: prompt.initial + prompt.embeddings)
     let components = PrincipalComponents(ofRows: rows, count: 2)
-    shares = components?.shares ?? []
+    varianceShares = components?.shares ?? []
     places = components.map { components in
       let map = components.project(rows)
       func place(_ row: Int) -> Place { (Double(map[row, 0]), Double(map[row, 1])) }
@@ -38,12 +49,6 @@ struct ContextRecord: Sendable {
       current = example
     }
     return examples
-  }
-
-  /// Tokens that may move, those that moved farthest first.
-  var movedMost: [Int] {
-    tokens.indices.filter { tokens[$0].shareOfRadius != nil && tokens[$0].distance > 0 }
-      .sorted { tokens[$0].distance > tokens[$1].distance }
   }
 }
 

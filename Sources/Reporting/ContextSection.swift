@@ -4,24 +4,29 @@ import FileFormats
 /// The context as text, every token marked by how far it moved.
 struct ContextSection {
   let context: ContextRecord
+  let level: Int
 
   var html: HTML {
-    let moved = context.tokens.compactMap(\.shareOfRadius)
-    let mean = moved.isEmpty ? 0 : moved.reduce(0, +) / Double(moved.count)
-    let fixedTokens = context.tokens.count - moved.count
-    return tag(
-      "section", [:], heading(3, "The context, token by token"),
-      paragraph("\(counted(context.tokens.count, "token")): \(moved.count) may move inside a ball around where they started, "
-          + "\(fixedTokens) are fixed (labels and separators). On average a token moved \(percentage(mean)) of its "
-          + "ball’s radius. The deeper the colour and the thicker the line below, the farther it moved."),
+    tag(
+      "section", [:], heading(level, "The context, token by token"), paragraph(summary),
       tag("ul", ["class": "key"], key),
       tag("ol", ["class": "context", "start": "1"], context.examples.map { tag("li", ["dir": "auto"], $0.map(token)) }),
       details("All tokens as a table, with their nearest words and places on the map", listing))
   }
 
+  private var summary: String {
+    let moved = context.shares.compactMap(\.self)
+    let count = "\(counted(context.tokens.count, "token")): \(moved.count) may move, \(context.tokens.count - moved.count) "
+      + "are fixed. The deeper the colour and the thicker the line below a token, the farther it moved"
+    guard context.isBounded else { return count + ", as a share of the longest way any of them moved." }
+    let mean = moved.reduce(0, +) / Double(max(moved.count, 1))
+    return count + ", as a share of its ball’s radius: \(percentage(mean)) on average, and "
+      + "\(moved.count { $0 > 0.999 }) of \(moved.count) lie on the surface, where the ball holds them."
+  }
+
   private var key: [HTML] {
-    (0..<5).map { level in
-      tag("li", [:], tag("span", ["class": "token m\(level)"], .text("\(20 * level)–\(20 * level + 20)\u{A0}%")))
+    (0..<5).map { depth in
+      tag("li", [:], tag("span", ["class": "token m\(depth)"], .text("\(20 * depth)–\(20 * depth + 20)\u{A0}%")))
     } + [
       tag("li", [:], tag("span", ["class": "token m0 template"], "template")),
       tag("li", [:], tag("span", ["class": "token label"], "label, fixed")),
@@ -38,19 +43,19 @@ struct ContextSection {
       case .label: " label"
       case .none: " separator"
       }
-    let level = token.shareOfRadius.map { " m\(min(4, Int($0 * 5)))" } ?? ""
+    let share = context.shares[index]
+    let depth = share.map { " m\(min(4, Int($0 * 5)))" } ?? ""
     let nearest = token.nearest.isEmpty ? "" : "; nearest: " + token.nearest.map(\.text).joined(separator: ", ")
-    let movement =
-      token.shareOfRadius.map { "moved \(percentage($0)) of its radius" + nearest } ?? "fixed"
+    let movement = share.map { "moved \(percentage($0))" + nearest } ?? "fixed"
     return tag(
-      "span", ["class": "token" + level + role, "title": "\(token.role.name), \(movement)"], .text(token.visibleText))
+      "span", ["class": "token" + depth + role, "title": "\(token.role.name), \(movement)"], .text(token.visibleText))
   }
 
   private var listing: HTML {
     table(
       "Tokens of the context",
       header: [
-        "#", "token", "role", "moved", "of radius", "nearest words and their distance", "on the map before", "after",
+        "#", "token", "role", "moved", context.isBounded ? "of radius" : "of the longest", "nearest words and their distance", "on the map before", "after",
       ],
       rows: context.tokens.map { token in
         let place = context.places?[token.position]
@@ -60,7 +65,7 @@ struct ContextSection {
         return [
           .text(String(token.position)), tag("span", ["class": "token"], .text(token.visibleText)), .text(token.role.name),
           .text(token.shareOfRadius == nil ? "fixed" : fixed(token.distance, 4)),
-          .text(token.shareOfRadius.map(percentage) ?? ""),
+          .text(context.shares[token.position].map(percentage) ?? ""),
           .text(token.nearest.map { "\($0.text) \(fixed($0.distance, 3))" }.joined(separator: ", ")), text(place?.before),
           text(place?.after),
         ]

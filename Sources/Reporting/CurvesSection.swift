@@ -5,24 +5,26 @@ import FileFormats
 struct CurvesSection {
   private let history: RunHistory
   private let id: String
+  private let level: Int
   /// The step of the best checkpoint.
   private let bestStep: Int?
   private let maxGradientNorm: Double?
 
-  init(_ run: RunRecord, id: String) {
+  init(_ run: RunRecord, id: String, level: Int) {
     history = run.history
     self.id = id
+    self.level = level
     bestStep = history["eval_loss"].isEmpty ? nil : run.bestStep
     maxGradientNorm = run.configuration.training.maxGradientNorm
   }
 
   var html: HTML {
     if history.lastStep == 0 {
-      return tag("section", [:], heading(3, "Training"), paragraph("No step was taken, so there are no curves."))
+      return tag("section", [:], heading(level, "Training"), paragraph("No step was taken, so there are no curves."))
     }
     let hasValidation = !history["eval_loss"].isEmpty
     let best = bestStep.map { (step: $0, name: "best on validation: step \($0)") }
-    let clipping = maxGradientNorm.map { "Before clipping to \(number($0))." } ?? "Not clipped."
+    let clipping = maxGradientNorm.map { "Before clipping to \($0)." } ?? "Not clipped."
     let charts = [
       LineChart(
         id: id + "-loss", title: "Loss (nats)",
@@ -41,7 +43,7 @@ struct CurvesSection {
         scale: .logarithmicIfWide, note: clipping),
     ]
     return tag(
-      "section", [:], heading(3, "Training"),
+      "section", [:], heading(level, "Training"),
       hasValidation
         ? .group([]) : paragraph("The run has no validation rows, so there are no validation curves."),
       tag("div", ["class": "charts"], charts.map(\.html)), details("The numbers behind the curves", numbers))

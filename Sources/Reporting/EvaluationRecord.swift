@@ -1,15 +1,18 @@
 import ContextTuning
 import Kernels
 
-/// What a run's prompt says of the rows of a split, tuned and untrained.
+/// What a run's prompt says of the rows of a split, tuned and, where anything was tuned, untrained.
 public struct EvaluationRecord: Sendable {
   /// What one prompt says of the rows.
   public struct Method: Sendable {
+    /// Its short name: "CPT".
+    let name: String
     let predictions: [Prediction]
     public let report: ClassificationReport
     public let reliability: Reliability
 
-    package init(_ predictions: [Prediction], labels: [String]) {
+    init(_ name: String, _ predictions: [Prediction], labels: [String]) {
+      self.name = name
       self.predictions = predictions
       report = ClassificationReport(predictions, labels: labels)
       reliability = Reliability(predictions)
@@ -18,25 +21,23 @@ public struct EvaluationRecord: Sendable {
 
   let split: Dataset.Split
   let labels: [String]
-  /// The rows' texts; nil for rows that are tokens.
-  let texts: [String?]
-  /// Context-aware prompt tuning.
   public let tuned: Method
-  /// In-context learning: the same context, untrained.
-  public let untrained: Method
-  public let difference: PairedDifference
+  /// The same context before training: for CPT, in-context learning.
+  public let untrained: Method?
+  /// Of the accuracies, tuned minus untrained.
+  public let difference: PairedDifference?
 
-  /// - Precondition: both predict the same rows, whose texts these are.
+  /// - Precondition: both predict the same rows.
   package init(
-    split: Dataset.Split, labels: [String], texts: [String?], tuned: [Prediction], untrained: [Prediction]
+    split: Dataset.Split, labels: [String], method: TuningMethod, tuned: [Prediction], untrained: [Prediction]?
   ) {
-    precondition(texts.count == tuned.count)
     self.split = split
     self.labels = labels
-    self.texts = texts
-    self.tuned = Method(tuned, labels: labels)
-    self.untrained = Method(untrained, labels: labels)
-    difference = PairedDifference(tuned, minus: untrained)
+    self.tuned = Method(method.abbreviation, tuned, labels: labels)
+    self.untrained = untrained.map {
+      Method(method == .cpt ? TuningMethod.icl.abbreviation : "untrained", $0, labels: labels)
+    }
+    difference = untrained.map { PairedDifference(tuned, minus: $0) }
   }
 
   /// Predicts the rows of a split with the experiment's prompt and with the untrained one.
@@ -48,21 +49,22 @@ public struct EvaluationRecord: Sendable {
     func predict(_ name: String, _ prompt: TunedPrompt) throws -> [Prediction] {
       try evaluator.predict(examples, prompt: prompt) { progress("\(name), \($0) of \(examples.count) rows") }
     }
-    let texts = experiment.dataset[split].map { row -> String? in
-      if case .text(let text, _) = row.content { text } else { nil }
-    }
+    let method = experiment.configuration.training.method, prompt = experiment.startingPrompt
     self.init(
-      split: split, labels: experiment.encoder.labelNames, texts: texts,
-      tuned: try predict("CPT", experiment.startingPrompt),
-      untrained: try predict("ICL", experiment.startingPrompt.untrained))
+      split: split, labels: experiment.encoder.labelNames, method: method, tuned: try predict(method.abbreviation, prompt),
+      untrained: method == .icl ? nil : try predict("untrained", prompt.untrained))
   }
 
-  /// The rows whose side changed: their indices, first those that tuning put right.
+  /// Untrained, if there is that, and tuned.
+  var methods: [Method] { (untrained.map { [$0] } ?? []) + [tuned] }
+
+  /// The rows whose side changed: their indices, those that tuning put right and those it put wrong.
   var changes: (toRight: [Int], toWrong: [Int]) {
+    guard let untrained else { return ([], []) }
     func isRight(_ method: Method, _ index: Int) -> Bool {
       method.predictions[index].predicted == method.predictions[index].label
     }
-    let changed = texts.indices.filter { isRight(tuned, $0) != isRight(untrained, $0) }
+    let changed = tuned.predictions.indices.filter { isRight(tuned, $0) != isRight(untrained, $0) }
     return (changed.filter { isRight(tuned, $0) }, changed.filter { !isRight(tuned, $0) })
   }
 }

@@ -5,43 +5,50 @@ import FileFormats
 struct EvaluationSection {
   let evaluation: EvaluationRecord
   let id: String
-
-  private var methods: [(name: String, method: EvaluationRecord.Method)] {
-    [("ICL", evaluation.untrained), ("CPT", evaluation.tuned)]
-  }
+  /// Of the headings.
+  let level: Int
 
   var html: HTML {
     let rows = counted(evaluation.tuned.report.rows, "\(evaluation.split.rawValue) row")
     return .group([
       tag(
-        "section", [:], heading(3, "Predictions on \(rows)"),
-        paragraph("CPT is the tuned context, ICL (in-context learning) the same context untrained. "
-            + "Rows of a matrix are the true labels, columns what was said; the deeper the colour, the larger the share of its row."),
+        "section", [:], heading(level, "Predictions on \(rows)"),
+        paragraph(
+          "\(meaning) Rows of a matrix are the true labels, columns what was said; the deeper the colour, the larger "
+            + "the share of its row."),
         tag(
           "div", ["class": "pair"],
-          methods.map { confusionMatrix($0.method.report.confusion, labels: evaluation.labels, of: $0.name) }),
+          evaluation.methods.map { confusionMatrix($0.report.confusion, labels: evaluation.labels, of: $0.name) }),
         perClass),
       tag(
-        "section", [:], heading(3, "Reliability"),
+        "section", [:], heading(level, "Reliability"),
         paragraph("How often predictions are right, by how probable they were said to be, in ten bins. Bars that reach the "
             + "dashed line keep what they promise; below it the model is too sure of itself. The number on a bar is its "
             + "rows. ECE, the expected calibration error, is the mean over the rows of the distance between a bin’s "
             + "accuracy and its mean probability (Guo et al. 2017)."),
         tag(
           "div", ["class": "pair"],
-          methods.map { ReliabilityDiagram(reliability: $0.method.reliability, name: $0.name, id: id).html })),
+          evaluation.methods.map { ReliabilityDiagram(reliability: $0.reliability, name: $0.name, id: id).html })),
     ])
   }
 
+  private var meaning: String {
+    switch evaluation.untrained?.name {
+    case nil: "\(evaluation.tuned.name) trains nothing."
+    case TuningMethod.icl.abbreviation: "CPT is the tuned context, ICL (in-context learning) the same context untrained."
+    case .some(let untrained): "\(evaluation.tuned.name) is the tuned context, “\(untrained)” the one training began with."
+    }
+  }
+
   private var perClass: HTML {
-    let tuned = evaluation.tuned.report.classes, untrained = evaluation.untrained.report.classes
+    let tuned = evaluation.tuned.report.classes, name = evaluation.tuned.name
     return table(
-      "By label", header: ["label", "rows", "ICL F1", "CPT F1", "CPT precision", "CPT recall"],
-      rows: zip(tuned, untrained).map { tuned, untrained in
-        [
-          .text(tuned.label), .text(String(tuned.support)), .text(fixed(untrained.f1, 3)), .text(fixed(tuned.f1, 3)),
-          .text(fixed(tuned.precision, 3)), .text(fixed(tuned.recall, 3)),
-        ]
+      "By label",
+      header: ["label", "rows"] + evaluation.methods.map { "\($0.name) F1" } + ["\(name) precision", "\(name) recall"],
+      rows: tuned.indices.map { index in
+        [.text(tuned[index].label), .text(String(tuned[index].support))]
+          + evaluation.methods.map { .text(fixed($0.report.classes[index].f1, 3)) }
+          + [.text(fixed(tuned[index].precision, 3)), .text(fixed(tuned[index].recall, 3))]
       })
   }
 }

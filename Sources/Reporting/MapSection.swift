@@ -5,6 +5,7 @@ import FileFormats
 struct MapSection {
   let context: ContextRecord
   let id: String
+  let level: Int
 
   private static let size = (width: 560.0, height: 460.0)
   /// How many of the tokens that moved most are named.
@@ -13,13 +14,13 @@ struct MapSection {
   var html: HTML {
     guard let places = context.places else {
       return tag(
-        "section", [:], heading(3, "Map of the context"),
+        "section", [:], heading(level, "Map of the context"),
         paragraph("There is no map: the embeddings hold numbers that are not finite."))
     }
-    let shares = context.shares.map(percentage).joined(separator: " and ")
-    let total = percentage(context.shares.reduce(0, +))
+    let shares = context.varianceShares.map(percentage).joined(separator: " and ")
+    let total = percentage(context.varianceShares.reduce(0, +))
     return tag(
-      "section", [:], heading(3, "Map of the context"),
+      "section", [:], heading(level, "Map of the context"),
       tag(
         "figure", ["class": "wide"],
         tag(
@@ -27,7 +28,7 @@ struct MapSection {
           .text(
             "Embeddings of the context’s tokens before (small) and after training (large), a line between them, on "
               + "their two principal components, which hold \(shares) of the variance (\(total) together); what "
-              + "happens in the other directions is not to be seen here. The tokens that moved farthest are named.")),
+              + "happens in other directions is not to be seen. Named are tokens that moved farthest on the map.")),
         legend(key), drawn(places)))
   }
 
@@ -81,23 +82,25 @@ struct MapSection {
           at: spot.after, radius: 4, class: "mark \(look.style)",
           tooltip: "\(token.visibleText) (\(token.role.name), token \(token.position)), moved \(fixed(token.distance, 3))"))
     }
-    let named = context.movedMost.prefix(Self.named)
+    let lengths = spots.map { max(abs($0.after.x - $0.before.x), abs($0.after.y - $0.before.y)) }
+    let farthest = lengths.indices.filter { lengths[$0] > 0 }.sorted { lengths[$0] > lengths[$1] }
     return drawing(
       id: id + "-map", title: "Map of the context before and after training",
-      description: "Moved farthest: "
-        + named.map { "\(context.tokens[$0].visibleText) by \(fixed(context.tokens[$0].distance, 3))" }
-        .joined(separator: ", ") + ". All places stand in the table of tokens above.",
-      size: (Self.size.width, height), kind: "map", ways + marks + names(of: Array(named), at: spots.map(\.after), height))
+      description: "Moved farthest on the map: "
+        + farthest.prefix(Self.named).map { "\(context.tokens[$0].visibleText) (token \($0))" }.joined(separator: ", ")
+        + ". All places stand in the table of tokens above.",
+      size: (Self.size.width, height), kind: "map", ways + marks + names(of: farthest, at: spots.map(\.after), height))
   }
 
-  /// Names beside marks, where they cover no other name.
+  /// Names beside marks where they cover no other name, each text once.
   private func names(of tokens: [Int], at spots: [(x: Double, y: Double)], _ height: Double) -> [HTML] {
     var taken: [(x: ClosedRange<Double>, y: ClosedRange<Double>)] = []
     var names: [HTML] = []
-    for index in tokens {
+    var texts: Set<String> = []
+    for index in tokens where names.count < Self.named {
       let text = context.tokens[index].visibleText.trimmed
-      guard !text.isEmpty else { continue }
-      let spot = spots[index], length = 8.5 * Double(text.count)
+      guard text.count > 1, texts.insert(text).inserted else { continue }
+      let spot = spots[index], length = 7 * Double(text.count)
       for (dx, dy, anchor) in [
         (7.0, 4.0, TextAnchor.start), (-7, 4, .end), (0, -8, .middle), (0, 17, .middle),
       ] {

@@ -6,6 +6,7 @@ struct ProvenanceSection {
   let run: RunRecord
   /// Of the program that writes the report.
   let version: String
+  let level: Int
 
   var html: HTML {
     let configuration = run.configuration
@@ -18,7 +19,7 @@ struct ProvenanceSection {
       ("fingerprint of context, training and validation tokens", run.fingerprint), ("report by", "cpt \(version)"),
     ]
     return tag(
-      "section", [:], heading(3, "Provenance"),
+      "section", [:], heading(level, "Provenance"),
       details(
         "Files, and the command that makes the run again",
         tag(

@@ -20,7 +20,9 @@ public struct Report {
   private var title: String { runs.count == 1 ? "\(runs[0].name): tuned prompt" : "\(runs.count) tuned prompts" }
 
   private var html: HTML {
-    let sections = runs.enumerated().map { index, run in RunSection(run: run, id: "run\(index + 1)", version: version) }
+    let sections = runs.enumerated().map { index, run in 
+      RunSection(run: run, id: "run\(index + 1)", version: version, level: runs.count == 1 ? 1 : 2)
+    }
     return tag(
       "html", ["lang": "en"],
       tag(
@@ -32,7 +34,7 @@ public struct Report {
           "meta", ["http-equiv": "Content-Security-Policy", "content": "default-src 'none'; style-src 'unsafe-inline'"]),
         tag("meta", ["name": "generator", "content": "cpt \(version)"]), tag("title", [:], .text(title)),
         tag("style", [:], .text(styleSheet))),
-      tag("body", [:], tag("h1", [:], .text(title)), tag("main", [:], [summary] + sections.map(\.html))))
+      tag("body", [:], tag("main", [:], [summary] + sections.map(\.html))))
   }
 
   /// All runs in one table; nothing where there is only one.
@@ -43,8 +45,9 @@ public struct Report {
       func text(_ value: (EvaluationRecord) -> String) -> HTML { .text(evaluation.map(value) ?? "") }
       return [
         tag("a", ["href": "#run\(index + 1)"], .text(run.name)), .text(evaluation?.split.rawValue ?? ""),
-        text { percentage($0.untrained.report.accuracy) }, text { percentage($0.tuned.report.accuracy) },
-        text { "\(points($0.difference.accuracy)) ± \(fixed(196 * $0.difference.standardError, 1))" },
+        .text(run.configuration.training.method.abbreviation), text { percentage($0.tuned.report.accuracy) },
+        text { $0.untrained.map { percentage($0.report.accuracy) } ?? "" },
+        text { $0.difference.map { "\(points($0.accuracy)) ± \(fixed(196 * $0.standardError, 1))" } ?? "" },
         text { fixed($0.tuned.report.macroF1, 3) }, text { number($0.tuned.report.loss) },
         text { fixed($0.tuned.reliability.expectedCalibrationError, 3) },
         .text(String(run.configuration.training.seed)), .text(String(run.history.lastStep)),
@@ -52,11 +55,11 @@ public struct Report {
       ]
     }
     return tag(
-      "section", [:], heading(2, "Side by side"),
+      "section", [:], heading(1, title),
       table(
         "Accuracy is on the rows named; a difference with its 95\u{A0}% interval is in percentage points",
         header: [
-          "run", "rows", "ICL", "CPT", "difference", "macro-F1", "loss", "ECE", "seed", "steps", "time",
-        ], rows: rows, text: [0, 1]))
+          "run", "rows", "method", "accuracy", "untrained", "difference", "macro-F1", "loss", "ECE", "seed", "steps", "time",
+        ], rows: rows, text: [0, 1, 2]))
   }
 }

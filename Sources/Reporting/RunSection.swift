@@ -6,41 +6,34 @@ struct RunSection {
   let run: RunRecord
   let id: String
   let version: String
+  /// Of the run's own heading; its sections are one below.
+  let level: Int
 
   var html: HTML {
     let context: HTML =
-      run.context.map { .group([ContextSection(context: $0).html, MapSection(context: $0, id: id).html]) }
+      run.context.map { .group([ContextSection(context: $0, level: level + 1).html, MapSection(context: $0, id: id, level: level + 1).html]) }
       ?? .group([])
     let evaluation: HTML =
       run.evaluation.map {
-        .group([EvaluationSection(evaluation: $0, id: id).html, ChangesSection(evaluation: $0).html])
+        .group([
+          EvaluationSection(evaluation: $0, id: id, level: level + 1).html,
+          ChangesSection(evaluation: $0, level: level + 1).html,
+        ])
       } ?? .group([])
     return tag(
-      "article", ["id": id], heading(2, run.name), tag("p", ["class": "lead"], .text(sentence)), tiles, facts,
-      .group(gaps.map { tag("p", ["class": "gap"], .text($0)) }), evaluation, CurvesSection(run, id: id).html, context,
-      ProvenanceSection(run: run, version: version).html)
+      "article", ["id": id], heading(level, run.name), tag("p", ["class": "lead"], .text(sentence)), tiles, facts,
+      .group(gaps.map { tag("p", ["class": "gap"], .text($0)) }), evaluation, CurvesSection(run, id: id, level: level + 1).html, context,
+      ProvenanceSection(run: run, version: version, level: level + 1).html)
   }
 
   /// What happened, in words.
   private var sentence: String {
     var sentences: [String] = []
     if let evaluation = run.evaluation {
-      let tuned = evaluation.tuned.report, untrained = evaluation.untrained.report
-      let (low, high) = interval(evaluation.difference)
-      let gain =
-        low > 0
-        ? "tuning gained \(points(evaluation.difference.accuracy)) points"
-        : high < 0
-          ? "tuning cost \(points(evaluation.difference.accuracy)) points"
-          : "no clear difference (\(points(evaluation.difference.accuracy)) points)"
+      let report = evaluation.tuned.report
       sentences.append(
-        "On \(counted(tuned.rows, "\(evaluation.split.rawValue) row")) the tuned context names the right label for "
-          + "\(percentage(tuned.accuracy)), the same context untrained for \(percentage(untrained.accuracy)): "
-          + "\(gain), 95\u{A0}% interval \(points(low)) to \(points(high)).")
-      let changes = evaluation.changes
-      sentences.append(
-        "\(counted(changes.toRight.count, "row")) went from wrong to right, \(changes.toWrong.count) from right to wrong."
-      )
+        "\(evaluation.tuned.name) names the right label for \(percentage(report.accuracy)) of "
+          + counted(report.rows, "\(evaluation.split.rawValue) row") + comparison(evaluation))
     }
     let steps = run.history.lastStep
     let best = run.history["eval_accuracy"].last { $0.step == run.bestStep }
@@ -52,6 +45,21 @@ struct RunSection {
         + (best.map { "; the best checkpoint on validation rows is step \($0.step) with \(percentage($0.value))" } ?? "")
         + ".")
     return sentences.joined(separator: " ")
+  }
+
+  /// How that compares with the untrained context, in words.
+  private func comparison(_ evaluation: EvaluationRecord) -> String {
+    guard let untrained = evaluation.untrained, let difference = evaluation.difference else { return "." }
+    let (low, high) = interval(difference)
+    let gain = fixed(100 * abs(difference.accuracy), 1)
+    let verdict =
+      low > 0
+      ? "tuning gained \(gain) points"
+      : high < 0 ? "tuning cost \(gain) points" : "no clear difference, \(points(difference.accuracy)) points"
+    let changes = evaluation.changes
+    return ", the same context untrained for \(percentage(untrained.report.accuracy)): \(verdict) "
+      + "(95\u{A0}% interval \(points(low)) to \(points(high))). \(counted(changes.toRight.count, "row")) went from "
+      + "wrong to right, \(changes.toWrong.count) from right to wrong."
   }
 
   private func interval(_ difference: PairedDifference) -> (low: Double, high: Double) {
@@ -67,26 +75,31 @@ struct RunSection {
         "div", [:], tag("dt", [:], .text(name)),
         tag("dd", [:], tag("strong", [:], .text(value)), tag("span", [:], .text(detail))))
     }
-    func accuracy(_ name: String, _ report: ClassificationReport) -> HTML {
-      tile(
-        name, percentage(report.accuracy),
-        "± \(percentage(1.96 * report.accuracyStandardError)), macro-F1 \(fixed(report.macroF1, 3))")
+    let accuracies = evaluation.methods.reversed().map { method in
+      let bounds = method.report.accuracyInterval
+      let interval = "95\u{A0}%: \(fixed(100 * bounds.lowerBound, 1)) to \(fixed(100 * bounds.upperBound, 1))"
+      return tile(
+        "accuracy, \(method.name)", percentage(method.report.accuracy),
+        "\(interval), macro-F1 \(fixed(method.report.macroF1, 3))")
     }
-    let (low, high) = interval(evaluation.difference)
-    return tag(
-      "dl", ["class": "tiles"], accuracy("accuracy, CPT", evaluation.tuned.report),
-      accuracy("accuracy, ICL", evaluation.untrained.report),
-      tile(
-        "difference", "\(points(evaluation.difference.accuracy)) points", "95\u{A0}%: \(points(low)) to \(points(high))"),
-      tile(
-        "loss, CPT", number(evaluation.tuned.report.loss), "nats; ICL \(number(evaluation.untrained.report.loss))"))
+    let differences = evaluation.difference.map { difference in
+      let (low, high) = interval(difference)
+      return [
+        tile(
+          "difference", "\(points(difference.accuracy)) points", "95\u{A0}%: \(points(low)) to \(points(high))")
+      ]
+    }
+    let loss = tile(
+      "loss, \(evaluation.tuned.name)", "\(number(evaluation.tuned.report.loss)) nats",
+      evaluation.untrained.map { "\($0.name) \(number($0.report.loss))" } ?? "")
+    return tag("dl", ["class": "tiles"], accuracies + (differences ?? []) + [loss])
   }
 
   /// What was trained over what.
   private var facts: HTML {
     let configuration = run.configuration, data = configuration.data
-    var facts = [("method", "context-aware prompt tuning (CPT)")]
-    facts.append(("model", configuration.baseModel.map(lastComponent) ?? "not named"))
+    var facts = [("method", configuration.training.method.description)]
+    facts.append(("model", configuration.baseModel.map(lastComponents) ?? "not named"))
     if let context = run.context {
       facts.append(
         ("context", "\(counted(context.tokens.count, "token")), \(counted(context.examples.count, "example"))"))
@@ -94,15 +107,20 @@ struct RunSection {
     if let labels = data.labelWords { facts.append(("labels", labels.map(\.label).joined(separator: ", "))) }
     facts.append(("trained on", data.train.map(lastComponent) ?? "not named"))
     if let file = run.split == .test ? data.test : data.validation { facts.append(("evaluated on", lastComponent(of: file))) }
-    let training = configuration.training
+    let training = configuration.training, radii = configuration.projection
+    let balls = training.method == .cpt ? ", epsilon \(radii.input), of templates \(radii.format)" : ""
     facts.append(
       (
         "settings",
-        "batch \(training.batchSize * training.accumulationSteps), learning rate \(scientific(training.learningRate)), "
-          + "seed \(training.seed), radius \(number(configuration.projection.input)) "
-          + "(templates \(number(configuration.projection.format)))"
+        "batch \(training.batchSize * training.accumulationSteps), learning rate \(training.learningRate), "
+          + "seed \(training.seed)\(balls)"
       ))
     return tag("dl", ["class": "facts"], facts.flatMap { [tag("dt", [:], .text($0)), tag("dd", [:], .text($1))] })
+  }
+
+  /// The last two parts of a path: models often stand in a folder called "model".
+  private func lastComponents(of path: String) -> String {
+    path.split(separator: "/").suffix(2).joined(separator: "/")
   }
 
   /// Why parts of the report are missing.
@@ -123,5 +141,17 @@ struct RunSection {
       : []
     let isOld = !run.isFinished || run.adapterStep < run.history.lastStep
     return split + (isOld ? ["The adapter shown is that of step \(run.adapterStep) of \(run.history.lastStep)."] : [])
+  }
+}
+
+extension TuningMethod {
+  /// The method's full name.
+  fileprivate var description: String {
+    switch self {
+    case .cpt: "context-aware prompt tuning (CPT)"
+    case .icl: "in-context learning (ICL), nothing trained"
+    case .promptTuning: "prompt tuning (PT) of virtual tokens"
+    case .instructionPromptTuning: "instruction prompt tuning (IPT): virtual tokens before a fixed context"
+    }
   }
 }

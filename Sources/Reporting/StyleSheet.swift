@@ -7,14 +7,14 @@ let styleSheet = """
     color-scheme: light dark;
     --ground: #fdfcfa; --card: #f4f1ec; --text: #1d1b18; --soft: #5c5750; --line: #d9d3c9; --link: #17549b;
     --c0: #1b62ad; --c1: #b4480b; --c2: #137355; --c3: #84379c; --c4: #6b655d;
-    --m0: #fdf3e3; --m1: #fbe0bb; --m2: #f8c98b; --m3: #f2ab55; --m4: #e68a25; --edge: #a85400;
+    --m0: #fdf6ea; --m1: #fcecd2; --m2: #fbe0b7; --m3: #f9d198; --m4: #f6c077; --edge: #b06010;
     --h0: #e9f0f8; --h1: #cfdff0; --h2: #aecae6; --h3: #86b0db; --h4: #6199ce;
   }
   @media screen and (prefers-color-scheme: dark) {
     :root {
       --ground: #15171a; --card: #1f2226; --text: #e9e6e1; --soft: #aba69e; --line: #3a3e44; --link: #8dbcf5;
       --c0: #6fb0f2; --c1: #f39a5c; --c2: #55c79c; --c3: #cf9be2; --c4: #a7a29a;
-      --m0: #2a2419; --m1: #42321a; --m2: #5b4119; --m3: #754f16; --m4: #8f5c10; --edge: #f2b45c;
+      --m0: #2a2419; --m1: #42321a; --m2: #5b4119; --m3: #6a4a18; --m4: #7a5418; --edge: #e0a04a;
       --h0: #1b2632; --h1: #20374f; --h2: #25496c; --h3: #2a5b8a; --h4: #2f6ea8;
     }
   }
@@ -32,7 +32,7 @@ let styleSheet = """
   .note, figcaption, caption, .key, .legend { color: var(--soft); font-size: 0.9rem; }
   figcaption strong { color: var(--text); font-size: 1rem; }
   .gap { border-left: 4px solid var(--c1); padding-left: 0.75rem; }
-  .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 0.75rem; margin: 1.25rem 0; }
+  .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.25rem, 1fr)); gap: 0.75rem; margin: 1.25rem 0; }
   .tiles div { background: var(--card); border-radius: 0.5rem; padding: 0.75rem 1rem; }
   .tiles dt, .tiles span { color: var(--soft); font-size: 0.9rem; }
   .tiles dd { margin: 0; }
@@ -57,14 +57,16 @@ let styleSheet = """
   .dashed { stroke-dasharray: 5 4; }
   .dots { fill: none; stroke: var(--own); stroke-width: 2.5; stroke-linecap: round; opacity: 0.4; }
   .mark { fill: var(--own); stroke: var(--ground); stroke-width: 1; }
+  .cross { fill: none; stroke: var(--own); stroke-width: 2; }
   .event { stroke: var(--text); stroke-width: 1.5; stroke-dasharray: 2 3; }
   .diagonal { stroke: var(--text); stroke-width: 1.5; stroke-dasharray: 5 4; }
-  .bar { fill: var(--c0); }
+  .bar { fill: var(--h2); stroke: var(--c0); stroke-width: 1.5; }
   .way { stroke: var(--own); stroke-width: 1; opacity: 0.5; }
   .before { fill: none; stroke: var(--own); stroke-width: 4; stroke-linecap: round; opacity: 0.6; }
   .map { background: var(--card); border-radius: 0.5rem; }
   .map .mark { stroke: var(--card); }
-  svg .name { fill: var(--text); font-size: 14px; paint-order: stroke; stroke: var(--card); stroke-width: 3px; }
+  .map .cross { stroke: var(--own); }
+  svg .name { fill: var(--text); font-size: 11.5px; paint-order: stroke; stroke: var(--card); stroke-width: 3px; }
   .scroll { overflow-x: auto; margin: 1rem 0; }
   table { border-collapse: collapse; font-size: 0.95rem; font-variant-numeric: tabular-nums; }
   caption { text-align: left; padding-bottom: 0.35rem; }
@@ -75,6 +77,7 @@ let styleSheet = """
   .matrix th, .matrix td { border: 1px solid var(--line); text-align: center; }
   .matrix tbody th { text-align: left; }
   .matrix .diagonal { font-weight: 700; outline: 2px solid var(--text); outline-offset: -3px; }
+  thead th { white-space: normal; }
   .turned thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
   .h0 { background: var(--h0); } .h1 { background: var(--h1); } .h2 { background: var(--h2); }
   .h3 { background: var(--h3); } .h4 { background: var(--h4); }
@@ -105,8 +108,11 @@ let styleSheet = """
     h1 { font-size: 1.5rem; }
     .facts { grid-template-columns: 1fr; }
     .facts dd { margin-bottom: 0.4rem; }
-    .map text { font-size: 21px; }
+    .tiles div { padding: 0.6rem 0.75rem; }
+    .tiles strong { font-size: 1.25rem; }
+    svg .name { font-size: 20px; }
     th, td { padding: 0.3rem 0.45rem; }
+    .matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
   }
   @media print {
     body { max-width: none; padding: 0; font-size: 10pt; }

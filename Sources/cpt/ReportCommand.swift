@@ -36,7 +36,7 @@ private func runReport(_ arguments: Arguments) throws -> Int32 {
     JSON.object([
       .init("run", .string(run.path)),
       .init("accuracy", run.evaluation.map { .number($0.tuned.report.accuracy) } ?? .null),
-      .init("icl_accuracy", run.evaluation.map { .number($0.untrained.report.accuracy) } ?? .null),
+      .init("untrained_accuracy", (run.evaluation?.untrained).map { .number($0.report.accuracy) } ?? .null),
     ])
   }
   let json: JSON = .object([.init("output", .string(output)), .init("runs", .array(results))])

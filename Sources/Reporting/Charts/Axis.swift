@@ -11,10 +11,10 @@ struct Axis {
   }
 
   let isLogarithmic: Bool
-  /// Values worth a tick, ascending; the first and the last are the axis's ends.
-  let ticks: [Double]
-  /// Ticks with their texts.
-  let tickLabels: [(value: Double, text: String)]
+  /// The smallest and the largest value on it.
+  let ends: (lowest: Double, highest: Double)
+  /// Where ticks stand, and their texts.
+  let ticks: [(value: Double, text: String)]
   private let start: Double
   private let end: Double
 
@@ -36,18 +36,21 @@ struct Axis {
     let lowest = values.min() ?? 0, highest = values.max() ?? 1
     isLogarithmic = scale == .logarithmicIfWide && lowest > 0 && highest >= 50 * lowest
     if isLogarithmic {
-      ticks = Self.logarithmicTicks(lowest, highest)
-      tickLabels = Self.spread(ticks, atMost: 6).map { ($0, Self.text($0)) }
+      let values = Self.logarithmicTicks(lowest, highest)
+      ends = (values.first ?? lowest, values.last ?? highest)
+      ticks = Self.spread(values, atMost: 6).map { ($0, Self.text($0)) }
       return
     }
     // Equal values lie in the middle of an axis around them.
     let margin = highest > lowest ? 0 : max(abs(highest), areWhole ? 1 : 1e-9)
-    let step = Self.niceStep((highest - lowest + 2 * margin) / 4, areWhole: areWhole)
+    let step = Self.niceStep((highest - lowest + 2 * margin) / 5, areWhole: areWhole)
     let first = Int(((lowest - margin) / step + 1e-9).rounded(.down))
     let last = max(first + 1, Int(((highest + margin) / step - 1e-9).rounded(.up)))
-    ticks = (first...last).map { Double($0) * step }
+    // An axis of whole numbers ends where they do, others at a tick.
+    ends = (Double(first) * step, areWhole ? max(highest, Double(first) * step + 1) : Double(last) * step)
+    let highestTick = ends.highest
     let digits = max(0, Int((-log10(step) - 1e-9).rounded(.up)))
-    tickLabels = ticks.map { tick in
+    ticks = (first...last).map { Double($0) * step }.filter { $0 <= highestTick }.map { tick in
       let text = arePercentages ? fixed(100 * tick, max(0, digits - 2)) + "\u{A0}%" : Self.text(tick, digits: digits)
       return (tick, text)
     }
@@ -55,10 +58,8 @@ struct Axis {
 
   /// The coordinate of a value.
   func callAsFunction(_ value: Double) -> Double {
-    guard let lowest = ticks.first, let highest = ticks.last, highest > lowest else { return start }
-    let share =
-      isLogarithmic
-      ? (log10(value) - log10(lowest)) / (log10(highest) - log10(lowest)) : (value - lowest) / (highest - lowest)
+    func along(_ value: Double) -> Double { isLogarithmic ? log10(value) : value }
+    let share = (along(value) - along(ends.lowest)) / (along(ends.highest) - along(ends.lowest))
     return start + share * (end - start)
   }
 

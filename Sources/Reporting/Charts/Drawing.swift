@@ -81,7 +81,7 @@ enum Mark: CaseIterable {
           + "l\(pixels(-2 * r)) \(pixels(2 * r))"
       }
     let children: [HTML] = tooltip.map { [tag("title", [:], .text($0))] } ?? []
-    return tag("path", ["class": name, "d": path], children)
+    return tag("path", ["class": self == .cross ? name + " cross" : name, "d": path], children)
   }
 }
 

@@ -101,15 +101,14 @@ struct ChartFrame {
 
   /// Grid lines and the texts of the ticks.
   var lines: [HTML] {
-    let left = x(x.ticks.first ?? 0), right = x(x.ticks.last ?? 1)
-    let bottom = y(y.ticks.first ?? 0)
-    let across = y.tickLabels.flatMap { tick in
+    let left = x(x.ends.lowest), right = x(x.ends.highest), bottom = y(y.ends.lowest)
+    let across = y.ticks.flatMap { tick in
       [
         line(from: (left, y(tick.value)), to: (right, y(tick.value)), class: "grid"),
         label(tick.text, at: (left - 6, y(tick.value) + 4), .end),
       ]
     }
-    let below = x.tickLabels.flatMap { tick in
+    let below = x.ticks.flatMap { tick in
       [
         line(from: (x(tick.value), bottom), to: (x(tick.value), bottom + 4), class: "axis"),
         label(tick.text, at: (x(tick.value), bottom + 17), .middle),
