@@ -19,13 +19,13 @@ struct ContextRecord: Sendable {
   /// The map's share of the variance of all of these embeddings, by axis.
   let varianceShares: [Double]
 
-  init(_ prompt: TunedPrompt, decoder: Decoder, tokenizer: Tokenizer?, isBounded: Bool, team: ThreadTeam) {
-    self.isBounded = isBounded
+  init(_ prompt: TunedPrompt, decoder: Decoder, tokenizer: Tokenizer?, team: ThreadTeam) {
     let tokens = PromptListing(prompt, decoder: decoder, tokenizer: tokenizer, neighbours: 3, team: team).entries
     self.tokens = tokens
     let farthest = tokens.map(\.distance).max() ?? 0
+    isBounded = !tokens.contains { $0.role.isTrained && $0.shareOfRadius == nil && $0.distance > 0 }
     shares = tokens.map { token in
-      token.shareOfRadius.map { isBounded ? $0 : farthest > 0 ? token.distance / farthest : 0 }
+      token.role.isTrained ? token.shareOfRadius ?? (farthest > 0 ? token.distance / farthest : 0) : nil
     }
     let count = prompt.context.count
     let rows = Matrix(rows: 2 * count, columns: prompt.width, values: prompt.initial + prompt.embeddings)

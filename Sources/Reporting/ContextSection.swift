@@ -64,7 +64,7 @@ struct ContextSection {
         }
         return [
           .text(String(token.position)), tag("span", ["class": "token"], .text(token.visibleText)), .text(token.role.name),
-          .text(token.shareOfRadius == nil ? "fixed" : fixed(token.distance, 4)),
+          .text(token.role.isTrained ? fixed(token.distance, 4) : "fixed"),
           .text(context.shares[token.position].map(percentage) ?? ""),
           .text(token.nearest.map { "\($0.text) \(fixed($0.distance, 3))" }.joined(separator: ", ")), text(place?.before),
           text(place?.after),

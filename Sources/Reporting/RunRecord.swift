@@ -73,7 +73,6 @@ public struct RunRecord: Sendable {
     let adapter = try Adapter(folder: adapterFolder)
     var configuration = configuration
     configuration.baseModel = model ?? configuration.baseModel
-    let isBounded = !configuration.training.method.trainsVirtualTokens
     progress("\(name): the context")
     guard evaluates, let split else {
       guard let folder = configuration.baseModel else {
@@ -82,13 +81,12 @@ public struct RunRecord: Sendable {
       let decoder = try FrozenModel(folder: folder).decoder
       context = ContextRecord(
         try adapter.prompt(over: decoder), decoder: decoder,
-        tokenizer: try? Tokenizer(folder: configuration.tokenizer ?? folder), isBounded: isBounded, team: team)
+        tokenizer: try? Tokenizer(folder: configuration.tokenizer ?? folder), team: team)
       return
     }
     let experiment = try Experiment(configuration, adapter: adapter, evaluating: split, team: team)
     context = ContextRecord(
-      experiment.startingPrompt, decoder: experiment.model.decoder, tokenizer: experiment.tokenizer,
-      isBounded: isBounded, team: team)
+      experiment.startingPrompt, decoder: experiment.model.decoder, tokenizer: experiment.tokenizer, team: team)
     evaluation = try EvaluationRecord(experiment, split: split) { progress("\(name): \($0)") }
   }
 }

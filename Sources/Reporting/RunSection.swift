@@ -86,7 +86,7 @@ struct RunSection {
       let (low, high) = interval(difference)
       return [
         tile(
-          "difference", "\(points(difference.accuracy)) points", "95\u{A0}%: \(points(low)) to \(points(high))")
+          "difference in points", points(difference.accuracy), "95\u{A0}%: \(points(low)) to \(points(high))")
       ]
     }
     let loss = tile(

@@ -42,7 +42,8 @@ let styleSheet = """
   .facts dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
   .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1.5rem; }
   .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1rem 2rem; }
-  figure { margin: 1rem 0; min-width: 0; }
+  .pair div, figure { min-width: 0; }
+  figure { margin: 1rem 0; }
   figure.wide { max-width: 52rem; }
   svg { display: block; width: 100%; height: auto; overflow: visible; }
   svg text { fill: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; }
@@ -106,12 +107,15 @@ let styleSheet = """
   pre { background: var(--card); padding: 0.75rem 1rem; border-radius: 0.5rem; overflow-x: auto; font-size: 0.85rem; }
   @media (max-width: 30rem) {
     h1 { font-size: 1.5rem; }
+    h2 { font-size: 1.3rem; }
+    h3 { font-size: 1.15rem; }
+    table { font-size: 0.87rem; }
     .facts { grid-template-columns: 1fr; }
     .facts dd { margin-bottom: 0.4rem; }
     .tiles div { padding: 0.6rem 0.75rem; }
     .tiles strong { font-size: 1.25rem; }
     svg .name { font-size: 20px; }
-    th, td { padding: 0.3rem 0.45rem; }
+    th, td { padding: 0.3rem 0.35rem; }
     .matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
   }
   @media print {
@@ -120,7 +124,10 @@ let styleSheet = """
     article { break-before: page; } article:first-of-type { break-before: auto; }
     figure, tr, .tiles div, .changes li { break-inside: avoid; }
     h2, h3, caption { break-after: avoid; }
+    table { font-size: 8.5pt; }
     .scroll { overflow: visible; }
+    th, td { padding: 0.2rem 0.35rem; }
+    .matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
     pre { white-space: pre-wrap; }
   }
   """
