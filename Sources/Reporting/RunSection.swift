@@ -98,7 +98,7 @@ struct RunSection {
   /// What was trained over what.
   private var facts: HTML {
     let configuration = run.configuration, data = configuration.data
-    var facts = [("method", configuration.training.method.description)]
+    var facts = [("method", configuration.training.method.name)]
     facts.append(("model", configuration.baseModel.map(lastComponents) ?? "not named"))
     if let context = run.context {
       facts.append(
@@ -141,17 +141,5 @@ struct RunSection {
       : []
     let isOld = !run.isFinished || run.adapterStep < run.history.lastStep
     return split + (isOld ? ["The adapter shown is that of step \(run.adapterStep) of \(run.history.lastStep)."] : [])
-  }
-}
-
-extension TuningMethod {
-  /// The method's full name.
-  fileprivate var description: String {
-    switch self {
-    case .cpt: "context-aware prompt tuning (CPT)"
-    case .icl: "in-context learning (ICL), nothing trained"
-    case .promptTuning: "prompt tuning (PT) of virtual tokens"
-    case .instructionPromptTuning: "instruction prompt tuning (IPT): virtual tokens before a fixed context"
-    }
   }
 }

@@ -45,11 +45,15 @@ let styleSheet = """
   .pair div, figure { min-width: 0; }
   figure { margin: 1rem 0; }
   figure.wide { max-width: 52rem; }
+  figure.strip { max-width: 42rem; }
   svg { display: block; width: 100%; height: auto; overflow: visible; }
   svg text { fill: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; }
   .legend, .key { list-style: none; margin: 0.25rem 0 0.5rem; padding: 0; display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; }
   .legend li { display: flex; align-items: center; gap: 0.4rem; }
   .legend svg { width: 28px; height: 12px; flex: none; }
+  svg .row { fill: var(--text); }
+  .mean { stroke: var(--text); stroke-width: 2.5; }
+  .spread { stroke: var(--h3); stroke-width: 7; }
   .grid { stroke: var(--line); stroke-width: 1; }
   .axis { stroke: var(--soft); stroke-width: 1; }
   .c0 { --own: var(--c0); } .c1 { --own: var(--c1); } .c2 { --own: var(--c2); } .c3 { --own: var(--c3); }

@@ -7,9 +7,9 @@ extension Command {
   static let report = Command(
     name: "report",
     group: .look,
-    summary: "Write a page about runs: curves, context, predictions, settings.",
+    summary: "Write a page about runs: curves, context, predictions, seeds.",
     example: "cpt report runs/quickstart --output report.html",
-    operands: Operands(value: .folder, help: "folders of runs, as train writes them", count: 1...1000),
+    operands: Operands(value: .folder, help: "folders of runs or of comparisons", count: 1...1000),
     flags: [
       Flag(name: "--output", value: .file, help: "the page to write (HTML)", isRequired: true),
       Flag(name: "--no-eval", help: "leave out what predicting the test rows says"),
@@ -22,25 +22,35 @@ extension Command {
 
 private func runReport(_ arguments: Arguments) throws -> Int32 {
   guard let output = try arguments.destination("--output", isFolder: false) else { return 0 }
-  var runs = try arguments.operands.map { try RunRecord(folder: $0) }
+  var subjects = try arguments.operands.map { try Report.Subject(folder: $0) }
   let team = ThreadTeam(threads: try arguments.threads())
   let terminal = Terminal()
-  for index in runs.indices {
+  for index in subjects.indices {
     defer { terminal.clear() }
-    try runs[index].compute(model: arguments["--model"], evaluates: !arguments.has("--no-eval"), team: team) {
+    guard case .run(var run) = subjects[index] else { continue }
+    try run.compute(model: arguments["--model"], evaluates: !arguments.has("--no-eval"), team: team) {
       terminal.status($0)
     }
+    subjects[index] = .run(run)
   }
-  try writeAtomically(Report(runs, version: version).page, to: output)
-  let results = runs.map { run in
-    JSON.object([
-      .init("run", .string(run.path)),
-      .init("accuracy", run.evaluation.map { .number($0.tuned.report.accuracy) } ?? .null),
-      .init("untrained_accuracy", (run.evaluation?.untrained).map { .number($0.report.accuracy) } ?? .null),
-    ])
-  }
-  let json: JSON = .object([.init("output", .string(output)), .init("runs", .array(results))])
-  try printResult(
-    arguments.has("--json") ? json.pretty : "wrote a report on \(runs.count == 1 ? "1 run" : "\(runs.count) runs") to \(output)")
+  try writeAtomically(Report(subjects, version: version).page, to: output)
+  let json: JSON = .object([.init("output", .string(output)), .init("results", .array(subjects.map(\.json)))])
+  let words = subjects.count == 1 ? "a report on \(arguments.operands[0])" : "a report on \(subjects.count) results"
+  try printResult(arguments.has("--json") ? json.pretty : "wrote \(words) to \(output)")
   return 0
+}
+
+extension Report.Subject {
+  /// Where it is and its headline numbers.
+  fileprivate var json: JSON {
+    switch self {
+    case .run(let run):
+      .object([
+        .init("run", .string(run.path)),
+        .init("accuracy", run.evaluation.map { .number($0.tuned.report.accuracy) } ?? .null),
+        .init("untrained_accuracy", (run.evaluation?.untrained).map { .number($0.report.accuracy) } ?? .null),
+      ])
+    case .comparison(let record): .object([.init("comparison", .string(record.path))])
+    }
+  }
 }

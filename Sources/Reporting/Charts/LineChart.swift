@@ -101,20 +101,28 @@ struct ChartFrame {
 
   /// Grid lines and the texts of the ticks.
   var lines: [HTML] {
-    let left = x(x.ends.lowest), right = x(x.ends.highest), bottom = y(y.ends.lowest)
+    let left = x(x.ends.lowest), right = x(x.ends.highest)
     let across = y.ticks.flatMap { tick in
       [
         line(from: (left, y(tick.value)), to: (right, y(tick.value)), class: "grid"),
         label(tick.text, at: (left - 6, y(tick.value) + 4), .end),
       ]
     }
-    let below = x.ticks.flatMap { tick in
+    return across + xAxis(tickEnd: y(y.ends.lowest) + 4, class: "axis")
+  }
+
+  /// Grid lines from bottom to top, and the texts of their ticks.
+  var columns: [HTML] { xAxis(tickEnd: y(y.ends.highest), class: "grid") }
+
+  private func xAxis(tickEnd: Double, class name: String) -> [HTML] {
+    let left = x(x.ends.lowest), right = x(x.ends.highest), bottom = y(y.ends.lowest)
+    let ticks = x.ticks.flatMap { tick in
       [
-        line(from: (x(tick.value), bottom), to: (x(tick.value), bottom + 4), class: "axis"),
+        line(from: (x(tick.value), bottom), to: (x(tick.value), tickEnd), class: name),
         label(tick.text, at: (x(tick.value), bottom + 17), .middle),
       ]
     }
-    return across + below + [
+    return ticks + [
       line(from: (left, bottom), to: (right, bottom), class: "axis"),
       label(xName, at: ((left + right) / 2, bottom + 34), .middle),
     ]
