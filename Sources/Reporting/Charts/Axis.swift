@@ -2,19 +2,19 @@ import FileFormats
 import Glibc
 
 /// An axis of a chart: where values lie along it, and where its ticks stand.
-struct Axis {
+package struct Axis {
   /// What the values between two ticks grow by.
-  enum Scale {
+  package enum Scale {
     case linear
     /// Logarithmic where all values are positive and the largest is at least 50 times the smallest, else linear.
     case logarithmicIfWide
   }
 
-  let isLogarithmic: Bool
+  package let isLogarithmic: Bool
   /// The smallest and the largest value on it.
   let ends: (lowest: Double, highest: Double)
   /// Where ticks stand, and their texts.
-  let ticks: [(value: Double, text: String)]
+  package let ticks: [(value: Double, text: String)]
   private let start: Double
   private let end: Double
 
@@ -27,7 +27,7 @@ struct Axis {
   ///   - scale: how values lie along it.
   ///   - areWhole: whether values between whole numbers mean nothing.
   ///   - arePercentages: whether the texts are percentages.
-  init(
+  package init(
     of values: [Double], from start: Double, to end: Double, scale: Scale = .linear, areWhole: Bool = false,
     arePercentages: Bool = false
   ) {
@@ -57,7 +57,7 @@ struct Axis {
   }
 
   /// The coordinate of a value.
-  func callAsFunction(_ value: Double) -> Double {
+  package func callAsFunction(_ value: Double) -> Double {
     func along(_ value: Double) -> Double { isLogarithmic ? log10(value) : value }
     let share = (along(value) - along(ends.lowest)) / (along(ends.highest) - along(ends.lowest))
     return start + share * (end - start)
