@@ -38,7 +38,8 @@ let package = Package(
     .target(name: "Tokenization", dependencies: ["CUTF8Proc", "FileFormats"], swiftSettings: safeSettings),
     .target(name: "ContextTuning", dependencies: ["LanguageModel", "Tokenization"], swiftSettings: safeSettings),
     .target(name: "Reporting", dependencies: ["ContextTuning"], swiftSettings: safeSettings),
-    .executableTarget(name: "cpt", dependencies: ["ContextTuning", "Reporting"], swiftSettings: safeSettings),
+    .executableTarget(
+      name: "cpt", dependencies: ["ContextTuning", "Reporting", "CUTF8Proc"], swiftSettings: safeSettings),
     .target(name: "TestSupport", dependencies: ["FileFormats"], path: "Tests/TestSupport"),
     .testTarget(name: "FileFormatsTests", dependencies: ["FileFormats", "TestSupport"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),

@@ -111,6 +111,12 @@ public struct Weight: @unchecked Sendable {
       firstRow: firstRow, firstColumn: firstColumn, owner: owner)
   }
 
+  /// Whether both are the same numbers, as the word embeddings and a head tied to them.
+  public func isSame(as other: Weight) -> Bool {
+    base == other.base && firstRow == other.firstRow && firstColumn == other.firstColumn && inputs == other.inputs
+      && outputs == other.outputs
+  }
+
   /// Bytes the numbers take where they lie.
   private var byteCount: Int {
     switch format {

@@ -5,7 +5,12 @@ import Kernels
 public struct FrozenModel: Sendable {
   /// The folder it was read from.
   public let folder: String
+  /// The `model_type` of config.json.
+  public let family: String
   public let decoder: Decoder
+  /// Every tensor of its files, used or not.
+  public let tensors: [StoredTensor]
+
   /// Reads config.json and maps the weights.
   ///
   /// - Parameters:
@@ -20,15 +25,17 @@ public struct FrozenModel: Sendable {
     }
     let configuration = try ConfigFile(folder: folder)
     let name = try configuration.text("model_type", default: "")
-    guard let family = Family.all[name] else {
+    guard let description = Family.all[name] else {
       throw configuration.invalid("model_type", "a known family (\(Family.all.keys.sorted().joined(separator: ", ")))")
     }
     guard !configuration.has("quantization_config") else {
       throw configuration.invalid("quantization_config", "missing; download the model's original weights")
     }
-    let files = try CheckpointFiles(folder: folder, prefix: family.prefix, quantizing: team)
+    let files = try CheckpointFiles(folder: folder, prefix: description.prefix, quantizing: team)
     self.folder = folder
-    decoder = try family.decoder(configuration, files)
+    family = name
+    tensors = files.tensors
+    decoder = try description.decoder(configuration, files)
   }
 }
 

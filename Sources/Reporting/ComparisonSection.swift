@@ -44,7 +44,7 @@ struct ComparisonSection {
     if comparison.summaries.isEmpty { return .group([]) }
     let rows: [[HTML]] = comparison.summaries.map { summary in
       [
-        .text(summary.method.name), .text(String(summary.seeds)), .text(percentage(summary.accuracy.mean)),
+        .text(summary.method.abbreviation), .text(String(summary.seeds)), .text(percentage(summary.accuracy.mean)),
         .text(fixed(100 * summary.accuracy.standardDeviation, 1)), .text(percentage(summary.accuracy.worst)),
         .text(percentage(summary.accuracy.best)), .text(fixed(summary.macroF1.mean, 3)),
         .text(fixed(summary.macroF1.standardDeviation, 3)),
@@ -61,7 +61,7 @@ struct ComparisonSection {
         }
       ).html,
       table(
-        "Accuracy and macro-F1 over seeds; sd: standard deviation of the sample, of accuracies in percentage points",
+        "sd: standard deviation of the sample, of accuracies in percentage points",
         header: ["method", "seeds", "accuracy", "sd", "worst", "best", "macro-F1", "sd"], rows: rows))
   }
 
@@ -113,7 +113,7 @@ struct ComparisonSection {
           header: ["method", "seed", "accuracy", "± (95\u{A0}%)", "macro-F1", "loss", "training"],
           rows: comparison.cells.map { cell in
             [
-              .text(cell.method.name), .text(String(cell.seed)), .text(percentage(cell.accuracy)),
+              .text(cell.method.abbreviation), .text(String(cell.seed)), .text(percentage(cell.accuracy)),
               .text(fixed(196 * cell.accuracyStandardError, 1)), .text(fixed(cell.macroF1, 3)), .text(number(cell.loss)),
               .text(duration(cell.trainingSeconds)),
             ]

@@ -59,7 +59,8 @@ let styleSheet = """
   .c0 { --own: var(--c0); } .c1 { --own: var(--c1); } .c2 { --own: var(--c2); } .c3 { --own: var(--c3); }
   .c4 { --own: var(--c4); }
   .line { fill: none; stroke: var(--own); stroke-width: 2; stroke-linejoin: round; }
-  .dashed { stroke-dasharray: 5 4; }
+  .dashed, .line.c1 { stroke-dasharray: 5 4; } .line.c2 { stroke-dasharray: 2 3; } .line.c3 { stroke-dasharray: 9 3 2 3; }
+  .line.c4 { stroke-dasharray: 1 4; stroke-linecap: round; }
   .dots { fill: none; stroke: var(--own); stroke-width: 2.5; stroke-linecap: round; opacity: 0.4; }
   .mark { fill: var(--own); stroke: var(--ground); stroke-width: 1; }
   .cross { fill: none; stroke: var(--own); stroke-width: 2; }
@@ -119,6 +120,7 @@ let styleSheet = """
     .tiles div { padding: 0.6rem 0.75rem; }
     .tiles strong { font-size: 1.25rem; }
     svg .name { font-size: 20px; }
+    .strip text { font-size: 15px; }
     th, td { padding: 0.3rem 0.35rem; }
     .matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
   }

@@ -39,8 +39,10 @@ struct AddedTokens: Sendable {
     inNormalizedText = matcher(members.filter(\.0.isNormalized))
   }
 
+  var ids: [Int] { tokens.map(\.id) }
+
   /// The largest id, or nil where there are no tokens.
-  var largestID: Int? { tokens.map(\.id).max() }
+  var largestID: Int? { ids.max() }
 
   /// What a token is looked for by.
   func content(of id: Int) -> String? { indexByID[id].map { tokens[$0].content } }

@@ -63,6 +63,17 @@ public struct Tokenizer: Sendable {
   /// The largest token id + 1, added tokens included.
   public var vocabularySize: Int { max(model.vocabulary.count, addedTokens.largestID.map { $0 + 1 } ?? 0) }
 
+  /// The algorithm that makes tokens of words, by its name in tokenizer.json.
+  public var algorithm: String {
+    switch model {
+    case .bytePairEncoding: "BPE"
+    case .unigram: "Unigram"
+    }
+  }
+
+  /// The tokens that are found in a text before anything else happens to it, in the order of their file.
+  public var addedTokenIDs: [Int] { addedTokens.ids }
+
   // MARK: - Text to tokens
 
   /// The tokens of a text, in order; no special tokens are put around them, but added tokens match inside the text.

@@ -1,6 +1,8 @@
 import ContextTuning
 import FileFormats
 import Glibc
+import LanguageModel
+import Tokenization
 
 /// A command line, taken apart: which flags stand in it and with what values.
 struct Arguments {
@@ -125,6 +127,17 @@ struct Arguments {
     var configuration = try Configuration(file: file, overrides: overrides())
     configuration.baseModel = self["--model"] ?? configuration.baseModel ?? adapter.configuration.baseModel
     return configuration
+  }
+
+  /// The model an adapter was trained over, `--model` or the one it names, and its tokenizer where there is one.
+  ///
+  /// - Throws: `InputError` when there is no model or it cannot be used.
+  func model(of adapter: Adapter) throws -> (model: FrozenModel, tokenizer: Tokenizer?) {
+    guard let folder = self["--model"] ?? adapter.configuration.baseModel else {
+      throw InputError.usage("--model", "is missing, and the adapter names no model; expected its folder")
+    }
+    let tokenizerFolder = self["--model"] ?? adapter.configuration.tokenizer ?? folder
+    return (try FrozenModel(folder: folder), try? Tokenizer(folder: tokenizerFolder))
   }
 
   /// The pairs of `--set`: a value that is JSON counts as such, any other as text.

@@ -1,8 +1,6 @@
 import ContextTuning
 import FileFormats
 import Kernels
-import LanguageModel
-import Tokenization
 
 private enum ExportFormat: String, CaseIterable {
   case peft
@@ -66,12 +64,7 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
 
 /// The prompt token by token.
 private func listing(of adapter: Adapter, _ arguments: Arguments) throws -> String {
-  guard let folder = arguments["--model"] ?? adapter.configuration.baseModel else {
-    throw InputError.usage("--model", "is missing, and the adapter names no model; expected its folder")
-  }
-  let model = try FrozenModel(folder: folder)
-  let tokenizerFolder = arguments["--model"] ?? adapter.configuration.tokenizer ?? folder
-  let tokenizer = try? Tokenizer(folder: tokenizerFolder)
+  let (model, tokenizer) = try arguments.model(of: adapter)
   let listing = PromptListing(
     try adapter.prompt(over: model.decoder), decoder: model.decoder, tokenizer: tokenizer,
     neighbours: try arguments.integer("--neighbours", from: 0) ?? 3, team: ThreadTeam(threads: try arguments.threads()))
@@ -88,13 +81,8 @@ private func listing(of adapter: Adapter, _ arguments: Arguments) throws -> Stri
     rightAligned: [0, 1, 3, 5, 6])
 }
 
-/// A token as one can see it: spaces and line breaks made visible.
-private func visible(_ text: String) -> String {
-  String(text.map { $0 == " " ? "·" : $0.isNewline ? "⏎" : $0 == "\t" ? "⇥" : $0 })
-}
-
 extension PromptListing.Entry {
-  fileprivate var json: JSON {
+  var json: JSON {
     .object([
       .init("position", .integer(position)), .init("id", .integer(id)), .init("text", .string(text)),
       .init("type", .integer(type)), .init("role", .string(role.name)), .init("distance", .number(distance)),

@@ -7,7 +7,7 @@ import Testing
   @Test func helpNamesEveryCommandAndFitsAScreen() throws {
     let overview = try Program.run(["--help"])
     #expect(overview.status == 0 && overview.errors.isEmpty)
-    for command in ["train", "eval", "export-prompt", "generate"] {
+    for command in ["inspect", "train", "eval", "export-prompt", "generate"] {
       #expect(overview.output.contains("\n  \(command) "))
       let help = try Program.run([command, "--help"])
       #expect(help.status == 0)

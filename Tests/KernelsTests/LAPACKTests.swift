@@ -60,8 +60,9 @@ import Testing
   /// Points on a line in three dimensions, moved off it a little along another.
   @Test func findsTheLine() throws {
     let along: [Float] = [-2, -1, 0, 1, 2], off: [Float] = [0.1, -0.2, 0.2, -0.2, 0.1]
-    let rows = Matrix(
-      rows: 5, columns: 3, values: zip(along, off).flatMap { a, o in [5 - 0.6 * a, 7 + 0.8 * a, o] })
+    var values: [Float] = []
+    for (a, o) in zip(along, off) { values += [5 - 0.6 * a, 7 + 0.8 * a, o] }
+    let rows = Matrix(rows: 5, columns: 3, values: values)
     let components = try #require(PrincipalComponents(ofRows: rows, count: 2))
     #expect(relativeDifference(components.mean, [5, 7, 0]) < 1e-6)
     #expect(relativeDifference(components.axes.values, [-0.6, 0.8, 0, 0, 0, 1]) < 1e-6)

@@ -169,7 +169,10 @@ public struct ComparisonRun {
     let predictions = try evaluator.predict(examples, prompt: adapter.prompt(over: decoder)) {
       report(.scoring(rows: $0, of: examples.count))
     }
-    let result = ClassificationReport(predictions, labels: experiment.encoder.labelNames)
+    let labels = experiment.encoder.labelNames
+    let records = predictions.map { PredictionRecord($0, baseline: nil, labels: labels).json.compact + "\n" }
+    try writeAtomically(records.joined(), to: directory.path + "/" + Comparison.predictionsFile)
+    let result = ClassificationReport(predictions, labels: labels)
     return Comparison.Cell(
       method: method, seed: seed, accuracy: result.accuracy, accuracyStandardError: result.accuracyStandardError,
       macroF1: result.macroF1, loss: result.loss, trainingSeconds: summary.elapsedSeconds)

@@ -61,7 +61,7 @@ public struct RowEncoder: Sendable {
   }
 
   /// The tokens of the last label group.
-  private static func labelTokens(of tokens: TypedTokens) -> [Int] {
+  static func labelTokens(of tokens: TypedTokens) -> [Int] {
     let positions = tokens.labelPositions
     guard let last = positions.last else { return [] }
     return positions.filter { tokens.types[$0] == tokens.types[last] }.map { tokens.ids[$0] }

@@ -7,11 +7,11 @@ public struct Trainer {
   private let run: RunDirectory
   private let configuration: Configuration
   private let training: TrainingConfiguration
-  private let examples: [TypedTokens]
-  private let validation: [EncodedExample]
+  let examples: [TypedTokens]
+  let validation: [EncodedExample]
   private let evaluator: Evaluator
   private let step: TrainingStep
-  private let packPlan: PackPlan
+  let packPlan: PackPlan
   /// What the process will take at its peak, estimated, in bytes.
   public let estimatedMemory: Int
   private let schedule: LearningRateSchedule

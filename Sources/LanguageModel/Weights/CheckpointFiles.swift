@@ -55,6 +55,9 @@ struct CheckpointFiles: Sendable {
     }
   }
 
+  /// Every tensor that is in them.
+  var tensors: [StoredTensor] { files.flatMap(\.tensors) }
+
   private func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
     for name in [prefix + name, name] {
       guard let index = fileOfTensor[name], let tensor = files[index][name] else { continue }

@@ -1,0 +1,103 @@
+import Tokenization
+
+/// The labels of a run as the tokens that are to be predicted, and what is odd about them.
+public struct LabelListing: Sendable {
+  public struct Entry: Sendable {
+    /// As it stands in the data.
+    public let label: String
+    /// What the model is to predict for it; nil where rows come as tokens.
+    public let word: String?
+    /// The word's tokens behind the template.
+    public let ids: [Int]
+    public let tokens: [String]
+    /// Rows of this label: in the context, trained on, validated on, tested on.
+    public let context: Int
+    public let training: Int
+    public let validation: Int
+    public let test: Int
+  }
+
+  public let entries: [Entry]
+  public let findings: [LabelFinding]
+
+  /// Lists the labels of an experiment, in the order of classes, as they follow one of its rows.
+  init(_ experiment: Experiment, following example: EncodedExample) {
+    let dataset = experiment.dataset, tokenizer = experiment.tokenizer
+    let ids = example.candidates.map(RowEncoder.labelTokens(of:))
+    func key(_ row: DataRow) -> LabelKey {
+      switch row.content {
+      case .text(_, let label): .text(label)
+      case .tokens(let tokens): .tokens(RowEncoder.labelTokens(of: tokens))
+      }
+    }
+    let counts = [dataset.context, dataset.training, dataset.validation, dataset.test].map { rows in
+      Dictionary(rows.map { (key($0), 1) }, uniquingKeysWith: +)
+    }
+    let words = dataset.labels.map(Optional.some) + ids.dropFirst(dataset.labels.count).map { _ in nil }
+    entries = zip(zip(experiment.encoder.labelNames, words), ids).map { label, ids in
+      let (name, word) = label
+      let key = word.map { LabelKey.text($0.label) } ?? .tokens(ids)
+      let rows = counts.map { $0[key] ?? 0 }
+      return Entry(
+        label: name, word: word?.word, ids: ids, tokens: ids.map(tokenizer.text(of:)),
+        context: rows[0], training: rows[1], validation: rows[2], test: rows[3])
+    }
+    findings = LabelFinding.all(of: entries, tokenizer: tokenizer)
+  }
+
+  /// What rows of one label have in common.
+  private enum LabelKey: Hashable {
+    case text(String)
+    case tokens([Int])
+  }
+}
+
+/// Something about label words that a user should know before training on them.
+public enum LabelFinding: Sendable, Equatable {
+  /// The first label's tokens begin the second's, which can then never win.
+  case beginsAnother(String, longer: String)
+  /// Labels that only what follows their first token tells apart.
+  case sharedFirstToken([String], token: String)
+  /// Labels of several tokens.
+  case severalTokens([String])
+  /// Labels without the space that running text has before words; the tokens of the first, and those behind a space.
+  case missingSpace([String], tokens: [String], behindSpace: [String])
+
+  /// What there is to say, the most serious first.
+  static func all(of entries: [LabelListing.Entry], tokenizer: Tokenizer?) -> [LabelFinding] {
+    var findings: [LabelFinding] = []
+    for (index, entry) in entries.enumerated() {
+      for (other, longer) in entries.enumerated() where other != index && longer.ids.starts(with: entry.ids) {
+        findings.append(.beginsAnother(entry.label, longer: longer.label))
+      }
+    }
+    var firstTokens: [Int] = []
+    for entry in entries { if let first = entry.ids.first, !firstTokens.contains(first) { firstTokens.append(first) } }
+    for token in firstTokens {
+      let members = entries.filter { $0.ids.first == token }
+      if members.count > 1 {
+        findings.append(.sharedFirstToken(members.map(\.label), token: tokenizer.text(of: token)))
+      }
+    }
+    let long = entries.filter { $0.ids.count > 1 }
+    if !long.isEmpty { findings.append(.severalTokens(long.map(\.label))) }
+    guard let tokenizer else { return findings }
+    let lacking = entries.compactMap { entry in
+      entry.word.flatMap { tokensBehindSpace(of: $0, written: entry.ids, tokenizer) }.map { (entry, $0) }
+    }
+    if let (entry, behindSpace) = lacking.first {
+      findings.append(
+        .missingSpace(
+          lacking.map(\.0.label), tokens: entry.tokens, behindSpace: behindSpace.map(tokenizer.text(of:))))
+    }
+    return findings
+  }
+
+  /// The tokens of a word behind a space, where the space becomes part of the first and the word is written without.
+  private static func tokensBehindSpace(of word: String, written ids: [Int], _ tokenizer: Tokenizer) -> [Int]? {
+    func bytes(_ ids: [Int]) -> [UInt8] { ids.first.flatMap(tokenizer.bytes(of:)) ?? [] }
+    let space = UInt8(ascii: " "), behindSpace = tokenizer.encode(" " + word).map(\.id)
+    guard bytes(ids).first != space, bytes(behindSpace).first == space, bytes(behindSpace).count > 1 else { return nil }
+    return behindSpace
+  }
+}

@@ -1,0 +1,46 @@
+import FileFormats
+import Kernels
+import LanguageModel
+import Tokenization
+
+/// What training has done to a prompt.
+public struct PromptInspection: Sendable {
+  public let prompt: TunedPrompt
+  /// The step it was written after; nil where no run left it.
+  public let step: Int?
+  public let geometry: PromptGeometry
+  public let listing: PromptListing
+
+  /// Looks at an adapter over its model.
+  ///
+  /// - Parameters:
+  ///   - adapter: the prompt.
+  ///   - model: what it was trained over.
+  ///   - tokenizer: of the model.
+  ///   - neighbours: how many of the vocabulary's tokens are listed beside each.
+  ///   - mostMoved: how many tokens are listed, those that moved farthest; nil: all.
+  ///   - team: the threads.
+  /// - Throws: `InputError.badData` when adapter and model do not fit, or for numbers that are not finite.
+  public init(
+    _ adapter: Adapter, over model: FrozenModel, tokenizer: Tokenizer?, neighbours: Int, mostMoved: Int?,
+    team: ThreadTeam
+  ) throws {
+    prompt = try adapter.prompt(over: model.decoder)
+    guard let geometry = PromptGeometry(prompt) else {
+      throw InputError.badData(adapter.folder, "the prompt holds numbers that are not finite")
+    }
+    self.geometry = geometry
+    step = try Checkpoint.step(of: adapter.folder)
+    listing = PromptListing(
+      prompt, decoder: model.decoder, tokenizer: tokenizer, neighbours: neighbours, mostMoved: mostMoved, team: team)
+  }
+}
+
+extension Checkpoint {
+  /// The step after which a run wrote the adapter in a folder: its checkpoint, or its own after the last step.
+  fileprivate static func step(of folder: String) throws -> Int? {
+    let file = folder + "/" + stateFile
+    if fileExists(file) { return try JSON.read(file: file)["step"]?.integer }
+    return RunDirectory(folder).checkpointSteps.last
+  }
+}

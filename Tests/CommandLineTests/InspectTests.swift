@@ -1,0 +1,144 @@
+import FileFormats
+import TestSupport
+import Testing
+
+@Suite struct InspectTests {
+  private func inspect(_ arguments: [String], in folder: String = repository) throws -> Program.Outcome {
+    try Program.run(["inspect"] + arguments, in: folder)
+  }
+
+  @Test func aRunBeforeItStarts() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      // Letters that take two columns, letters with marks, and what must not reach a terminal as it is.
+      example.train = example.train.map { ("包裹 👩‍👩‍👧 e\u{301} \u{1B}[31m " + $0.0, $0.1 == "billing" ? "请款" : $0.1) }
+      try example.write()
+      let outcome = try inspect(["--config", "config.json"], in: folder)
+      #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+      #expect(outcome.output.contains("train.tsv:") && outcome.output.contains("more tokens of the context"))
+      #expect(outcome.output.contains("input template") && !outcome.output.contains("\u{1B}"))
+      #expect(outcome.output.contains("label     tokens"))
+      #expect(outcome.output.contains("\ndelivery  delivery "))
+      #expect(outcome.output.contains("\n请款      <0x"))
+      #expect(!fileExists(folder + "/run"))
+
+      let json = try inspect(["--config", "config.json", "--json", "--row", "2"], in: folder).json()
+      let dry = try example.trainRun(["--dry-run", "--json"]).json()
+      for key in ["context_tokens", "longest_example_tokens", "positions", "training_examples", "total_steps"] {
+        #expect(json["forecast"]?[key] == dry[key], "\(key)")
+      }
+      #expect(json["context"]?.array?.count == dry["context_tokens"]?.integer)
+      #expect((json["forecast"]?["step_seconds"]?.number ?? 0) > 0)
+      let labels = try #require(json["labels"]?.array)
+      #expect(labels.compactMap { $0["label"]?.string } == ["delivery", "请款"])
+      #expect(labels.compactMap { $0["validation_rows"]?.integer } == [8, 8])
+      // --all shows every token: the context, the example, two lines of heading.
+      let tokens = try #require(json["example"]?["tokens"]?.array?.count)
+      let all = try inspect(["--config", "config.json", "--all", "--row", "2"], in: folder).output
+      let table = all.split(separator: "\n\n")[0]
+      #expect(table.split(separator: "\n").count == tokens + (dry["context_tokens"]?.integer ?? 0) + 2)
+    }
+  }
+
+  @Test func whatWouldStopTrainingIsSaid() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.set(
+        "data", "label_words", .object([.init("delivery", .string("one")), .init("billing", .string("one two"))]))
+      try example.write()
+      let outcome = try inspect(["--config", "config.json"], in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.output.contains("! The tokens of \"delivery\" begin those of \"billing\""))
+      #expect(outcome.output.contains("! cpt train would stop: data.label_words: the tokens"))
+      let json = try inspect(["--config", "config.json", "--json"], in: folder).json()
+      #expect(json["error"]?.string?.contains("never win") == true && json["forecast"] == nil)
+    }
+  }
+
+  @Test func aModel() throws {
+    let outcome = try inspect(["--model", "configs/quickstart/model"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    for fact in [
+      "family             gpt2", "heads              4 of 32", "parameters         989952", "BPE, 1024 tokens",
+    ] {
+      #expect(outcome.output.contains(fact), "\(fact)")
+    }
+    let json = try inspect(["--model", fixtures + "/families/llama", "--json"]).json()
+    #expect(json["key_value_heads"]?.integer == 2 && json["heads"]?.integer == 4, "\(json.compact)")
+    #expect(json["tokenizer_error"]?.string?.contains("has no tokenizer") == true)
+  }
+
+  @Test func aTunedPrompt() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      #expect(try example.trainRun().status == 0)
+      let outcome = try inspect(["--checkpoint", "run/checkpoint-4"], in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.output.contains("after step 4,") && outcome.output.contains("effective rank of"))
+      #expect(outcome.output.split(separator: "\n\n").last?.split(separator: "\n").count == 11)
+      #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(outcome.output)")
+
+      // Step by step as the listing of export-prompt.
+      let json = try inspect(["--checkpoint", "run", "--all", "--json"], in: folder).json()
+      #expect(json["step"]?.integer == 6)
+      let listing = try Program.run(["export-prompt", "--checkpoint", "run", "--format", "text", "--json"], in: folder)
+      #expect(try json["listing"] == listing.json())
+      let drift = try #require(json["drift"]?.array)
+      let tokens = drift.reduce(0) { $0 + ($1["tokens"]?.integer ?? 0) }
+      #expect(tokens == json["listing"]?.array?.count)
+      for entry in drift {
+        let distances = json["listing"]?.array?.filter { $0["role"] == entry["role"] }.compactMap {
+          $0["distance"]?.number
+        }
+        #expect(distances?.max() == entry["largest"]?.number)
+      }
+      let values = try #require(json["singular_values"]?.array).compactMap(\.number)
+      #expect(values == values.sorted(by: >) && (values.first ?? 0) > 0)
+    }
+  }
+
+  /// The prompt of a model over another one of the same sizes; and over one of another width.
+  @Test func aPromptOverAnotherModel() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      #expect(try example.trainRun().status == 0)
+      let other = try inspect(["--checkpoint", "run", "--model", fixtures + "/families/llama"], in: folder)
+      #expect(other.status == 65 && other.errorLine.contains("the model"), "\(other.errors)")
+      let source = repository + "/configs/quickstart/model"
+      try makeDirectory(folder + "/model")
+      for name in names(inDirectory: source) {
+        try writeAtomically(readBytes(of: source + "/" + name), to: folder + "/model/" + name)
+      }
+      // A model whose embeddings are another's: the file's bytes turned by a page.
+      let weights = folder + "/model/model.safetensors"
+      var bytes = try readBytes(of: weights)
+      let tensor = try #require(SafetensorsFile(path: weights)["transformer.wte.weight"])
+      let start = try #require(tensor.bytes.baseAddress) - #require(tensor.file.bytes.baseAddress)
+      bytes[start..<(start + 4096)].reverse()
+      let turned = Array(bytes[(start + 256)..<(start + tensor.bytes.count)] + bytes[start..<(start + 256)])
+      bytes.replaceSubrange(start..<(start + tensor.bytes.count), with: turned)
+      try writeAtomically(bytes, to: weights)
+      let moved = try inspect(["--checkpoint", "run", "--model", "model"], in: folder)
+      #expect(moved.status == 0 && moved.output.contains("lie outside their balls"), "\(moved.errors)")
+    }
+  }
+
+  @Test(arguments: [
+    ([], 64, "expected --config FILE"), (["--json"], 64, "expected --config FILE"),
+    (["--config", "a", "--model", "b"], 64, "--model: does not go with --config"),
+    (["--config", "a", "--checkpoint", "b"], 64, "--checkpoint: does not go with --config"),
+    (["--checkpoint", "b", "--set", "a=1"], 64, "--set: does not go with --checkpoint"),
+    (["--model", "b", "--all"], 64, "--all: does not go with --model"),
+    (["--config", "a"], 66, "a: cannot be opened"), (["--model", "nowhere"], 66, "nowhere: no such folder"),
+    (["--checkpoint", "nowhere"], 66, "nowhere/adapter_config.json: not found"),
+    (["--config", "configs/quickstart/quickstart.json", "--row", "0"], 64, "--row: must be a whole number"),
+    (["--config", "configs/quickstart/quickstart.json", "--row", "999"], 64, "--row: must be a number up to 200"),
+  ])
+  func mistakes(arguments: [String], status: Int32, message: String) throws {
+    let outcome = try inspect(arguments)
+    #expect(outcome.status == status && outcome.errorLine.contains(message), "\(outcome.errors)")
+    #expect(outcome.output.isEmpty && outcome.errors.split(separator: "\n").count == 1)
+  }
+}

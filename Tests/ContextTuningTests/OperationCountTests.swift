@@ -1,0 +1,28 @@
+import ContextTuning
+import Kernels
+import LanguageModel
+import TestSupport
+import Testing
+
+@Suite struct OperationCountTests {
+  /// Of one step, against what its profile counts. Of the first block, the backward leaves out the examples' rows.
+  @Test(arguments: try FamilyGoldens().cases, [Retention.everything, .inputs])
+  func equalsAProfile(golden: FamilyGoldens.Case, retention: Retention) throws {
+    let decoder = try FrozenModel(folder: golden.folder).decoder
+    let context = TypedTokens(ids: golden.context.ids, types: golden.context.types)
+    let example = TypedTokens(ids: golden.rows[0].ids, types: golden.rows[0].types)
+    let profile = Profile()
+    let step = TrainingStep(
+      decoder: decoder, context: context, loss: WeightedLoss(), workspace: Workspace(),
+      team: ThreadTeam(threads: 1, profile: profile))
+    _ = step.run(
+      prompt: decoder.embeddings(of: context.ids), examples: [example],
+      plan: PackPlan(examples: 1, retention: retention))
+    let counted = profile.entries.reduce(0) { $0 + $1.entry.operations }
+    let rows = context.count + (example.labelPositions.last ?? 0)
+    let targets = context.labelPositions.count { $0 > 0 } + example.labelPositions.count
+    let estimated = decoder.operations(
+      rows: rows, outputs: targets, visibleKeys: Double(rows * (rows + 1) / 2), retention: retention)
+    #expect(abs(estimated / counted - 1) < 0.1, "\(estimated) of \(counted)")
+  }
+}
