@@ -12,7 +12,8 @@ struct ChangesSection {
     guard let untrained = evaluation.untrained else { return .group([]) }
     let changes = evaluation.changes
     return tag(
-      "section", [:], heading(level, "Rows that changed sides"), list(changes.toRight, "From wrong to right", untrained),
+      "section", [:], heading(level, "Rows that changed sides"),
+      list(changes.toRight, "From wrong to right", untrained),
       list(changes.toWrong, "From right to wrong", untrained))
   }
 
@@ -28,7 +29,8 @@ struct ChangesSection {
   private func entry(_ row: Int, _ untrained: EvaluationRecord.Method) -> HTML {
     func said(_ method: EvaluationRecord.Method) -> String {
       let prediction = method.predictions[row]
-      return "\(method.name) \(evaluation.labels[prediction.predicted]) \(percentage(prediction.probabilities[prediction.predicted]))"
+      return
+        "\(method.name) \(evaluation.labels[prediction.predicted]) \(percentage(prediction.probabilities[prediction.predicted]))"
     }
     let prediction = evaluation.tuned.predictions[row]
     let text: HTML = prediction.text.map { tag("q", ["dir": "auto"], .text($0)) } ?? .text(prediction.place)

@@ -35,7 +35,8 @@ public struct ComparisonRecord: Sendable {
       var counts = labels.map { _ in labels.map { _ in 0 } }
       for line in lines {
         guard let row = labels.firstIndex(of: line.label), let column = labels.firstIndex(of: line.prediction) else {
-          throw InputError.badData(folder, "its cells were evaluated with different labels; compare anew with --overwrite")
+          throw InputError.badData(
+            folder, "its cells were evaluated with different labels; compare anew with --overwrite")
         }
         counts[row][column] += 1
       }

@@ -25,7 +25,8 @@ struct ComparisonSection {
     let others = comparison.summaries.filter { $0.method != best.method }.map {
       "\($0.method.abbreviation) \(percentage($0.accuracy.mean))"
     }
-    return "On the \(comparison.split.rawValue) rows, over \(counted(comparison.seeds.count, "seed")) (each draws its own "
+    return
+      "On the \(comparison.split.rawValue) rows, over \(counted(comparison.seeds.count, "seed")) (each draws its own "
       + "context, training rows and order), \(best.method.abbreviation) names the right label for "
       + "\(percentage(best.accuracy.mean)) on average, worst \(percentage(best.accuracy.worst))"
       + (others.isEmpty ? "." : "; \(others.joined(separator: ", ")).")
@@ -37,7 +38,9 @@ struct ComparisonSection {
     let missing = planned - comparison.cells.count
     return missing == 0
       ? []
-      : ["\(missing) of \(counted(planned, "cell")) \(missing == 1 ? "is" : "are") not finished: cpt compare --resume goes on."]
+      : [
+        "\(missing) of \(counted(planned, "cell")) \(missing == 1 ? "is" : "are") not finished: cpt compare --resume goes on."
+      ]
   }
 
   private var spread: HTML {
@@ -114,7 +117,8 @@ struct ComparisonSection {
           rows: comparison.cells.map { cell in
             [
               .text(cell.method.abbreviation), .text(String(cell.seed)), .text(percentage(cell.accuracy)),
-              .text(fixed(196 * cell.accuracyStandardError, 1)), .text(fixed(cell.macroF1, 3)), .text(number(cell.loss)),
+              .text(fixed(196 * cell.accuracyStandardError, 1)), .text(fixed(cell.macroF1, 3)),
+              .text(number(cell.loss)),
               .text(duration(cell.trainingSeconds)),
             ]
           })))
@@ -139,7 +143,8 @@ struct ComparisonSection {
               "cpt compare --config \(comparison.configuration) --methods \(methods) --seeds \(comparison.seeds.count)"
             )))),
       record.configuration.map {
-        details("Resolved configuration of the first cell", tag("pre", [:], tag("code", [:], .text($0.resolvedJSON.pretty))))
+        details(
+          "Resolved configuration of the first cell", tag("pre", [:], tag("code", [:], .text($0.resolvedJSON.pretty))))
       } ?? .group([]))
   }
 }

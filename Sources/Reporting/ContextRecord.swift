@@ -14,6 +14,8 @@ struct ContextRecord: Sendable {
   /// How far each token moved: as a share of its ball's radius, or of the longest way where there are no balls; nil for
   /// tokens that are fixed.
   let shares: [Double?]
+  /// How far each kind of token moved, and in how many directions; nil where the embeddings are not finite.
+  let geometry: PromptGeometry?
   /// Where each token's embedding lies on the map, e0 and e0 + delta; nil where the embeddings are not finite.
   let places: [(before: Place, after: Place)]?
   /// The map's share of the variance of all of these embeddings, by axis.
@@ -27,6 +29,7 @@ struct ContextRecord: Sendable {
     shares = tokens.map { token in
       token.role.isTrained ? token.shareOfRadius ?? (farthest > 0 ? token.distance / farthest : 0) : nil
     }
+    geometry = PromptGeometry(prompt)
     let count = prompt.context.count
     let rows = Matrix(rows: 2 * count, columns: prompt.width, values: prompt.initial + prompt.embeddings)
     let components = PrincipalComponents(ofRows: rows, count: 2)

@@ -51,7 +51,8 @@ public struct EvaluationRecord: Sendable {
     }
     let method = experiment.configuration.training.method, prompt = experiment.startingPrompt
     self.init(
-      split: split, labels: experiment.encoder.labelNames, method: method, tuned: try predict(method.abbreviation, prompt),
+      split: split, labels: experiment.encoder.labelNames, method: method,
+      tuned: try predict(method.abbreviation, prompt),
       untrained: method == .icl ? nil : try predict("untrained", prompt.untrained))
   }
 

@@ -22,7 +22,8 @@ struct EvaluationSection {
         perClass),
       tag(
         "section", [:], heading(level, "Reliability"),
-        paragraph("How often predictions are right, by how probable they were said to be, in ten bins. Bars that reach the "
+        paragraph(
+          "How often predictions are right, by how probable they were said to be, in ten bins. Bars that reach the "
             + "dashed line keep what they promise; below it the model is too sure of itself. The number on a bar is its "
             + "rows. ECE, the expected calibration error, is the mean over the rows of the distance between a bin’s "
             + "accuracy and its mean probability (Guo et al. 2017)."),
@@ -35,8 +36,10 @@ struct EvaluationSection {
   private var meaning: String {
     switch evaluation.untrained?.name {
     case nil: "\(evaluation.tuned.name) trains nothing."
-    case TuningMethod.icl.abbreviation: "CPT is the tuned context, ICL (in-context learning) the same context untrained."
-    case .some(let untrained): "\(evaluation.tuned.name) is the tuned context, “\(untrained)” the one training began with."
+    case TuningMethod.icl.abbreviation:
+      "CPT is the tuned context, ICL (in-context learning) the same context untrained."
+    case .some(let untrained):
+      "\(evaluation.tuned.name) is the tuned context, “\(untrained)” the one training began with."
     }
   }
 
@@ -58,18 +61,28 @@ func confusionMatrix(_ confusion: [[Int]], labels: [String], of name: String) ->
   let right = confusion.indices.reduce(0) { $0 + confusion[$1][$1] }
   let total = confusion.reduce(0) { $0 + $1.reduce(0, +) }
   let caption = "\(name): \(right) of \(total) right (\(percentage(Double(right) / Double(max(total, 1)))))"
-  let head = tag("tr", [:], [tag("th", ["scope": "col"], "label \\ said")] + labels.map { label in
-    tag("th", ["scope": "col"], tag("span", [:], .text(label)))
-  })
+  let head = tag(
+    "tr", [:],
+    [tag("th", ["scope": "col"], "label \\ said")]
+      + labels.map { label in
+        tag("th", ["scope": "col"], tag("span", [:], .text(label)))
+      })
   let rows = confusion.indices.map { row in
     let sum = max(confusion[row].reduce(0, +), 1)
-    return tag("tr", [:], [tag("th", ["scope": "row"], .text(labels[row]))] + confusion[row].indices.map { column in
-      let count = confusion[row][column], share = Double(count) / Double(sum)
-      let level = count == 0 ? "" : "h\(min(4, Int(share * 5)))"
-      return tag(
-        "td", ["class": level + (row == column ? " diagonal" : ""), "title": "\(percentage(share)) of the rows of \(labels[row])"],
-        .text(String(count)))
-    })
+    return tag(
+      "tr", [:],
+      [tag("th", ["scope": "row"], .text(labels[row]))]
+        + confusion[row].indices.map { column in
+          let count = confusion[row][column], share = Double(count) / Double(sum)
+          let level = count == 0 ? "" : "h\(min(4, Int(share * 5)))"
+          return tag(
+            "td",
+            [
+              "class": level + (row == column ? " diagonal" : ""),
+              "title": "\(percentage(share)) of the rows of \(labels[row])",
+            ],
+            .text(String(count)))
+        })
   }
   let manyLabels = labels.count > 5 ? " turned" : ""
   return scrollable(

@@ -95,7 +95,10 @@ func table(_ caption: String, header: [HTML], rows: [[HTML]], text: Set<Int> = [
       })
   }
   return scrollable(
-    caption, tag("table", [:], tag("caption", [:], .text(caption)), tag("thead", [:], tag("tr", [:], head)), tag("tbody", [:], body)))
+    caption,
+    tag(
+      "table", [:], tag("caption", [:], .text(caption)), tag("thead", [:], tag("tr", [:], head)),
+      tag("tbody", [:], body)))
 }
 
 /// A frame that scrolls sideways what is wider than the page, by touch, mouse or keyboard.

@@ -37,9 +37,13 @@ struct MapSection {
       let look = Self.look(of: role)
       let end = look.mark.drawn(at: (21, 6), radius: 4, class: "mark \(look.style)")
       let way = [
-        line(from: (3, 6), to: (21, 6), class: "way \(look.style)"), dots(at: [(3, 6)], class: "before \(look.style)"), end,
+        line(from: (3, 6), to: (21, 6), class: "way \(look.style)"), dots(at: [(3, 6)], class: "before \(look.style)"),
+        end,
       ]
-      return (role.isTrained ? way : [end], role == .none ? "separator (fixed)" : role.name + (role.isTrained ? "" : " (fixed)"))
+      return (
+        role.isTrained ? way : [end],
+        role == .none ? "separator (fixed)" : role.name + (role.isTrained ? "" : " (fixed)")
+      )
     }
   }
 
@@ -80,7 +84,8 @@ struct MapSection {
       marks.append(
         look.mark.drawn(
           at: spot.after, radius: 4, class: "mark \(look.style)",
-          tooltip: "\(token.visibleText) (\(token.role.name), token \(token.position)), moved \(fixed(token.distance, 3))"))
+          tooltip:
+            "\(token.visibleText) (\(token.role.name), token \(token.position)), moved \(fixed(token.distance, 3))"))
     }
     let lengths = spots.map { max(abs($0.after.x - $0.before.x), abs($0.after.y - $0.before.y)) }
     let farthest = lengths.indices.filter { lengths[$0] > 0 }.sorted { lengths[$0] > lengths[$1] }

@@ -87,7 +87,8 @@ public struct Report {
     let runTable = table(
       "Runs; a difference with its 95\u{A0}% interval is in percentage points",
       header: [
-        "run", "rows", "method", "accuracy", "untrained", "difference", "macro-F1", "loss", "ECE", "seed", "steps", "time",
+        "run", "rows", "method", "accuracy", "untrained", "difference", "macro-F1", "loss", "ECE", "seed", "steps",
+        "time",
       ], rows: runs, text: [0, 1, 2])
     let comparisonTable = table(
       "Comparisons: means over seeds; sd: standard deviation, in percentage points",

@@ -11,7 +11,11 @@ struct RunSection {
 
   var html: HTML {
     let context: HTML =
-      run.context.map { .group([ContextSection(context: $0, level: level + 1).html, MapSection(context: $0, id: id, level: level + 1).html]) }
+      run.context.map {
+        .group([
+          ContextSection(context: $0, level: level + 1).html, MapSection(context: $0, id: id, level: level + 1).html,
+        ])
+      }
       ?? .group([])
     let evaluation: HTML =
       run.evaluation.map {
@@ -22,7 +26,8 @@ struct RunSection {
       } ?? .group([])
     return tag(
       "article", ["id": id], heading(level, run.name), tag("p", ["class": "lead"], .text(sentence)), tiles, facts,
-      .group(gaps.map { tag("p", ["class": "gap"], .text($0)) }), evaluation, CurvesSection(run, id: id, level: level + 1).html, context,
+      .group(gaps.map { tag("p", ["class": "gap"], .text($0)) }), evaluation,
+      CurvesSection(run, id: id, level: level + 1).html, context,
       ProvenanceSection(run: run, version: version, level: level + 1).html)
   }
 
@@ -106,7 +111,9 @@ struct RunSection {
     }
     if let labels = data.labelWords { facts.append(("labels", labels.map(\.label).joined(separator: ", "))) }
     facts.append(("trained on", data.train.map(lastComponent) ?? "not named"))
-    if let file = run.split == .test ? data.test : data.validation { facts.append(("evaluated on", lastComponent(of: file))) }
+    if let file = run.split == .test ? data.test : data.validation {
+      facts.append(("evaluated on", lastComponent(of: file)))
+    }
     let training = configuration.training, radii = configuration.projection
     let balls = training.method == .cpt ? ", epsilon \(radii.input), of templates \(radii.format)" : ""
     facts.append(
@@ -137,7 +144,9 @@ struct RunSection {
     }
     let split: [String] =
       run.split == .validation
-      ? ["There are no test rows: predictions are on validation rows, which have chosen the checkpoint and look better than new rows."]
+      ? [
+        "There are no test rows: predictions are on validation rows, which have chosen the checkpoint and look better than new rows."
+      ]
       : []
     let isOld = !run.isFinished || run.adapterStep < run.history.lastStep
     return split + (isOld ? ["The adapter shown is that of step \(run.adapterStep) of \(run.history.lastStep)."] : [])

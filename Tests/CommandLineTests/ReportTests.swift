@@ -88,7 +88,8 @@ private final class Page: NSObject, XMLParserDelegate {
     let text = "</li><script>alert('1')</script> & \"parcel\" \u{1B}[31m is late"
     try withReport {
       $0.train = $0.train.map { ("\(text) \($0.0)", $0.1) }
-      $0.set("data", "label_words", .object([.init("billing", .string("<b>")), .init("delivery", .string("delivery"))]))
+      $0.set(
+        "data", "label_words", .object([.init("billing", .string("<b>")), .init("delivery", .string("delivery"))]))
     } check: { page, folder in
       let source = String(decoding: try readBytes(of: folder + "/report.html"), as: UTF8.self)
       #expect(!source.contains("<script") && !source.contains("<b>"))
@@ -98,7 +99,7 @@ private final class Page: NSObject, XMLParserDelegate {
 
   /// Each: a change to the example, flags of train and of report, what the page then says, what it has no more.
   @Test(arguments: [
-    ("no test rows", [], [], "predictions are on validation rows", "test row"),
+    ("no test rows", [], [], "predictions are on validation rows", "16 test row"),
     ("no rows", [], [], "names no test or validation rows", "Reliability"),
     ("no validation", [], [], "has no validation rows", "best on validation"),
     ("one step", [], [], "Training took 1 step in", "single steps"),
@@ -184,7 +185,7 @@ private final class Page: NSObject, XMLParserDelegate {
       try makeDirectory(folder + "/empty")
       try writeAtomically("", to: folder + "/there.html")
       for (arguments, status, message) in [
-        ([], 64, "DIR: is missing; expected folders of runs"), (["run"], 64, "--output: is missing"),
+        (["--output", "r.html"], 64, "DIR: is missing; expected folders of runs"), (["run"], 64, "--output: is missing"),
         (["nowhere", "--output", "r.html"], 66, "nowhere: no such folder; expected the folder of a run"),
         (["empty", "--output", "r.html"], 66, "empty/metrics.jsonl: not found; expected the folder of a run"),
         (["config.json", "--output", "r.html"], 66, "config.json/metrics.jsonl: not found"),

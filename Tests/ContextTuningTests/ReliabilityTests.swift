@@ -16,7 +16,8 @@ import Testing
 
   private static func prediction(_ confidence: Double, isRight: Bool) -> Prediction {
     Prediction(
-      place: "", candidates: CandidateScores(logProbabilities: [log(confidence), log(1 - confidence)], tokenCounts: [1, 1]),
+      place: "",
+      candidates: CandidateScores(logProbabilities: [log(confidence), log(1 - confidence)], tokenCounts: [1, 1]),
       label: isRight ? 0 : 1)
   }
 

@@ -21,7 +21,9 @@ public struct Reliability: Sendable {
   public init(_ predictions: [Prediction], bins count: Int = 10) {
     precondition(count > 0)
     let outcomes = predictions.map { (confidence: $0.probabilities[$0.predicted], isRight: $0.predicted == $0.label) }
-    let members = Dictionary(grouping: outcomes) { min(max(Int(($0.confidence * Double(count)).rounded(.up)), 1), count) }
+    let members = Dictionary(grouping: outcomes) {
+      min(max(Int(($0.confidence * Double(count)).rounded(.up)), 1), count)
+    }
     let bins = (1...count).map { number in
       let rows = members[number] ?? [], total = Double(max(rows.count, 1))
       return Bin(

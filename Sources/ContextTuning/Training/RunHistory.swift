@@ -15,8 +15,8 @@ public struct RunHistory: Sendable {
     texts.removeLast()
     lines = try texts.enumerated().map { index, text in
       let line = try JSON(parsing: Array(text), file: file, firstLine: index + 1)
-      guard let step = line["step"]?.integer, step > 0 else {
-        throw InputError.badData("\(file):\(index + 1)", "expected an object with a \"step\" of at least 1")
+      guard let step = line["step"]?.integer, step >= 0 else {
+        throw InputError.badData("\(file):\(index + 1)", "expected an object with a \"step\" of at least 0")
       }
       return line
     }

@@ -89,7 +89,7 @@ package struct Axis {
 
   private static func text(_ value: Double, digits: Int? = nil) -> String {
     let size = abs(value)
-    if value != 0, digits ?? 0 > 4 || size >= 1e6 || size < 1e-4 {
+    if digits ?? 0 > 4 || size >= 1e6 || size > 0 && size < 1e-4 {
       // 2.0e-05 as 2e-05: ticks have one digit, or two with a half.
       return scientific(value).replacing(".0e", with: "e")
     }

@@ -12,6 +12,7 @@ func pixels(_ value: Double) -> String { fixed(value, 1) }
 ///   - size: width and height of the coordinates in it.
 ///   - kind: a class for the style sheet.
 ///   - content: what is drawn, back to front.
+/// - Returns: the drawing.
 func drawing(
   id: String, title: String, description: String, size: (width: Double, height: Double), kind: String = "",
   _ content: [HTML]
@@ -22,7 +23,8 @@ func drawing(
       "class": kind, "viewBox": "0 0 \(pixels(size.width)) \(pixels(size.height))", "role": "img",
       "aria-labelledby": "\(id)-title \(id)-text",
     ],
-    [tag("title", ["id": "\(id)-title"], .text(title)), tag("desc", ["id": "\(id)-text"], .text(description))] + content)
+    [tag("title", ["id": "\(id)-title"], .text(title)), tag("desc", ["id": "\(id)-text"], .text(description))] + content
+  )
 }
 
 /// A straight line.
@@ -73,7 +75,8 @@ enum Mark: CaseIterable {
       case .circle:
         "M\(pixels(x - r)) \(pixels(y))a\(pixels(r)) \(pixels(r)) 0 1 0 \(pixels(2 * r)) 0"
           + "a\(pixels(r)) \(pixels(r)) 0 1 0 \(pixels(-2 * r)) 0Z"
-      case .square: outline([(-0.85 * r, -0.85 * r), (0.85 * r, -0.85 * r), (0.85 * r, 0.85 * r), (-0.85 * r, 0.85 * r)])
+      case .square:
+        outline([(-0.85 * r, -0.85 * r), (0.85 * r, -0.85 * r), (0.85 * r, 0.85 * r), (-0.85 * r, 0.85 * r)])
       case .diamond: outline([(0, -1.2 * r), (1.2 * r, 0), (0, 1.2 * r), (-1.2 * r, 0)])
       case .triangle: outline([(0, -1.1 * r), (1.1 * r, 0.9 * r), (-1.1 * r, 0.9 * r)])
       case .cross:
@@ -91,7 +94,8 @@ func legend(_ entries: [(sample: [HTML], name: String)]) -> HTML {
     "ul", ["class": "legend"],
     entries.map { entry in
       tag(
-        "li", [:], tag("svg", ["viewBox": "0 0 28 12", "width": "28", "height": "12", "aria-hidden": "true"], entry.sample),
+        "li", [:],
+        tag("svg", ["viewBox": "0 0 28 12", "width": "28", "height": "12", "aria-hidden": "true"], entry.sample),
         .text(entry.name))
     })
 }

@@ -39,7 +39,10 @@ struct LineChart {
       case .dots: drawn(at: [(4, 4), (10, 8), (15, 5), (20, 8), (25, 3)])
       case .line: [path(through: [(2, 6), (26, 6)], class: "line \(style)")]
       case .dashed:
-        [path(through: [(0, 6), (28, 6)], class: "line dashed \(style)"), mark.drawn(at: (14, 6), radius: 3.5, class: "mark \(style)")]
+        [
+          path(through: [(0, 6), (28, 6)], class: "line dashed \(style)"),
+          mark.drawn(at: (14, 6), radius: 3.5, class: "mark \(style)"),
+        ]
       }
     }
   }

@@ -23,7 +23,10 @@ struct ReliabilityDiagram {
         table(
           "\(name) by probability", header: ["said", "rows", "mean probability", "right"],
           rows: filled.map {
-            [.text(range($0)), .text(String($0.rows)), .text(percentage($0.confidence)), .text(percentage($0.accuracy))]
+            [
+              .text(range($0)), .text(String($0.rows)), .text(percentage($0.confidence)),
+              .text(percentage($0.accuracy)),
+            ]
           })))
   }
 
