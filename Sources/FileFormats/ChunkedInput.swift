@@ -21,9 +21,10 @@ public final class ChunkedInput {
 
   deinit { if path != "-" { close(descriptor) } }
 
-  /// The next bytes; none at the end.
+  /// Reads some bytes.
   ///
   /// - Parameter beforeWaiting: called when bytes have still to come, as from a pipe whose writer takes its time.
+  /// - Returns: the bytes; none at the end.
   /// - Throws: `InputError.missing` when they cannot be read, and what `beforeWaiting` throws.
   public func next(beforeWaiting: () throws -> Void = {}) throws -> [UInt8] {
     if !isReadable { try beforeWaiting() }

@@ -1,3 +1,5 @@
+import ContextTuning
+
 /// A flag of a command, as the parser, the help, the completions and the man page know it.
 struct Flag: Sendable {
   /// With its dashes: "--config".
@@ -76,6 +78,9 @@ struct Command: Sendable {
 extension Flag {
   static let threads = Flag(
     name: "--threads", value: .number("N"), help: "threads to compute with (default: all cores)")
+  static let scoring = Flag(
+    name: "--scoring", value: .choice("NAME", Scoring.self),
+    help: Scoring.allCases.map(\.rawValue).joined(separator: ", "))
   static let json = Flag(name: "--json", help: "print the result as JSON")
   static let help = Flag(name: "--help", help: "print this help")
 }

@@ -17,6 +17,7 @@ extension Command {
         name: "--split", value: .choice("NAME", Dataset.Split.self), help: "train, validation or test (default: test)"),
       Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
       Flag(name: "--no-icl", help: "leave out the baseline (the untrained context)"),
+      .scoring,
       Flag(name: "--predictions", value: .file, help: "write a JSON line for every row"),
       Flag(name: "--overwrite", help: "replace the file of --predictions"),
       .threads, .json, .help,
@@ -39,44 +40,56 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     configuration, adapter: adapter, evaluating: split, team: ThreadTeam(threads: arguments.threads()))
   let examples = try experiment.examples(of: split)
   let predictions = try arguments.destination("--predictions", isFolder: false)
+  let scoring = arguments.choice("--scoring", default: Scoring.acc)
   let evaluator = Evaluator(decoder: experiment.model.decoder, workspace: Workspace(), team: experiment.team)
   let terminal = Terminal()
-  func predict(_ name: String, _ prompt: TunedPrompt) throws -> [Prediction] {
+  func predict(_ name: String, _ prompt: TunedPrompt) throws -> ScoredPredictions {
     defer { terminal.clear() }
-    return try evaluator.predict(examples, prompt: prompt) {
-      terminal.status("\(name): \($0) of \(examples.count) rows")
+    return try evaluator.withContext(of: prompt) { scorer in
+      let predictions = try scorer.predict(examples) { terminal.status("\(name): \($0) of \(examples.count) rows") }
+      return try ScoredPredictions(predictions, scorer.priors(of: experiment.encoder), scoring)
     }
   }
   let start = ContinuousClock.now
-  let tuned = try predict("CPT", experiment.startingPrompt)
+  let method = experiment.configuration.training.method
+  let tuned = try predict(method.abbreviation, experiment.startingPrompt)
   let seconds = (ContinuousClock.now - start) / .seconds(1)
-  let baseline = arguments.has("--no-icl") ? nil : try predict("ICL", experiment.startingPrompt.untrained)
+  // The untrained prompt is in-context learning only where it is a context of examples.
+  let hasBaseline = method == .cpt && !arguments.has("--no-icl")
+  let baseline = hasBaseline ? try predict("ICL", experiment.startingPrompt.untrained) : nil
   let labels = experiment.encoder.labelNames
 
   if let file = predictions {
-    let lines = tuned.indices.map { index in
-      PredictionRecord(tuned[index], baseline: baseline?[index], labels: labels).json.compact + "\n"
+    let lines = tuned.chosen.enumerated().map { index, prediction in
+      PredictionRecord(prediction, baseline: baseline?.chosen[index], labels: labels).json.compact + "\n"
     }
     try writeAtomically(lines.joined(), to: file)
   }
   let result = EvaluationResult(
-    tuned: ClassificationReport(tuned, labels: labels),
-    baseline: baseline.map { ClassificationReport($0, labels: labels) },
-    difference: baseline.map { PairedDifference(tuned, minus: $0) }, seconds: seconds)
+    method: method, scoring: scoring, tuned: ClassificationReport(tuned.chosen, labels: labels),
+    baseline: baseline.map { ClassificationReport($0.chosen, labels: labels) },
+    difference: baseline.map { PairedDifference(tuned.chosen, minus: $0.chosen) },
+    comparison: ScoringComparison(method, tuned, baseline, labels: labels), seconds: seconds)
   try printResult(arguments.has("--json") ? result.json.pretty : result.text)
   return 0
 }
 
 /// The reports of an evaluation, in words and as JSON.
 private struct EvaluationResult {
+  let method: TuningMethod
+  /// What decided the predictions of the reports.
+  let scoring: Scoring
   let tuned: ClassificationReport
   let baseline: ClassificationReport?
   let difference: PairedDifference?
+  let comparison: ScoringComparison
   /// The time the tuned prompt's predictions took, context included.
   let seconds: Double
 
   var json: JSON {
-    var members: [JSON.Member] = [.init("rows", .integer(tuned.rows)), .init("cpt", tuned.json)]
+    var members: [JSON.Member] = [
+      .init("rows", .integer(tuned.rows)), .init("scoring", .string(scoring.rawValue)), .init(method.rawValue, tuned.json),
+    ]
     if let baseline { members.append(.init("icl", baseline.json)) }
     if let difference {
       members.append(
@@ -87,6 +100,7 @@ private struct EvaluationResult {
             .init("accuracy_stderr", .number(difference.standardError)),
           ])))
     }
+    members.append(.init("scorings", comparison.json))
     members.append(.init("elapsed_seconds", .number(seconds)))
     return .object(members)
   }
@@ -95,10 +109,11 @@ private struct EvaluationResult {
     func summary(_ name: String, _ report: ClassificationReport) -> [String] {
       [
         name, percent(report.accuracy), "± " + percent(report.accuracyStandardError), fixed(report.macroF1, 3),
-        fixed(report.loss, 3),
+        fixed(report.loss, 3), interval(report.accuracyInterval),
       ]
     }
-    var rows = [["\(tuned.rows) rows", "accuracy", "std. error", "macro-F1", "loss"], summary("CPT", tuned)]
+    let title = "\(tuned.rows) rows" + (scoring == .acc ? "" : ", \(scoring.rawValue)")
+    var rows = [[title, "accuracy", "std. error", "macro-F1", "loss", "95 % interval"], summary(method.abbreviation, tuned)]
     if let baseline { rows.append(summary("ICL", baseline)) }
     if let difference {
       let sign = difference.accuracy > 0 ? "+" : ""
@@ -108,10 +123,11 @@ private struct EvaluationResult {
       [item.label, fixed(item.precision, 3), fixed(item.recall, 3), fixed(item.f1, 3), String(item.support)]
     }
     let perClass = table(
-      [["CPT by label", "precision", "recall", "F1", "rows"]] + classes, rightAligned: [1, 2, 3, 4])
+      [["\(method.abbreviation) by label", "precision", "recall", "F1", "rows"]] + classes, rightAligned: [1, 2, 3, 4])
     let names = tuned.classes.map(\.label)
     let matrix = zip(names, tuned.confusion).map { name, counts in [name] + counts.map(String.init) }
-    let confusion = table([["label \\ CPT said"] + names] + matrix, rightAligned: Set(1...max(1, names.count)))
-    return [table(rows, rightAligned: [1, 2, 3, 4]), perClass, confusion].joined(separator: "\n\n")
+    let confusion = table([["label \\ \(method.abbreviation) said"] + names] + matrix, rightAligned: Set(1...max(1, names.count)))
+    return ([table(rows, rightAligned: [1, 2, 3, 4, 5]), perClass, confusion] + [comparison.text].compactMap { $0 })
+      .joined(separator: "\n\n")
   }
 }

@@ -33,16 +33,30 @@ func setOpenLine(on descriptor: Int32?) {
   descriptorOfOpenLine.store(descriptor ?? -1, ordering: .relaxed)
 }
 
+/// The path of a file that a signal has to remove, as the address of a C string; 0: none.
+private let unfinishedFile = Atomic<UInt>(0)
+
+/// Says which file, if any, is not to stay when a signal ends the program.
+func setUnfinishedFile(_ path: String?) {
+  // The few bytes of an earlier path stay: a signal may be reading them.
+  let copy = unsafe path.flatMap { unsafe strdup($0) }
+  unfinishedFile.store(UInt(bitPattern: copy), ordering: .relaxed)
+}
+
 /// Lets SIGINT, SIGTERM and SIGHUP end the program at once, after the line that was begun.
 func endAtSignals() {
   unblockSignals()
   // The handlers' globals are made before a signal can ask for them.
   setOpenLine(on: nil)
+  setUnfinishedFile(nil)
   _ = lineBreak
   for number in endingSignals {
     signal(number) { number in
       let descriptor = descriptorOfOpenLine.load(ordering: .relaxed)
       if descriptor >= 0 { _ = unsafe write(descriptor, lineBreak.utf8Start, 1) }
+      if let path = unsafe UnsafePointer<CChar>(bitPattern: unfinishedFile.load(ordering: .relaxed)) {
+        _ = unsafe unlink(path)
+      }
       _exit(128 + number)
     }
   }

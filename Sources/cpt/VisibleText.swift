@@ -24,11 +24,11 @@ func clipped(_ text: String, to width: Int) -> String {
   return result + "…"
 }
 
-/// Text with all of it visible: spaces, line breaks, and what a terminal would show nothing for or obey.
-func visible(_ text: String) -> String {
+/// Text with all of it visible: line breaks, what a terminal would show nothing for or obey, and spaces as `space`.
+func visible(_ text: String, space: String = "·") -> String {
   text.map { character in
     switch character {
-    case " ": "·"
+    case " ": space
     case "\t": "⇥"
     case "\n", "\r\n": "⏎"
     case _ where columns(of: character) == 0 || character.isWhitespace:

@@ -122,7 +122,7 @@ import Testing
       #expect(lacking == ["a", "b"] && tokens == ["delivery"] && behindSpace.joined() == " delivery")
       #expect(
         labels.findings.dropLast() == [
-          .beginsAnother("a", longer: "b"), .sharedFirstToken(["a", "b"], token: "delivery"), .severalTokens(["b"]),
+          .beginsOthers("a", longer: ["b"]), .sharedFirstToken(["a", "b"], token: "delivery"), .severalTokens(["b"]),
         ])
     }
   }

@@ -18,11 +18,22 @@ import Testing
     _ = step.run(
       prompt: decoder.embeddings(of: context.ids), examples: [example],
       plan: PackPlan(examples: 1, retention: retention))
-    let counted = profile.entries.reduce(0) { $0 + $1.entry.operations }
     let rows = context.count + (example.labelPositions.last ?? 0)
     let targets = context.labelPositions.count { $0 > 0 } + example.labelPositions.count
-    let estimated = decoder.operations(
-      rows: rows, outputs: targets, visibleKeys: Double(rows * (rows + 1) / 2), retention: retention)
-    #expect(abs(estimated / counted - 1) < 0.1, "\(estimated) of \(counted)")
+    func operations(visibleKeys: Int) -> Double {
+      decoder.operations(
+        rows: rows, outputs: targets, visibleKeys: Double(visibleKeys), retention: retention)
+    }
+    var attention = 0.0, linear = 0.0
+    for (operation, entry) in profile.entries {
+      if [.attention, .attentionBackward].contains(operation) {
+        attention += entry.operations
+      } else {
+        linear += entry.operations
+      }
+    }
+    let ofLinear = operations(visibleKeys: 0), ofAttention = operations(visibleKeys: rows * (rows + 1) / 2) - ofLinear
+    #expect(abs(ofLinear / linear - 1) < 0.1, "\(ofLinear) of \(linear)")
+    #expect(abs(ofAttention / attention - 1) < 0.1, "\(ofAttention) of \(attention)")
   }
 }

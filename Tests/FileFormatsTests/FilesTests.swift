@@ -35,6 +35,23 @@ import Testing
     }
   }
 
+  @Test func aFileThatIsNotFinishedLeavesNothing() throws {
+    try withTemporaryFolder { folder in
+      try writeAtomically("old", to: folder + "/file")
+      func write(finishing: Bool) throws {
+        let file = try ReplacingFile(path: folder + "/file")
+        try file.append(Array("new".utf8))
+        if finishing { try file.finish() }
+      }
+      try write(finishing: false)
+      #expect(names(inDirectory: folder) == ["file"])
+      #expect(String(decoding: try readBytes(of: folder + "/file"), as: UTF8.self) == "old")
+      try write(finishing: true)
+      #expect(names(inDirectory: folder) == ["file"])
+      #expect(String(decoding: try readBytes(of: folder + "/file"), as: UTF8.self) == "new")
+    }
+  }
+
   @Test func writingWhereNothingCanBeLeavesNothing() throws {
     try withTemporaryFolder { folder in
       #expect(throws: InputError.self) { try writeAtomically("x", to: folder + "/missing/file") }

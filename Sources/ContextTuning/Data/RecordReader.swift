@@ -109,9 +109,10 @@ public struct RecordReader {
     }
   }
 
-  /// The next record, or what is wrong with it; nil at the end. Blank lines count only where every line is a text.
+  /// Reads the next record; blank lines count only where every line is a text.
   ///
   /// - Parameter beforeWaiting: called when bytes have still to come, as from a pipe whose writer takes its time.
+  /// - Returns: the record, or what is wrong with it; nil at the end.
   /// - Throws: `InputError` when nothing can be read any more, and what `beforeWaiting` throws.
   public mutating func next(beforeWaiting: () throws -> Void = {}) throws -> Result<DataRecord, any Error>? {
     try nextLine(beforeWaiting: beforeWaiting).map { line in Result { try record(line.get()) } }

@@ -11,7 +11,8 @@ public struct CandidateScores: Sendable {
 
   /// - Precondition: all are of one length.
   public init(logProbabilities: [Double], tokenCounts: [Int], scores: [Double]? = nil) {
-    precondition(logProbabilities.count == tokenCounts.count && logProbabilities.count == scores?.count ?? tokenCounts.count)
+    precondition(logProbabilities.count == tokenCounts.count)
+    precondition(logProbabilities.count == scores?.count ?? tokenCounts.count)
     self.logProbabilities = logProbabilities
     self.tokenCounts = tokenCounts
     self.scores = scores ?? logProbabilities

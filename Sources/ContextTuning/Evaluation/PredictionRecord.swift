@@ -98,7 +98,8 @@ public struct PredictionRecord: Sendable, Equatable {
     var reader = try RecordReader(file, format: .jsonl)
     var records: [PredictionRecord] = []
     while let record = try reader.next()?.get() {
-      if case .object(let json, _) = record.content { records.append(try PredictionRecord(json: json, place: record.place)) }
+      guard case .object(let json, _) = record.content else { continue }
+      records.append(try PredictionRecord(json: json, place: record.place))
     }
     return records
   }

@@ -19,7 +19,8 @@ public enum Scoring: String, CaseIterable, Sendable {
   /// The error for rows or a template that the scoring cannot be used with.
   public var unavailable: InputError {
     .usage(
-      "--scoring", "\(rawValue) needs rows of text, and a template with text before the label; use acc or acc_per_token")
+      "--scoring",
+      "\(rawValue) needs rows of text, and a template with text before the label; use acc or acc_per_token")
   }
 }
 
@@ -37,7 +38,7 @@ public struct LabelPriors: Sendable {
   /// - Parameters:
   ///   - characterCounts: of each label's word; nil where labels come as tokens.
   ///   - contentFree: what the model says about the content-free texts; nil where it cannot be asked.
-  init(characterCounts: [Int]?, contentFree: [CandidateScores]?) {
+  package init(characterCounts: [Int]?, contentFree: [CandidateScores]?) {
     self.characterCounts = characterCounts
     ofEmptyText = contentFree?.first?.logProbabilities
     ofContentFreeTexts = contentFree.flatMap { texts in

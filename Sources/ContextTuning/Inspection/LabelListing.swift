@@ -54,8 +54,8 @@ public struct LabelListing: Sendable {
 
 /// Something about label words that a user should know before training on them.
 public enum LabelFinding: Sendable, Equatable {
-  /// The first label's tokens begin the second's, which can then never win.
-  case beginsAnother(String, longer: String)
+  /// A label whose tokens begin those of others, which can then never win.
+  case beginsOthers(String, longer: [String])
   /// Labels that only what follows their first token tells apart.
   case sharedFirstToken([String], token: String)
   /// Labels of several tokens.
@@ -67,9 +67,8 @@ public enum LabelFinding: Sendable, Equatable {
   static func all(of entries: [LabelListing.Entry], tokenizer: Tokenizer?) -> [LabelFinding] {
     var findings: [LabelFinding] = []
     for (index, entry) in entries.enumerated() {
-      for (other, longer) in entries.enumerated() where other != index && longer.ids.starts(with: entry.ids) {
-        findings.append(.beginsAnother(entry.label, longer: longer.label))
-      }
+      let longer = entries.indices.filter { $0 != index && entries[$0].ids.starts(with: entry.ids) }
+      if !longer.isEmpty { findings.append(.beginsOthers(entry.label, longer: longer.map { entries[$0].label })) }
     }
     var firstTokens: [Int] = []
     for entry in entries { if let first = entry.ids.first, !firstTokens.contains(first) { firstTokens.append(first) } }

@@ -52,7 +52,7 @@ public struct ExampleEncoder: Sendable {
   /// Tokens before the context.
   let beginning: [Int]
 
-  init(template: Template, tokenizer: Tokenizer, endOfText: Int?, beginningOfText: Int?) {
+  package init(template: Template, tokenizer: Tokenizer, endOfText: Int?, beginningOfText: Int?) {
     self.template = template
     self.tokenizer = tokenizer
     let separator = template.emitsInterSeparator ? tokenizer.encode(template.interSeparator).map(\.id) : []

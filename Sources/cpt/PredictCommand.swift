@@ -1,0 +1,153 @@
+import ContextTuning
+import FileFormats
+import Glibc
+import Kernels
+
+extension Command {
+  static let predict = Command(
+    name: "predict",
+    group: .use,
+    summary: "Label new texts, from a file or standard input, row by row.",
+    example: "cpt predict --checkpoint runs/quickstart/best --data new.csv --output labelled.csv",
+    flags: [
+      Flag(name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
+      Flag(name: "--data", value: .file, help: "rows to label; - is standard input", isRequired: true),
+      Flag(
+        name: "--format", value: .choice("FORMAT", DataFormat.self),
+        help: "jsonl, csv, tsv or lines (default: by the ending)"),
+      Flag(name: "--text-column", value: .text("NAME"), help: "column or key of the text (default: the run's)"),
+      Flag(name: "--output", value: .file, help: "where labelled rows go (default: standard output)"),
+      Flag(name: "--overwrite", help: "replace the file of --output"),
+      Flag(name: "--skip-bad", help: "name rows that cannot be labelled and go on"),
+      .scoring,
+      Flag(name: "--config", value: .file, help: "template and labels, where the checkpoint has none"),
+      Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
+      Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
+      .threads,
+      Flag(name: "--json", help: "write JSON lines, whatever the rows come as"),
+      .help,
+    ],
+    run: runPredict)
+}
+
+private func runPredict(_ arguments: Arguments) throws -> Int32 {
+  let path = arguments.required("--data")
+  let format = try dataFormat(arguments, of: path)
+  let scoring = arguments.choice("--scoring", default: Scoring.acc)
+  let destination = arguments["--output"] == "-" ? nil : try arguments.destination("--output", isFolder: false)
+  let threads = try arguments.threads()
+  let adapter = try Adapter(folder: arguments.required("--checkpoint"))
+  let configuration = try arguments.configuration(
+    of: adapter, for: "template and labels must come from a configuration")
+  endAtSignals()
+  var reader = try RecordReader(path, format: format)
+  let column = try reader.column(
+    arguments["--text-column"] ?? configuration.data.textColumn, remedy: "--text-column says which holds the text")
+  let classifier = try Classifier(configuration, adapter: adapter, team: ThreadTeam(threads: threads))
+  let rows = try LabelledRows(of: reader, labels: classifier.labels, asJSON: arguments.has("--json"))
+  let output = try PredictionOutput(destination)
+  var progress = PredictionProgress(isShown: destination != nil || isatty(STDOUT_FILENO) == 0)
+  defer { progress.clear() }
+
+  try classifier.withScorer(scoring) { emptyPack, scores in
+    var pack = emptyPack
+    var records: [DataRecord] = []
+    func finishPack() throws {
+      if records.isEmpty { return }
+      try output.write(zip(records, scores(pack)).map(rows.line).joined())
+      progress.add(records.count)
+      pack = emptyPack
+      records = []
+    }
+    func add(_ record: DataRecord) throws {
+      try rows.check(record)
+      try pack.append(classifier.candidates(of: record.text(in: column), at: record.place))
+      records.append(record)
+    }
+    try output.write(rows.start)
+    // Rows that are there are answered before more are waited for.
+    while !output.isClosed, let record = try reader.next(beforeWaiting: finishPack) {
+      do {
+        try add(record.get())
+      } catch let error as InputError where arguments.has("--skip-bad") {
+        progress.skip(error)
+      } catch {
+        try finishPack()
+        throw error
+      }
+      if pack.isFull { try finishPack() }
+    }
+    try finishPack()
+  }
+  try output.finish()
+  progress.end()
+  return 0
+}
+
+/// The format of `--format`, or the one the file's ending stands for; standard input holds lines unless it says more.
+private func dataFormat(_ arguments: Arguments, of path: String) throws -> DataFormat {
+  if arguments.has("--format") || path == "-" { return arguments.choice("--format", default: .lines) }
+  guard let format = DataFormat(endingOf: path) else {
+    throw InputError.usage(
+      path, "ends in none of .jsonl, .csv, .tsv and .txt; say with --format which it is (jsonl, csv, tsv or lines)")
+  }
+  return format
+}
+
+/// Where labelled rows go: to standard output as they come, or to a file that is there once it is whole.
+private final class PredictionOutput {
+  private let file: ReplacingFile?
+  /// Whether nobody reads the output any more.
+  private(set) var isClosed = false
+
+  init(_ path: String?) throws {
+    file = try path.map { try ReplacingFile(path: $0) }
+    setUnfinishedFile(file?.temporary)
+  }
+
+  func write(_ text: String) throws {
+    if let file {
+      try file.append(Array(text.utf8))
+    } else if !text.isEmpty, try !printPiece(text) {
+      isClosed = true
+    }
+  }
+
+  func finish() throws {
+    try file?.finish()
+    setUnfinishedFile(nil)
+  }
+}
+
+/// Says on standard error how far it is.
+private struct PredictionProgress {
+  private let terminal = Terminal()
+  /// Whether there is to be a line that moves: not among rows on the same screen.
+  private let isShown: Bool
+  private let start = ContinuousClock.now
+  private var rows = 0
+  private var skipped = 0
+
+  init(isShown: Bool) { self.isShown = isShown }
+
+  mutating func add(_ count: Int) {
+    rows += count
+    if isShown { terminal.status(summary) }
+  }
+
+  mutating func skip(_ error: InputError) {
+    skipped += 1
+    terminal.line("cpt: skipped: \(error)")
+  }
+
+  func clear() { terminal.clear() }
+
+  func end() {
+    if isShown || skipped > 0 { terminal.line(summary) }
+  }
+
+  private var summary: String {
+    let rate = Double(rows) / max(1e-9, (ContinuousClock.now - start) / .seconds(1))
+    return "\(rows) rows, \(fixed(rate, rate < 10 ? 1 : 0)) a second" + (skipped > 0 ? ", \(skipped) skipped" : "")
+  }
+}

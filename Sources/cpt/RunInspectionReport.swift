@@ -1,0 +1,138 @@
+import ContextTuning
+import FileFormats
+
+/// What `cpt inspect --config` prints.
+extension RunInspection {
+  /// Tokens of a context without types, and labels, that are shown without `--all`.
+  private static let mostTokens = 40, mostLabels = 20
+
+  func text(showsAll: Bool) -> String {
+    var parts = [tokenTable(showsAll: showsAll), labelTable(showsAll: showsAll)]
+    let findings = labels.findings.prefix(showsAll ? .max : Self.mostLabels)
+    var warnings = findings.map { wrapped($0.text, behind: "! ") }
+    let hidden = labels.findings.count - findings.count
+    if hidden > 0 { warnings.append("… \(hidden) more (--all shows them)") }
+    if case .failure(let error) = forecast { warnings.append(wrapped("cpt train would stop: \(error)", behind: "! ")) }
+    if !warnings.isEmpty { parts.append(warnings.joined(separator: "\n")) }
+    if case .success(let forecast) = forecast { parts.append(forecast.facts.text) }
+    return parts.joined(separator: "\n\n")
+  }
+
+  private func tokenTable(showsAll: Bool) -> String {
+    let beginning = listing.context.prefix(showsAll ? .max : min(listing.firstExampleCount, Self.mostTokens))
+    let rows = (beginning + listing.example).map { entry in
+      [
+        String(entry.position), String(entry.id), clipped(visible(entry.text), to: 24), String(entry.type),
+        entry.role.name, entry.radius.map { fixed($0, 4) } ?? "", entry.weight.map { fixed($0, 3) } ?? "",
+      ]
+    }
+    var lines = table(
+      [["#", "id", "token", "type", "role", "radius", "weight"]] + rows, rightAligned: [0, 1, 3, 5, 6]
+    ).split(separator: "\n").map(String.init)
+    let hidden = listing.context.count - beginning.count
+    if hidden > 0 { lines.insert("… \(hidden) more tokens of the context (--all shows them)", at: 1 + beginning.count) }
+    lines.insert("\(place), behind the context:", at: lines.count - listing.example.count)
+    return lines.joined(separator: "\n")
+  }
+
+  private func labelTable(showsAll: Bool) -> String {
+    let shown = labels.entries.prefix(showsAll ? .max : Self.mostLabels)
+    let rows = shown.map { entry in
+      [
+        clipped(visible(entry.label, space: " "), to: 18),
+        clipped(entry.tokens.map { visible($0) }.joined(separator: "|"), to: 22),
+      ]
+        + [entry.context, entry.training, entry.validation, entry.test].map(String.init)
+    }
+    let hidden = labels.entries.count - shown.count
+    return table(
+      [["label", "tokens", "context", "train", "validation", "test"]] + rows, rightAligned: [2, 3, 4, 5])
+      + (hidden > 0 ? "\n… \(hidden) more labels (--all shows them)" : "")
+  }
+
+  var json: JSON {
+    var members: [JSON.Member] = [
+      .init("context", .array(listing.context.map(\.json))),
+      .init(
+        "example",
+        .object([.init("row", .string(place)), .init("tokens", .array(listing.example.map(\.json)))])),
+      .init("labels", .array(labels.entries.map(\.json))),
+      .init("warnings", .array(labels.findings.map { .string($0.text) })),
+    ]
+    switch forecast {
+    case .success(let forecast): members.append(.init("forecast", forecast.facts.json))
+    case .failure(let error): members.append(.init("error", .string("\(error)")))
+    }
+    return .object(members)
+  }
+}
+
+extension TokenListing.Entry {
+  fileprivate var json: JSON {
+    .object([
+      .init("position", .integer(position)), .init("id", .integer(id)), .init("text", .string(text)),
+      .init("type", .integer(type)), .init("role", .string(role.name)),
+      .init("radius", radius.map(JSON.number) ?? .null), .init("weight", weight.map(JSON.number) ?? .null),
+    ])
+  }
+}
+
+extension LabelListing.Entry {
+  fileprivate var json: JSON {
+    .object([
+      .init("label", .string(label)), .init("word", word.map(JSON.string) ?? .null),
+      .init("ids", .array(ids.map(JSON.integer))), .init("tokens", .array(tokens.map(JSON.string))),
+      .init("context_rows", .integer(context)), .init("training_rows", .integer(training)),
+      .init("validation_rows", .integer(validation)), .init("test_rows", .integer(test)),
+    ])
+  }
+}
+
+extension LabelFinding {
+  fileprivate var text: String {
+    func name(_ label: String) -> String { "\"\(visible(label, space: " "))\"" }
+    func list(_ labels: [String]) -> String {
+      let shown = labels.prefix(4).map(name).joined(separator: ", ")
+      return labels.count > 4 ? shown + " and \(labels.count - 4) more" : shown
+    }
+    func pieces(_ tokens: [String]) -> String { tokens.map { visible($0) }.joined(separator: "|") }
+    switch self {
+    case .beginsOthers(let label, let longer):
+      return
+        "The tokens of \(name(label)) begin those of \(list(longer)), which could then never win: choose words none "
+        + "of which begins another."
+    case .sharedFirstToken(let labels, let token):
+      return "\(list(labels)) begin with the same token, \(visible(token)): only what follows tells them apart."
+    case .severalTokens(let labels):
+      return "Of several tokens: \(list(labels)). All of them are trained on and scored."
+    case .missingSpace(let labels, let tokens, let behindSpace):
+      return "Without a space before them: \(list(labels)). In running text the tokenizer writes "
+        + "\(pieces(behindSpace)), here \(pieces(tokens)). For the former, begin the words with a space and end "
+        + "template.output without one, or set template.tokenization to \"whole\"."
+    }
+  }
+}
+
+extension RunForecast {
+  fileprivate var facts: [Fact] {
+    let need = plan.contextTokens + longestExample
+    return [
+      Fact("context_tokens", plan.contextTokens, "context tokens"),
+      Fact(
+        "training_examples", .integer(plan.trainingExamples), "example tokens",
+        "\(shortestExample) to \(longestExample), median \(medianExample), in \(plan.trainingExamples) rows"),
+      Fact("shortest_example_tokens", shortestExample, nil), Fact("median_example_tokens", medianExample, nil),
+      Fact("longest_example_tokens", longestExample, nil),
+      Fact(
+        "positions", positions.map(JSON.integer) ?? .null, "window",
+        positions.map { "\(need) of \($0) positions (\(percent(Double(need) / Double($0))))" }
+          ?? "\(need) positions; the model has no limit"),
+      Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) at the peak: \(packing)"),
+      Fact("total_steps", plan.totalSteps, nil), Fact("step_seconds", .number(time.stepSeconds), nil, ""),
+      Fact(
+        "total_seconds", .number(time.totalSeconds), "time",
+        "\(time.totalSeconds < 1 ? "under 1 s" : "about \(duration(time.totalSeconds))") for \(plan.totalSteps) steps and their evaluations, by the operations they "
+          + "take and the speed of matrix products now"),
+    ]
+  }
+}

@@ -1,0 +1,233 @@
+import FileFormats
+import Foundation
+import TestSupport
+import Testing
+
+/// `cpt predict` over a checkpoint it trained.
+@Suite struct PredictTests {
+  /// Trains the working example and hands over its folder.
+  private func withCheckpoint(_ body: (String) throws -> Void) throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      #expect(try example.trainRun().status == 0)
+      try body(folder)
+    }
+  }
+
+  private func predict(
+    _ flags: [String], in folder: String, input: String = "", checkpoint: String = "run/best"
+  ) throws -> Program.Outcome {
+    try Program.run(["predict", "--checkpoint", checkpoint] + flags, in: folder, input: Array(input.utf8))
+  }
+
+  private func lines(_ text: String) -> [String] { text.split(separator: "\n").map(String.init) }
+
+  /// Every shape says what `cpt eval` says about the same rows, in their order.
+  @Test(arguments: ["acc", "calibrated"])
+  func everyShapeHoldsWhatEvalSays(scoring: String) throws {
+    try withCheckpoint { folder in
+      let flags = ["--checkpoint", "run/best", "--scoring", scoring, "--predictions", "p.jsonl"]
+      let evaluation = try Program.run(["eval"] + flags, in: folder)
+      #expect(evaluation.status == 0, "\(evaluation.errors)")
+      let expected = try lines(String(decoding: readBytes(of: folder + "/p.jsonl"), as: UTF8.self))
+        .map { try JSON(parsing: Array($0.utf8), file: "p") }
+      let texts = expected.compactMap { $0["text"]?.string }
+      #expect(texts.count == 16)
+      func predictions(_ flags: [String], input: String) throws -> Program.Outcome {
+        try predict(flags + ["--scoring", scoring], in: folder, input: input)
+      }
+      let names = "prediction\tprobability\tlog_probability_billing\tlog_probability_delivery"
+
+      let plain = try predictions(["--data", "-"], input: texts.joined(separator: "\r\n"))
+      #expect(plain.status == 0 && lines(plain.output).first == names + "\ttext", "\(plain.errors)")
+      let cells = lines(plain.output).dropFirst().map { $0.split(separator: "\t").map(String.init) }
+      #expect(cells.map { $0.last } == texts)
+      for (cells, row) in zip(cells, expected) {
+        #expect(cells[0] == row["prediction"]?.string)
+        #expect(abs(try #require(Double(cells[1])) - (row["probability"]?.number ?? 0)) < 1e-5)
+        #expect(abs(try #require(Double(cells[2])) - (row["log_probabilities"]?["billing"]?.number ?? 0)) < 1e-5)
+      }
+      let tsv = try predictions(["--data", "train.tsv"], input: "")
+      #expect(lines(tsv.output).first == "text\tlabel\t" + names)
+      #expect(
+        lines(tsv.output).dropFirst().map { $0.split(separator: "\t").dropFirst(2).joined(separator: "\t") }
+          == cells.map { $0.dropLast().joined(separator: "\t") })
+
+      let objects = texts.enumerated().map { "{ \"id\":\($0)e0, \"text\":\(JSON.string($1).compact) }" }
+      let jsonl = try predictions(["--data", "-", "--format", "jsonl"], input: objects.joined(separator: "\n\n"))
+      #expect(lines(jsonl.output).count == 16)
+      for ((line, object), row) in zip(zip(lines(jsonl.output), objects), expected) {
+        #expect(line.hasPrefix(object.dropLast(2) + ", \"prediction\": "))
+        let json = try JSON(parsing: Array(line.utf8), file: "line")
+        #expect(json["prediction"] == row["prediction"])
+        for label in ["billing", "delivery"] {
+          let found = try #require(json["log_probabilities"]?[label]?.number)
+          #expect(abs(found - (row["log_probabilities"]?[label]?.number ?? 0)) < 1e-5)
+        }
+      }
+    }
+  }
+
+  @Test func tablesKeepTheirColumns() throws {
+    try withCheckpoint { folder in
+      let table = "id,message,note\r\n1,\"my, \"\"parcel\"\"\nis late\",\"a,b\"\r\n\r\n2,refund me,\r\n"
+      try writeAtomically(table, to: folder + "/new.csv")
+      let flags = ["--data", "new.csv", "--text-column", "message"]
+      let stdout = try predict(flags, in: folder)
+      #expect(stdout.status == 0, "\(stdout.errors)")
+      #expect(stdout.output.hasPrefix("id,message,note,prediction,probability,log_probability_billing,"))
+      #expect(
+        stdout.output.contains("\n1,\"my, \"\"parcel\"\"\nis late\",\"a,b\",")
+          && stdout.output.contains("\n2,refund me,,"))
+      let file = try predict(flags + ["--output", "out.csv"], in: folder)
+      #expect(file.status == 0 && file.output.isEmpty && file.errors.contains("2 rows"), "\(file.errors)")
+      #expect(String(decoding: try readBytes(of: folder + "/out.csv"), as: UTF8.self) == stdout.output)
+      #expect(try predict(flags + ["--output", "out.csv"], in: folder).status == 64)
+      // What was labelled has the columns already.
+      let again = try predict(["--data", "out.csv", "--text-column", "message"], in: folder)
+      #expect(again.status == 65 && again.errorLine.contains("out.csv:1: has a column \"prediction\" already"))
+      let json = try predict(flags + ["--json"], in: folder)
+      let first = try JSON(parsing: Array(try #require(lines(json.output).first).utf8), file: "line")
+      #expect(first["message"]?.string == "my, \"parcel\"\nis late" && first["prediction"]?.string != nil)
+      // A file may be labelled in its own place.
+      #expect(try predict(flags + ["--output", "new.csv", "--overwrite"], in: folder).status == 0)
+      #expect(String(decoding: try readBytes(of: folder + "/new.csv"), as: UTF8.self) == stdout.output)
+    }
+  }
+
+  @Test func badRowsEndTheWorkOrAreSkipped() throws {
+    try withCheckpoint { folder in
+      let long = Array(repeating: "parcel", count: 800).joined(separator: " ")
+      let rows = [
+        "{\"text\": \"refund me\"}", "{\"text\": \" \"}", "{\"text\": \"a\", \"prediction\": 1}", "{\"text\": ",
+        "{\"txt\": \"a\"}", "{\"text\": \"\(long)\"}", "[1]", "{\"text\": \"my parcel is late\"}",
+      ]
+      let input = rows.joined(separator: "\n")
+      let flags = ["--data", "-", "--format", "jsonl"]
+      let strict = try predict(flags, in: folder, input: input)
+      #expect(strict.status == 65 && strict.errorLine == "cpt: error: standard input:2: the text is empty")
+      #expect(lines(strict.output).count == 1 && lines(strict.errors).count == 1)
+      let file = try predict(flags + ["--output", "out.jsonl"], in: folder, input: input)
+      #expect(file.status == 65 && !names(inDirectory: folder).contains { $0.hasPrefix("out.jsonl") })
+      let skipping = try predict(flags + ["--skip-bad", "--output", "out.jsonl"], in: folder, input: input)
+      #expect(skipping.status == 0, "\(skipping.errors)")
+      let messages = [
+        "2: the text is empty", "3: has a \"prediction\" already", "4:10: malformed JSON: expected a value",
+        "5: has no text under \"text\"; did you mean \"txt\"?", "6: context (", "7: expected an object",
+      ]
+      let said = lines(skipping.errors).filter { $0.contains("skipped: ") }
+      #expect(said.count == messages.count, "\(skipping.errors)")
+      for (line, message) in zip(said, messages) { #expect(line.contains("standard input:" + message), "\(line)") }
+      #expect(skipping.errorLine.contains("2 rows") && skipping.errorLine.contains("6 skipped"))
+      let written = lines(String(decoding: try readBytes(of: folder + "/out.jsonl"), as: UTF8.self))
+      #expect(written.map { $0.contains("refund") } == [true, false])
+      #expect(lines(strict.output).first == written.first)
+
+      // Behind a quote that is never closed nothing can be told apart.
+      let open = try predict(
+        ["--data", "-", "--format", "csv", "--skip-bad"], in: folder, input: "text\nrefund\n\"x\ny\n")
+      #expect(open.status == 65 && open.errorLine.contains("standard input:3: a quoted field opens here"))
+      let fields = try predict(
+        ["--data", "-", "--format", "csv", "--skip-bad"], in: folder, input: "id,text\n1,refund\n2\n\"3\"x,\n4,late\n")
+      #expect(fields.status == 0 && lines(fields.output).map(\.first) == ["i", "1", "4"], "\(fields.output)")
+    }
+  }
+
+  /// A row of a pipe is answered though the pipe stays open.
+  @Test func rowsAreAnsweredAsTheyCome() throws {
+    try withCheckpoint { folder in
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: Program.path)
+      process.arguments = ["predict", "--checkpoint", "run/best", "--data", "-", "--json"]
+      process.currentDirectoryURL = URL(fileURLWithPath: folder)
+      let input = Pipe(), output = Pipe()
+      process.standardInput = input
+      process.standardOutput = output
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      for text in ["my parcel is late", "refund me\nand me", "thanks"] {
+        input.fileHandleForWriting.write(Data((text + "\n").utf8))
+        var answer = Data()
+        let count = text.split(separator: "\n").count
+        while answer.count(where: { $0 == 0x0A }) < count {
+          let bytes = output.fileHandleForReading.availableData
+          if bytes.isEmpty { break }
+          answer += bytes
+        }
+        let rows = try lines(String(decoding: answer, as: UTF8.self)).map {
+          try JSON(parsing: Array($0.utf8), file: "")
+        }
+        #expect(rows.compactMap { $0["text"]?.string }.joined(separator: "\n") == text)
+      }
+      try input.fileHandleForWriting.close()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+    }
+  }
+
+  @Test(arguments: [SIGINT, SIGTERM])
+  func aSignalLeavesNoFile(signal: Int32) throws {
+    try withCheckpoint { folder in
+      // Standard input is a pipe nobody writes to.
+      #expect(mkfifo(folder + "/pipe.txt", 0o600) == 0)
+      let keeper = open(folder + "/pipe.txt", O_RDWR)
+      defer { close(keeper) }
+      func partials() -> [String] { names(inDirectory: folder).filter { $0.hasPrefix("out.tsv") } }
+      let status = try Program.interrupt(
+        ["predict", "--checkpoint", "run/best", "--data", "pipe.txt", "--output", "out.tsv"], in: folder, with: signal
+      ) { !partials().isEmpty }
+      #expect(status == 128 + signal)
+      #expect(partials().isEmpty)
+    }
+  }
+
+  /// What PEFT wrote has no labels: --config brings them.
+  @Test func adaptersOfPEFTLabel() throws {
+    try withCheckpoint { folder in
+      #expect(
+        try Program.run(["export-prompt", "--checkpoint", "run/best", "--output", "peft"], in: folder).status == 0)
+      let refused = try predict(["--data", "train.tsv"], in: folder, checkpoint: "peft")
+      #expect(refused.status == 64 && refused.errorLine.contains("--config: is missing"), "\(refused.errors)")
+      let own = try predict(["--data", "train.tsv"], in: folder)
+      for file in ["config.json", "run/config.json"] {
+        #expect(
+          try predict(["--data", "train.tsv", "--config", file], in: folder, checkpoint: "peft").output == own.output)
+      }
+    }
+  }
+
+  @Test func mistakesAreOneLine() throws {
+    try withCheckpoint { folder in
+      try writeAtomically("", to: folder + "/empty.csv")
+      try writeAtomically("a", to: folder + "/rows.dat")
+      for (flags, status, message) in [
+        (["--data", "nowhere.tsv"], 66, "nowhere.tsv: cannot be opened"), (["--data", "empty.csv"], 65, "is empty"),
+        (["--data", "rows.dat"], 64, "rows.dat: ends in none of .jsonl, .csv, .tsv and .txt"),
+        (["--data", "train.tsv", "--text-column", "txt"], 65, "has no column \"txt\"; did you mean \"text\"?"),
+        (["--data", "train.tsv", "--format", "tvs"], 64, "--format: has no \"tvs\"; did you mean \"tsv\"?"),
+        (["--data", "train.tsv", "--scoring", "ac"], 64, "--scoring: has no \"ac\"; did you mean \"acc\"?"),
+        (["--data", "train.tsv", "--output", "nowhere/x"], 64, "--output: the folder nowhere does not exist"),
+        (["--data", "train.tsv", "--output", "run"], 64, "run: is a folder"),
+        (["--data", "run"], 64, "run: ends in none"), (["--data", "."], 64, ".: ends in none"),
+        (["--data", "run", "--format", "csv"], 66, "run: is a folder, expected a file"),
+        ([], 64, "--data: is missing"),
+      ] as [([String], Int32, String)] {
+        let outcome = try predict(flags, in: folder)
+        #expect(outcome.status == status, "\(flags) \(outcome.errors)")
+        #expect(outcome.errors.hasPrefix("cpt: error: ") && outcome.errors.contains(message), "\(outcome.errors)")
+        #expect(lines(outcome.errors).count == 1 && outcome.output.isEmpty)
+      }
+    }
+  }
+
+  /// No rows, no mistake.
+  @Test func noRowsGiveAHeader() throws {
+    try withCheckpoint { folder in
+      let none = try predict(["--data", "-"], in: folder)
+      #expect(none.status == 0 && lines(none.output).count == 1)
+      let header = try predict(["--data", "-", "--format", "csv"], in: folder, input: "text,id")
+      #expect(header.status == 0 && header.output.hasPrefix("text,id,prediction,"))
+    }
+  }
+}
