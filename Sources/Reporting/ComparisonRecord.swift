@@ -9,7 +9,7 @@ public struct ComparisonRecord: Sendable {
   let configuration: Configuration?
   /// The confusion matrices of each method's cells that have their predictions, added up.
   let confusions: [(method: TuningMethod, cells: Int, labels: [String], counts: [[Int]])]
-  /// The metrics of each cell of a method that trains.
+  /// The metrics of CPT's cells.
   let histories: [(cell: Comparison.Cell, history: RunHistory)]
 
   /// Reads the folder of a comparison.
@@ -22,7 +22,7 @@ public struct ComparisonRecord: Sendable {
     configuration = try comparison.cells.first.map {
       try Configuration(file: RunDirectory(folder + "/" + $0.folder).configurationFile)
     }
-    histories = try comparison.cells.filter { $0.method != .icl }.compactMap { cell in
+    histories = try comparison.cells.filter { $0.method == .cpt }.compactMap { cell in
       let run = RunDirectory(folder + "/" + cell.folder)
       return run.holdsRun ? (cell, try RunHistory(run)) : nil
     }

@@ -82,10 +82,9 @@ struct ComparisonSection {
   }
 
   private var curves: HTML {
-    let shown = record.histories.filter { $0.cell.method == .cpt }
-    if shown.isEmpty { return .group([]) }
+    if record.histories.isEmpty { return .group([]) }
     func series(_ metric: String, _ look: LineChart.Series.Look, isNoisy: Bool) -> [LineChart.Series] {
-      shown.enumerated().map { index, one in
+      record.histories.enumerated().map { index, one in
         let points = one.history[metric]
         let width = isNoisy ? runningMeanWidth(of: points.count) : 1
         return LineChart.Series(

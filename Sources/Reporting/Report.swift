@@ -87,7 +87,7 @@ public struct Report {
     let runTable = table(
       "Runs; a difference with its 95\u{A0}% interval is in percentage points",
       header: [
-        "run", "rows", "method", "accuracy", "untrained", "difference", "macro-F1", "loss", "ECE", "seed", "steps",
+        "run", "rows", "method", "accuracy", "untrained", "difference", "macro-F1", "ECE", "seed", "steps",
         "time",
       ], rows: runs, text: [0, 1, 2])
     let comparisonTable = table(
@@ -105,7 +105,7 @@ public struct Report {
       text { percentage($0.tuned.report.accuracy) },
       text { $0.untrained.map { percentage($0.report.accuracy) } ?? "" },
       text { $0.difference.map { "\(points($0.accuracy)) ± \(fixed(196 * $0.standardError, 1))" } ?? "" },
-      text { fixed($0.tuned.report.macroF1, 3) }, text { number($0.tuned.report.loss) },
+      text { fixed($0.tuned.report.macroF1, 3) },
       text { fixed($0.tuned.reliability.expectedCalibrationError, 3) },
       .text(String(run.configuration.training.seed)), .text(String(run.history.lastStep)),
       .text(duration(run.history.elapsedSeconds)),

@@ -106,8 +106,9 @@ struct RunSection {
     var facts = [("method", configuration.training.method.name)]
     facts.append(("model", configuration.baseModel.map(lastComponents) ?? "not named"))
     if let context = run.context {
-      facts.append(
-        ("context", "\(counted(context.tokens.count, "token")), \(counted(context.examples.count, "example"))"))
+      let examples = context.examples.count { $0.contains { context.tokens[$0].role == .label } }
+      let holds = examples == 0 ? "" : ", " + counted(examples, "example")
+      facts.append(("context", counted(context.tokens.count, "token") + holds))
     }
     if let labels = data.labelWords { facts.append(("labels", labels.map(\.label).joined(separator: ", "))) }
     facts.append(("trained on", data.train.map(lastComponent) ?? "not named"))

@@ -61,7 +61,7 @@ let styleSheet = """
   .line { fill: none; stroke: var(--own); stroke-width: 2; stroke-linejoin: round; }
   .dashed, .line.c1 { stroke-dasharray: 5 4; } .line.c2 { stroke-dasharray: 2 3; } .line.c3 { stroke-dasharray: 9 3 2 3; }
   .line.c4 { stroke-dasharray: 1 4; stroke-linecap: round; }
-  .dots { fill: none; stroke: var(--own); stroke-width: 2.5; stroke-linecap: round; opacity: 0.4; }
+  .dots { fill: none; stroke: var(--own); stroke-width: 2.5; stroke-linecap: round; opacity: 0.6; }
   .mark { fill: var(--own); stroke: var(--ground); stroke-width: 1; }
   .cross { fill: none; stroke: var(--own); stroke-width: 2; }
   .event { stroke: var(--text); stroke-width: 1.5; stroke-dasharray: 2 3; }
