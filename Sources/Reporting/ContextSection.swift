@@ -11,7 +11,7 @@ struct ContextSection {
       "section", [:], heading(level, "The context, token by token"), paragraph(summary),
       tag("ul", ["class": "key"], key),
       tag(
-        "ol", ["class": "context", "start": "1"], context.examples.map { tag("li", ["dir": "auto"], $0.map(token)) }),
+        "ol", ["class": "context"], context.examples.map { tag("li", ["dir": "auto"], $0.map(token)) }),
       drift, details("All tokens as a table, with their nearest words and places on the map", listing))
   }
 
@@ -46,7 +46,8 @@ struct ContextSection {
       case .none: " separator"
       }
     let share = context.shares[index]
-    let depth = share.map { " m\(min(4, Int($0 * 5)))" } ?? ""
+    // The deepest for 80 % and more, and for what is no number.
+    let depth = share.map { $0 < 0.8 ? " m\(Int($0 * 5))" : " m4" } ?? ""
     let nearest = token.nearest.isEmpty ? "" : "; nearest: " + token.nearest.map(\.text).joined(separator: ", ")
     let movement = share.map { "moved \(percentage($0))" + nearest } ?? "fixed"
     return tag(

@@ -27,6 +27,15 @@ import Testing
     #expect(!Axis(of: [1, 49], from: 0, to: 90, scale: .logarithmicIfWide).isLogarithmic)
   }
 
+  /// What a broken run may hold: values that hardly differ, or by everything.
+  @Test(arguments: [[1e25, 1e25 + 1e10], [-1e99, 1e99], [0, 0], [1e-300, 1e99]])
+  func anyValuesHaveAnAxis(values: [Double]) {
+    for scale in [Axis.Scale.linear, .logarithmicIfWide] {
+      let axis = Axis(of: values, from: 0, to: 100, scale: scale)
+      #expect(!axis.ticks.isEmpty && values.allSatisfy { (0...100).contains(axis($0)) })
+    }
+  }
+
   @Test func percentages() {
     #expect(
       Axis(of: [0, 1], from: 0, to: 1, arePercentages: true).ticks.map(\.text) == [

@@ -21,7 +21,7 @@ package struct Axis {
   /// An axis that holds all of the values.
   ///
   /// - Parameters:
-  ///   - values: what is to be shown; at least one, all finite.
+  ///   - values: what is to be shown; at least one, none beyond ±1e100.
   ///   - start: the coordinate of the axis's smallest value.
   ///   - end: the coordinate of its largest.
   ///   - scale: how values lie along it.
@@ -42,7 +42,8 @@ package struct Axis {
       return
     }
     // Equal values lie in the middle of an axis around them.
-    let margin = highest > lowest ? 0 : max(abs(highest), areWhole ? 1 : 1e-9)
+    let size = max(abs(lowest), abs(highest))
+    let margin = highest - lowest > 1e-9 * size ? 0 : max(size, areWhole ? 1 : 1e-9)
     let step = Self.niceStep((highest - lowest + 2 * margin) / 5, areWhole: areWhole)
     let first = Int(((lowest - margin) / step + 1e-9).rounded(.down))
     let last = max(first + 1, Int(((highest + margin) / step - 1e-9).rounded(.up)))

@@ -58,9 +58,9 @@ struct LineChart {
   /// Words below the chart.
   var note = ""
 
-  /// The figure; nothing where there is no finite value.
+  /// The figure; nothing where there is no value that can be drawn.
   var html: HTML {
-    let shown = series.map { one in (one, one.points.filter { $0.value.isFinite }) }.filter { !$0.1.isEmpty }
+    let shown = series.map { one in (one, one.points.filter { abs($0.value) < 1e100 }) }.filter { !$0.1.isEmpty }
     let points = shown.flatMap(\.1)
     guard let first = points.map(\.step).min(), let last = points.map(\.step).max() else { return .group([]) }
     let frame = ChartFrame(
