@@ -221,7 +221,8 @@ import Testing
 
       let export = { try Program.run(["export-prompt", "--checkpoint", "run/best"] + $0, in: folder) }
       #expect(try export(["--output", "peft"]).status == 0)
-      #expect(names(inDirectory: folder + "/peft") == ["adapter_config.json", "adapter_model.safetensors"])
+      #expect(
+        names(inDirectory: folder + "/peft") == ["README.md", "adapter_config.json", "adapter_model.safetensors"])
       #expect(try export(["--output", "peft"]).status == 64)
       // What was exported evaluates the same: only the configuration has to be said.
       let exported = try Program.run(

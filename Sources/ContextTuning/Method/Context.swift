@@ -29,6 +29,9 @@ public struct Context: Sendable, Equatable {
 
   public var count: Int { tokens.count }
 
+  /// Labelled examples in it: its types give each label another.
+  var exampleCount: Int { Set(tokens.labelPositions.map { tokens.types[$0] }).count }
+
   /// Checks that the tokens are the model's and leave room for an example.
   ///
   /// - Throws: `InputError.badData`.
