@@ -25,7 +25,7 @@ public enum TuningMethod: String, CaseIterable, Sendable {
   }
 
   /// Whether virtual tokens are trained, in place of the examples' own.
-  var trainsVirtualTokens: Bool { self == .promptTuning || self == .instructionPromptTuning }
+  public var trainsVirtualTokens: Bool { self == .promptTuning || self == .instructionPromptTuning }
 
   /// Whether examples stand in the context.
   var showsExamples: Bool { self != .promptTuning }
