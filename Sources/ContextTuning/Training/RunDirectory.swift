@@ -12,8 +12,8 @@ public struct RunDirectory: Sendable {
 
   public init(_ path: String) { self.path = path }
 
-  var configurationFile: String { path + "/config.json" }
-  var metricsFile: String { path + "/metrics.jsonl" }
+  public var configurationFile: String { path + "/config.json" }
+  public var metricsFile: String { path + "/metrics.jsonl" }
   public var best: String { path + "/best" }
   var tensorBoard: String { path + "/" + Self.tensorBoardFolder }
 
@@ -28,8 +28,25 @@ public struct RunDirectory: Sendable {
     }.filter { fileExists(checkpoint($0) + "/" + Checkpoint.stateFile) }.sorted()
   }
 
+  /// Whether the run came to its last step: only then is there an adapter beside the checkpoints.
+  public var isFinished: Bool { fileExists(path + "/" + Adapter.configurationFile) }
+
+  /// The folder of the run's adapter: the best one, else the last one, else the newest checkpoint; nil before the first.
+  public var adapterFolder: String? {
+    if fileExists(best + "/" + Adapter.configurationFile) { return best }
+    return isFinished ? path : checkpointSteps.last.map(checkpoint)
+  }
+
+  /// The trainer_state.json beside an adapter: step, best so far, fingerprint of the data; nil where there is none.
+  ///
+  /// - Throws: `InputError.badData` when it is malformed.
+  public func state(of adapterFolder: String) throws -> JSON? {
+    let file = adapterFolder + "/" + Checkpoint.stateFile
+    return fileExists(file) ? try JSON.read(file: file) : nil
+  }
+
   /// Whether a run has written here.
-  private var holdsRun: Bool { fileExists(metricsFile) }
+  public var holdsRun: Bool { fileExists(metricsFile) }
 
   /// Removes what a run wrote here, and nothing else.
   private func removeRun() throws {
