@@ -82,9 +82,9 @@ struct Command: Sendable {
 extension Flag {
   static let threads = Flag(
     name: "--threads", value: .number("N"), help: "threads to compute with (default: all cores)")
+  static let json = Flag(name: "--json", help: "print the result as JSON")
   static let scoring = Flag(
     name: "--scoring", value: .choice("NAME", Scoring.self),
-    help: Scoring.allCases.map(\.rawValue).joined(separator: ", "))
-  static let json = Flag(name: "--json", help: "print the result as JSON")
+    help: "acc (default), acc_norm, acc_per_token, pmi_dc, calibrated")
   static let help = Flag(name: "--help", help: "print this help")
 }

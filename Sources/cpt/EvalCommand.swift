@@ -93,7 +93,8 @@ private struct EvaluationResult {
 
   var json: JSON {
     var members: [JSON.Member] = [
-      .init("rows", .integer(tuned.rows)), .init("scoring", .string(scoring.rawValue)), .init(method.rawValue, tuned.json),
+      .init("rows", .integer(tuned.rows)), .init("scoring", .string(scoring.rawValue)),
+      .init(method.rawValue, tuned.json),
     ]
     if let baseline { members.append(.init("icl", baseline.json)) }
     if let difference {
@@ -118,7 +119,9 @@ private struct EvaluationResult {
       ]
     }
     let title = "\(tuned.rows) rows" + (scoring == .acc ? "" : ", \(scoring.rawValue)")
-    var rows = [[title, "accuracy", "std. error", "macro-F1", "loss", "95 % interval"], summary(method.abbreviation, tuned)]
+    var rows = [
+      [title, "accuracy", "std. error", "macro-F1", "loss", "95 % interval"], summary(method.abbreviation, tuned),
+    ]
     if let baseline { rows.append(summary("ICL", baseline)) }
     if let difference {
       let sign = difference.accuracy > 0 ? "+" : ""
@@ -131,7 +134,8 @@ private struct EvaluationResult {
       [["\(method.abbreviation) by label", "precision", "recall", "F1", "rows"]] + classes, rightAligned: [1, 2, 3, 4])
     let names = tuned.classes.map(\.label)
     let matrix = zip(names, tuned.confusion).map { name, counts in [name] + counts.map(String.init) }
-    let confusion = table([["label \\ \(method.abbreviation) said"] + names] + matrix, rightAligned: Set(1...max(1, names.count)))
+    let confusion = table(
+      [["label \\ \(method.abbreviation) said"] + names] + matrix, rightAligned: Set(1...max(1, names.count)))
     return ([table(rows, rightAligned: [1, 2, 3, 4, 5]), perClass, confusion] + [comparison.text].compactMap { $0 })
       .joined(separator: "\n\n")
   }

@@ -202,6 +202,17 @@ import Testing
       #expect(json["rows"]?.integer == 16)
       let accuracy = try #require(json["cpt"]?["accuracy"]?.number)
       #expect(json["icl"]?["accuracy"]?.number != nil && json["cpt"]?["accuracy_stderr"]?.number != nil)
+      let interval = try #require(json["cpt"]?["accuracy_interval"]?.array).compactMap(\.number)
+      #expect(interval.count == 2 && interval[0] < accuracy && accuracy <= interval[1])
+      // Each scoring decides once more; the first is the one above.
+      let scorings = try #require(json["scorings"]?.object)
+      #expect(scorings.map(\.key) == ["acc", "acc_norm", "acc_per_token", "pmi_dc", "calibrated"])
+      #expect(scorings[0].value["cpt"]?["accuracy"]?.number == accuracy)
+      #expect(scorings.allSatisfy { $0.value["icl"]?["macro_f1"]?.number != nil })
+      let other = try Program.run(
+        ["eval", "--checkpoint", "run/best", "--json", "--scoring", "calibrated"], in: folder
+      ).json()
+      #expect(other["cpt"]?["accuracy"] == scorings[4].value["cpt"]?["accuracy"])
       let lines = try readBytes(of: folder + "/p.jsonl").split(separator: UInt8(ascii: "\n"))
         .map { try JSON(parsing: Array($0), file: "p") }
       #expect(lines.count == 16)
@@ -213,7 +224,8 @@ import Testing
 
       let export = { try Program.run(["export-prompt", "--checkpoint", "run/best"] + $0, in: folder) }
       #expect(try export(["--output", "peft"]).status == 0)
-      #expect(names(inDirectory: folder + "/peft") == ["adapter_config.json", "adapter_model.safetensors"])
+      #expect(
+        names(inDirectory: folder + "/peft") == ["README.md", "adapter_config.json", "adapter_model.safetensors"])
       #expect(try export(["--output", "peft"]).status == 64)
       // What was exported evaluates the same: only the configuration has to be said.
       let exported = try Program.run(
