@@ -49,7 +49,7 @@ private func runInit(_ arguments: Arguments) throws -> Int32 {
     try printResult(json(of: chosen, notes, in: output).pretty)
   } else {
     try printResult(
-      findings(chosen, notes) + "\n\nwrote \(output): look through it, then\n  cpt train --config \(output) --dry-run\n"
+      findings(chosen, notes) + "\n\nwrote \(output): look through it, then\n  cpt inspect --config \(output)\n"
         + "  cpt train --config \(output)")
   }
   return 0
