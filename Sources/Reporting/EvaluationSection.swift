@@ -84,10 +84,11 @@ func confusionMatrix(_ confusion: [[Int]], labels: [String], of name: String) ->
             .text(String(count)))
         })
   }
-  let manyLabels = labels.count > 5 ? " turned" : ""
+  // Two matrices stand side by side where there is room.
+  let longHeadings = labels.count > 5 || labels.reduce(0) { $0 + $1.count } > 40 ? " turned" : ""
   return scrollable(
     caption,
     tag(
-      "table", ["class": "matrix" + manyLabels], tag("caption", [:], .text(caption)), tag("thead", [:], head),
+      "table", ["class": "matrix" + longHeadings], tag("caption", [:], .text(caption)), tag("thead", [:], head),
       tag("tbody", [:], rows)))
 }

@@ -81,7 +81,7 @@ let styleSheet = """
   .text, tbody th { text-align: left; }
   td.text { white-space: normal; }
   .matrix th, .matrix td { border: 1px solid var(--line); text-align: center; }
-  .matrix tbody th { text-align: left; }
+  .matrix tbody th { text-align: left; white-space: normal; }
   .matrix .diagonal { font-weight: 700; outline: 2px solid var(--text); outline-offset: -3px; }
   thead th { white-space: normal; }
   .turned thead span { writing-mode: vertical-rl; transform: rotate(180deg); }

@@ -25,6 +25,8 @@ enum Value: Sendable {
   case choice(String, [String])
   /// A key of a configuration and its value.
   case setting
+  /// What `cpt help` explains.
+  case topic
 
   /// One of the words of a type.
   static func choice<Word: RawRepresentable<String> & CaseIterable>(_ name: String, _: Word.Type) -> Value {
@@ -39,6 +41,7 @@ enum Value: Sendable {
     case .path: "PATH"
     case .number(let name), .text(let name), .choice(let name, _): name
     case .setting: "KEY=VALUE"
+    case .topic: "TOPIC"
     }
   }
 
@@ -62,6 +65,7 @@ struct Command: Sendable {
     case make = "Make a prompt"
     case look = "Look at it"
     case use = "Use it"
+    case shell = "Around it"
   }
 
   let name: String
@@ -78,9 +82,9 @@ struct Command: Sendable {
 extension Flag {
   static let threads = Flag(
     name: "--threads", value: .number("N"), help: "threads to compute with (default: all cores)")
+  static let json = Flag(name: "--json", help: "print the result as JSON")
   static let scoring = Flag(
     name: "--scoring", value: .choice("NAME", Scoring.self),
-    help: Scoring.allCases.map(\.rawValue).joined(separator: ", "))
-  static let json = Flag(name: "--json", help: "print the result as JSON")
+    help: "acc (default), acc_norm, acc_per_token, pmi_dc, calibrated")
   static let help = Flag(name: "--help", help: "print this help")
 }

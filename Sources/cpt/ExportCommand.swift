@@ -24,7 +24,7 @@ extension Command {
       Flag(
         name: "--format", value: .choice("FORMAT", ExportFormat.self),
         help: "peft (default), prefix-tuning, kv, safetensors, npy, text"),
-      Flag(name: "--output", value: .path, help: "folder (peft, prefix-tuning) or file; text: stdout without"),
+      Flag(name: "--output", value: .path, help: "folder (peft, prefix-tuning), file, or - to print"),
       Flag(name: "--base-model", value: .text("NAME"), help: "the model's name on the Hub, for adapter and card"),
       Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
       Flag(
@@ -43,7 +43,7 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
   if format == .text {
     let text = try listing(of: adapter, arguments)
     if let output {
-      try writeAtomically(text + "\n", to: output)
+      try write(text + "\n", to: output)
     } else {
       try printResult(text)
     }
@@ -70,12 +70,12 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
     layers = cache.layerCount
   case .kv:
     let cache = try keysAndValues(of: adapter, arguments)
-    try writeAtomically(cache.safetensorsFile, to: output)
+    try write(cache.safetensorsFile, to: output)
     layers = cache.layerCount
-  case .safetensors: try writeAtomically(adapter.safetensorsFile, to: output)
-  case .npy, .text: try writeAtomically(adapter.numPyFile, to: output)
+  case .safetensors: try write(adapter.safetensorsFile, to: output)
+  case .npy, .text: try write(adapter.numPyFile, to: output)
   }
-
+  if output == standardStream { return 0 }
   let tokens = adapter.context.count
   if arguments.has("--json") {
     let size = layers.map { JSON.Member("layers", .integer($0)) } ?? .init("width", .integer(adapter.width))

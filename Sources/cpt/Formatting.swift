@@ -17,3 +17,17 @@ func table(_ rows: [[String]], rightAligned: Set<Int>) -> String {
     return line
   }.joined(separator: "\n")
 }
+
+/// Text broken at spaces into lines of at most `width` characters; all but the first are indented.
+func wrapped(_ text: String, indent: Int, width: Int) -> String {
+  var lines: [String] = []
+  var line = ""
+  for word in text.split(separator: " ") {
+    if !line.isEmpty, indent + line.count + 1 + word.count > width {
+      lines.append(line)
+      line = ""
+    }
+    line += (line.isEmpty ? "" : " ") + word
+  }
+  return (lines + [line]).joined(separator: "\n" + String(repeating: " ", count: indent))
+}

@@ -8,7 +8,7 @@ extension Command {
     name: "predict",
     group: .use,
     summary: "Label new texts, from a file or standard input, row by row.",
-    example: "cpt predict --checkpoint runs/quickstart/best --data new.csv --output labelled.csv",
+    example: "cpt predict --checkpoint runs/quickstart/best --data new.csv",
     flags: [
       Flag(name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
       Flag(name: "--data", value: .file, help: "rows to label; - is standard input", isRequired: true),
@@ -148,6 +148,6 @@ private struct PredictionProgress {
 
   private var summary: String {
     let rate = Double(rows) / max(1e-9, (ContinuousClock.now - start) / .seconds(1))
-    return "\(rows) rows, \(fixed(rate, rate < 10 ? 1 : 0)) a second" + (skipped > 0 ? ", \(skipped) skipped" : "")
+    return "\(rows) row\(rows == 1 ? "" : "s"), \(fixed(rate, rate < 10 ? 1 : 0)) a second" + (skipped > 0 ? ", \(skipped) skipped" : "")
   }
 }

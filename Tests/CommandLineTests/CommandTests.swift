@@ -4,18 +4,6 @@ import TestSupport
 import Testing
 
 @Suite struct CommandTests {
-  @Test func helpNamesEveryCommandAndFitsAScreen() throws {
-    let overview = try Program.run(["--help"])
-    #expect(overview.status == 0 && overview.errors.isEmpty)
-    for command in ["inspect", "train", "eval", "export-prompt", "generate"] {
-      #expect(overview.output.contains("\n  \(command) "))
-      let help = try Program.run([command, "--help"])
-      #expect(help.status == 0)
-      #expect(help.output.contains("--threads N"))
-      #expect(help.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
-    }
-  }
-
   @Test(arguments: [
     ([], "usage: cpt"), (["trian"], "did you mean \"train\"?"), (["train"], "--config: is missing"),
     (["train", "--confg", "x"], "did you mean --config?"), (["train", "--config"], "needs a value FILE"),
@@ -182,6 +170,10 @@ import Testing
       #expect(try evaluate(["/dev/null"]).status == 0)
       #expect(try evaluate(["p.jsonl"]).status == 0)
       #expect(try evaluate(["p.jsonl", "--overwrite"]).status == 0)
+      // Standard output is the predictions' then.
+      let printed = try evaluate(["-"])
+      #expect(printed.status == 0 && printed.errors.contains("accuracy"))
+      #expect(try Array(printed.output.utf8) == readBytes(of: folder + "/p.jsonl"))
     }
   }
 
@@ -210,6 +202,17 @@ import Testing
       #expect(json["rows"]?.integer == 16)
       let accuracy = try #require(json["cpt"]?["accuracy"]?.number)
       #expect(json["icl"]?["accuracy"]?.number != nil && json["cpt"]?["accuracy_stderr"]?.number != nil)
+      let interval = try #require(json["cpt"]?["accuracy_interval"]?.array).compactMap(\.number)
+      #expect(interval.count == 2 && interval[0] < accuracy && accuracy <= interval[1])
+      // Each scoring decides once more; the first is the one above.
+      let scorings = try #require(json["scorings"]?.object)
+      #expect(scorings.map(\.key) == ["acc", "acc_norm", "acc_per_token", "pmi_dc", "calibrated"])
+      #expect(scorings[0].value["cpt"]?["accuracy"]?.number == accuracy)
+      #expect(scorings.allSatisfy { $0.value["icl"]?["macro_f1"]?.number != nil })
+      let other = try Program.run(
+        ["eval", "--checkpoint", "run/best", "--json", "--scoring", "calibrated"], in: folder
+      ).json()
+      #expect(other["cpt"]?["accuracy"] == scorings[4].value["cpt"]?["accuracy"])
       let lines = try readBytes(of: folder + "/p.jsonl").split(separator: UInt8(ascii: "\n"))
         .map { try JSON(parsing: Array($0), file: "p") }
       #expect(lines.count == 16)
@@ -230,6 +233,11 @@ import Testing
       #expect(try exported.json()["cpt"] == json["cpt"])
       #expect(try export(["--format", "safetensors", "--output", "p.safetensors"]).status == 0)
       #expect(try export(["--format", "npy", "--output", "p.npy"]).status == 0)
+      let printed = try Program.run(
+        ["-c", "\"$0\" export-prompt --checkpoint run/best --format npy --output - | cmp - p.npy", Program.path],
+        in: folder, executable: "/bin/bash")
+      #expect(printed.status == 0 && printed.errors.isEmpty, "\(printed)")
+      #expect(try export(["--output", "-"]).errorLine.contains("--output: expected a folder"))
       let tensor = try #require(SafetensorsFile(path: folder + "/p.safetensors")["prompt_embeddings"])
       let numpy = try readBytes(of: folder + "/p.npy")
       #expect(

@@ -82,9 +82,6 @@ public struct RecordReader {
     headerPlace = "\(input.name):\(first.line)"
   }
 
-  /// What messages call the file.
-  public var name: String { input.name }
-
   /// Finds a column; a key of JSON lines may be there or not, which every record decides.
   ///
   /// - Throws: `InputError.badData` when the header lacks it or has it twice; `remedy` says what else to do.

@@ -82,23 +82,37 @@ public struct ModelCard {
   // MARK: - Text
 
   private var introduction: String {
-    let tokens = adapter.context.count, examples = adapter.context.exampleCount
+    let tokens = adapter.context.count
     let task = isClassifier ? "Sorts texts into \(labels.count) classes" : "Goes on from texts"
     let model = baseModel.map { "the frozen model [\($0)](https://huggingface.co/\($0))" } ?? "a frozen language model"
-    let content =
-      examples > 1 ? "\(examples) labelled examples were" : examples == 1 ? "A labelled example was" : "A text was"
     let paragraphs = [
       "# \(name)",
-      "\(task) with \(model) behind a context of \(tokens) tokens, made by Context-aware Prompt Tuning "
-        + "([CPT](https://arxiv.org/abs/2410.17222)).",
-      "\(content) laid out as a context, as in in-context learning; then the embeddings of its tokens were optimised, each "
-        + "inside a small ball around where it started. The weights of the model stay as they are.",
+      "\(task) with \(model) behind a context of \(tokens) tokens.", method,
       kind == .cpt
-        ? "This adapter holds the tuned embeddings."
-        : "This adapter holds the keys and values that the model computes of the tuned embeddings, for PEFT's prefix "
+        ? "This adapter holds the embeddings of the context."
+        : "This adapter holds the keys and values that the model computes of the context's embeddings, for PEFT's prefix "
           + "tuning: it gives the same answers, and reading a text costs nothing for the context.",
     ]
     return paragraphs.joined(separator: "\n\n")
+  }
+
+  /// How the context was made.
+  private var method: String {
+    let examples = adapter.context.exampleCount
+    let content =
+      examples > 1 ? "\(examples) labelled examples were" : examples == 1 ? "A labelled example was" : "A text was"
+    let frozen = "The weights of the model stay as they are."
+    return switch record?.configuration.training.method ?? .cpt {
+    case .cpt:
+      "Made by Context-aware Prompt Tuning ([CPT](https://arxiv.org/abs/2410.17222)): \(content) laid out as a context, as "
+        + "in in-context learning; then the embeddings of its tokens were optimised, each inside a small ball around "
+        + "where it started. \(frozen)"
+    case .icl: "In-context learning: \(content) laid out as a context, and nothing was trained."
+    case .promptTuning: "Made by prompt tuning: the embeddings of its virtual tokens were optimised. \(frozen)"
+    case .instructionPromptTuning:
+      "Made by instruction prompt tuning: the embeddings of virtual tokens before a context that stays were optimised. "
+        + frozen
+    }
   }
 
   private var use: String {

@@ -24,7 +24,8 @@ public struct Context: Sendable, Equatable {
   init(virtualTokens: [Int], before fixed: TypedTokens) {
     tokens = TypedTokens(
       ids: virtualTokens + fixed.ids,
-      types: virtualTokens.map { _ in TokenRole.inputTemplate.rawValue } + fixed.ids.map { _ in TokenRole.none.rawValue })
+      types: virtualTokens.map { _ in TokenRole.inputTemplate.rawValue }
+        + fixed.ids.map { _ in TokenRole.none.rawValue })
   }
 
   public var count: Int { tokens.count }

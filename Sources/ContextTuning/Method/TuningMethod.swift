@@ -57,7 +57,8 @@ extension PromptTuningConfiguration {
       return (0..<virtualTokens).map { _ in Int.random(in: 0..<vocabularySize, using: &generator) }
     case .text:
       guard let tokenizer else {
-        throw InputError.missing("prompt_tuning.prompt_tuning_init_text", "needs a tokenizer; set tokenizer_name_or_path")
+        throw InputError.missing(
+          "prompt_tuning.prompt_tuning_init_text", "needs a tokenizer; set tokenizer_name_or_path")
       }
       let ids = tokenizer.encode(text ?? "").map(\.id)
       guard !ids.isEmpty else {
