@@ -148,6 +148,7 @@ private struct PredictionProgress {
 
   private var summary: String {
     let rate = Double(rows) / max(1e-9, (ContinuousClock.now - start) / .seconds(1))
-    return "\(rows) row\(rows == 1 ? "" : "s"), \(fixed(rate, rate < 10 ? 1 : 0)) a second" + (skipped > 0 ? ", \(skipped) skipped" : "")
+    return "\(rows) row\(rows == 1 ? "" : "s"), \(fixed(rate, rate < 10 ? 1 : 0)) a second"
+      + (skipped > 0 ? ", \(skipped) skipped" : "")
   }
 }

@@ -185,7 +185,8 @@ private final class Page: NSObject, XMLParserDelegate {
       try makeDirectory(folder + "/empty")
       try writeAtomically("", to: folder + "/there.html")
       for (arguments, status, message) in [
-        (["--output", "r.html"], 64, "DIR: is missing; expected folders of runs"), (["run"], 64, "--output: is missing"),
+        (["--output", "r.html"], 64, "DIR: is missing; expected folders of runs"),
+        (["run"], 64, "--output: is missing"),
         (["nowhere", "--output", "r.html"], 66, "nowhere: no such folder; expected the folder of a run"),
         (["empty", "--output", "r.html"], 66, "empty/metrics.jsonl: not found; expected the folder of a run"),
         (["config.json", "--output", "r.html"], 66, "config.json/metrics.jsonl: not found"),
