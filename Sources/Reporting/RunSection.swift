@@ -85,7 +85,7 @@ struct RunSection {
       let interval = "95\u{A0}%: \(fixed(100 * bounds.lowerBound, 1)) to \(fixed(100 * bounds.upperBound, 1))"
       return tile(
         "accuracy, \(method.name)", percentage(method.report.accuracy),
-        "\(interval), macro-F1 \(fixed(method.report.macroF1, 3))")
+        "\(interval), macro-F1\u{A0}\(fixed(method.report.macroF1, 3))")
     }
     let differences = evaluation.difference.map { difference in
       let (low, high) = interval(difference)

@@ -7,15 +7,15 @@ let styleSheet = """
     color-scheme: light dark;
     --ground: #fdfcfa; --card: #f4f1ec; --text: #1d1b18; --soft: #5c5750; --line: #d9d3c9; --link: #17549b;
     --c0: #1b62ad; --c1: #b4480b; --c2: #137355; --c3: #84379c; --c4: #6b655d;
-    --m0: #fdf6ea; --m1: #fcecd2; --m2: #fbe0b7; --m3: #f9d198; --m4: #f6c077; --edge: #b06010;
+    --m0: #fdf6ea; --m1: #fcecd2; --m2: #fbe0b7; --m3: #f9d198; --m4: #f6c077; --edge: #a55608;
     --h0: #e9f0f8; --h1: #cfdff0; --h2: #aecae6; --h3: #86b0db; --h4: #6199ce;
   }
   @media screen and (prefers-color-scheme: dark) {
     :root {
       --ground: #15171a; --card: #1f2226; --text: #e9e6e1; --soft: #aba69e; --line: #3a3e44; --link: #8dbcf5;
       --c0: #6fb0f2; --c1: #f39a5c; --c2: #55c79c; --c3: #cf9be2; --c4: #a7a29a;
-      --m0: #2a2419; --m1: #42321a; --m2: #5b4119; --m3: #6a4a18; --m4: #7a5418; --edge: #e0a04a;
-      --h0: #1b2632; --h1: #20374f; --h2: #25496c; --h3: #2a5b8a; --h4: #2f6ea8;
+      --m0: #2a2419; --m1: #42321a; --m2: #5b4119; --m3: #6a4a18; --m4: #7a5418; --edge: #e8ad5c;
+      --h0: #1b2632; --h1: #20374f; --h2: #25496c; --h3: #2a5b8a; --h4: #2b669c;
     }
   }
   * { box-sizing: border-box; }
@@ -53,7 +53,7 @@ let styleSheet = """
   .legend svg { width: 28px; height: 12px; flex: none; }
   svg .row { fill: var(--text); }
   .mean { stroke: var(--text); stroke-width: 2.5; }
-  .spread { stroke: var(--h3); stroke-width: 7; }
+  .spread { stroke: var(--c0); stroke-width: 3; }
   .grid { stroke: var(--line); stroke-width: 1; }
   .axis { stroke: var(--soft); stroke-width: 1; }
   .c0 { --own: var(--c0); } .c1 { --own: var(--c1); } .c2 { --own: var(--c2); } .c3 { --own: var(--c3); }
@@ -125,7 +125,7 @@ let styleSheet = """
     .matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
   }
   @media print {
-    body { max-width: none; padding: 0; font-size: 10pt; }
+    body { max-width: none; padding: 0; font-size: 10pt; background: none; }
     * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
     article { break-before: page; } article:first-of-type { break-before: auto; }
     figure, tr, .tiles div, .changes li { break-inside: avoid; }

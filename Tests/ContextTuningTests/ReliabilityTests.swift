@@ -31,8 +31,8 @@ import Testing
 
   /// A bin holds its upper bound; certainty is in the last.
   @Test func boundsAndEmptyInput() {
-    let reliability = Reliability([0.75, 1].map { Self.prediction($0, isRight: true) }, bins: 4)
-    #expect(reliability.bins.map(\.rows) == [0, 0, 1, 1])
+    let reliability = Reliability([0.5, 1].map { Self.prediction($0, isRight: true) }, bins: 2)
+    #expect(reliability.bins.map(\.rows) == [1, 1])
     #expect(Reliability([]).expectedCalibrationError == 0)
   }
 }
