@@ -37,13 +37,16 @@ let package = Package(
     .target(name: "LanguageModel", dependencies: ["Kernels", "FileFormats"], swiftSettings: machineSettings),
     .target(name: "Tokenization", dependencies: ["CUTF8Proc", "FileFormats"], swiftSettings: safeSettings),
     .target(name: "ContextTuning", dependencies: ["LanguageModel", "Tokenization"], swiftSettings: safeSettings),
-    .executableTarget(name: "cpt", dependencies: ["ContextTuning", "CUTF8Proc"], swiftSettings: safeSettings),
+    .target(name: "Reporting", dependencies: ["ContextTuning"], swiftSettings: safeSettings),
+    .executableTarget(
+      name: "cpt", dependencies: ["ContextTuning", "Reporting", "CUTF8Proc"], swiftSettings: safeSettings),
     .target(name: "TestSupport", dependencies: ["FileFormats"], path: "Tests/TestSupport"),
     .testTarget(name: "FileFormatsTests", dependencies: ["FileFormats", "TestSupport"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
     .testTarget(name: "LanguageModelTests", dependencies: ["LanguageModel", "TestSupport"]),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"]),
     .testTarget(name: "ContextTuningTests", dependencies: ["ContextTuning", "TestSupport"]),
+    .testTarget(name: "ReportingTests", dependencies: ["Reporting", "TestSupport"]),
     .testTarget(name: "CommandLineTests", dependencies: ["cpt", "ContextTuning", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]

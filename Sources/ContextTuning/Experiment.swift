@@ -50,7 +50,8 @@ public struct Experiment: Sendable {
       if let split {
         try Dataset(forEvaluation: configuration.data, seed: seed, split: split)
       } else {
-        try Dataset(forTraining: configuration.data, seed: seed, drawsContext: given == nil, showsContext: method.showsExamples)
+        try Dataset(
+          forTraining: configuration.data, seed: seed, drawsContext: given == nil, showsContext: method.showsExamples)
       }
     self.dataset = dataset
     if !dataset.labels.isEmpty { configuration.data.labelWords = dataset.labels }

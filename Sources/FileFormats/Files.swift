@@ -37,6 +37,15 @@ public func isDirectory(_ path: String) -> Bool {
   return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
+/// When a file was last written, as "2026-11-21 16:30 UTC"; nil where there is none.
+public func modificationTime(of path: String) -> String? {
+  var status = stat(), parts = tm()
+  guard unsafe stat(path, &status) == 0, unsafe gmtime_r(&status.st_mtim.tv_sec, &parts) != nil else { return nil }
+  func two(_ value: Int32) -> String { (value < 10 ? "0" : "") + String(value) }
+  return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) "
+    + "\(two(parts.tm_hour)):\(two(parts.tm_min)) UTC"
+}
+
 /// The reason of the last failed system call, in the system's words.
 func systemReason() -> String {
   unsafe String(cString: strerror(errno))

@@ -84,9 +84,11 @@ extension JSON {
 
   /// Parses one JSON value (RFC 8259) from UTF-8 bytes; `file` and `firstLine` are for messages.
   ///
+  /// With `allowsComments`, `//` begins a comment that ends with the line.
+  ///
   /// - Throws: `InputError.badData` with line and column.
-  public init(parsing bytes: [UInt8], file: String, firstLine: Int = 1) throws {
-    var parser = JSONParser(bytes: bytes, file: file, firstLine: firstLine)
+  public init(parsing bytes: [UInt8], file: String, firstLine: Int = 1, allowsComments: Bool = false) throws {
+    var parser = JSONParser(bytes: bytes, file: file, firstLine: firstLine, allowsComments: allowsComments)
     self = try parser.parseDocument()
   }
 }
@@ -95,13 +97,15 @@ private struct JSONParser {
   let bytes: [UInt8]
   let file: String
   let firstLine: Int
+  let allowsComments: Bool
   var position = 0
   static let maximumDepth = 256
 
-  init(bytes: [UInt8], file: String, firstLine: Int) {
+  init(bytes: [UInt8], file: String, firstLine: Int, allowsComments: Bool) {
     self.bytes = bytes
     self.file = file
     self.firstLine = firstLine
+    self.allowsComments = allowsComments
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
   }
 
@@ -126,7 +130,15 @@ private struct JSONParser {
   }
 
   mutating func skipWhitespace() {
-    while position < bytes.count, bytes[position] == 0x20 || (0x09...0x0D).contains(bytes[position]) { position += 1 }
+    while position < bytes.count {
+      if bytes[position] == 0x20 || (0x09...0x0D).contains(bytes[position]) {
+        position += 1
+      } else if allowsComments, bytes[position...].starts(with: [UInt8(ascii: "/"), UInt8(ascii: "/")]) {
+        position = bytes[position...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+      } else {
+        return
+      }
+    }
   }
 
   mutating func parseValue(depth: Int) throws -> JSON {

@@ -122,6 +122,9 @@ private struct BlockRun {
 }
 
 extension Prefix {
+  /// Each layer's keys, after their norm and rotary embedding, and values, [length, key-value heads · head size] each.
+  public var keysAndValues: [(keys: [Float], values: [Float])] { layers.map { ($0.keys.values, $0.values.values) } }
+
   /// Zeroed gradients for its keys and values.
   public func zeroGradients(in workspace: Workspace) -> PrefixGradients {
     PrefixGradients(

@@ -21,7 +21,12 @@ struct Arguments {
     }
     while let word = rest.popFirst() {
       guard word.hasPrefix("-"), word != "-" else {
-        guard let expected = command.operands else { throw wrong("\"\(word)\"", "\(command.name) takes only flags") }
+        guard let expected = command.operands else {
+          let flag = command.flags.first { $0.isRequired && values[$0.name] == nil }
+          throw wrong(
+            "\"\(word)\"",
+            "\(command.name) takes only flags" + (flag.map { "; did you mean \($0.name) \(word)?" } ?? ""))
+        }
         try expected.value.check(word, of: "\"\(word)\"")
         operands.append(word)
         continue
@@ -93,9 +98,18 @@ struct Arguments {
     try integer("--threads", from: 1) ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
   }
 
-  /// The path a flag says to write to, once it may be written: it is free, `--overwrite` was given, or it is a device.
+  /// The path a flag says to write to, once it may be written.
   func destination(_ name: String, isFolder: Bool) throws -> String? {
     guard let path = self[name] else { return nil }
+    guard path == standardStream else { return try free(path, name, isFolder: isFolder) }
+    if isFolder { throw InputError.usage(name, "expected a folder, found \"-\"") }
+    return path
+  }
+
+  /// A path to write to, once it is free, `--overwrite` was given, or it is a device.
+  ///
+  /// - Throws: `InputError.usage` when it is in use, or cannot be made; the remedy names the flag.
+  func free(_ path: String, _ name: String, isFolder: Bool = false) throws -> String {
     if isFolder != isDirectory(path), fileExists(path) {
       throw InputError.usage(
         path, "is a \(isFolder ? "file, expected a folder" : "folder, expected a file") for \(name)")

@@ -25,6 +25,8 @@ enum Value: Sendable {
   case choice(String, [String])
   /// A key of a configuration and its value.
   case setting
+  /// What `cpt help` explains.
+  case topic
 
   /// One of the words of a type.
   static func choice<Word: RawRepresentable<String> & CaseIterable>(_ name: String, _: Word.Type) -> Value {
@@ -39,6 +41,7 @@ enum Value: Sendable {
     case .path: "PATH"
     case .number(let name), .text(let name), .choice(let name, _): name
     case .setting: "KEY=VALUE"
+    case .topic: "TOPIC"
     }
   }
 
@@ -62,6 +65,7 @@ struct Command: Sendable {
     case make = "Make a prompt"
     case look = "Look at it"
     case use = "Use it"
+    case shell = "Around it"
   }
 
   let name: String

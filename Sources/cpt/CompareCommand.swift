@@ -5,8 +5,8 @@ import Kernels
 extension Command {
   static let compare = Command(
     name: "compare",
-    group: .make,
-    summary: "Train and evaluate CPT and what it is measured against, over seeds.",
+    group: .look,
+    summary: "Train CPT and what it is measured against, over seeds.",
     example: "cpt compare --config configs/quickstart/quickstart.json --seeds 5",
     flags: [
       Flag(name: "--config", value: .file, help: "the configuration all start from (JSON)", isRequired: true),

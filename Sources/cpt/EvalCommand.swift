@@ -6,7 +6,7 @@ extension Command {
   static let evaluate = Command(
     name: "eval",
     group: .look,
-    summary: "Measure a tuned prompt on labelled rows, beside in-context learning.",
+    summary: "Measure a prompt on labelled rows, beside in-context learning.",
     example: "cpt eval --checkpoint runs/quickstart/best",
     flags: [
       Flag(name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
@@ -18,7 +18,7 @@ extension Command {
       Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
       Flag(name: "--no-icl", help: "leave out the baseline (the untrained context)"),
       .scoring,
-      Flag(name: "--predictions", value: .file, help: "write a JSON line for every row"),
+      Flag(name: "--predictions", value: .file, help: "write a JSON line for every row; - prints them"),
       Flag(name: "--overwrite", help: "replace the file of --predictions"),
       .threads, .json, .help,
     ],
@@ -63,14 +63,19 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     let lines = tuned.chosen.enumerated().map { index, prediction in
       PredictionRecord(prediction, baseline: baseline?.chosen[index], labels: labels).json.compact + "\n"
     }
-    try writeAtomically(lines.joined(), to: file)
+    try write(lines.joined(), to: file)
   }
   let result = EvaluationResult(
     method: method, scoring: scoring, tuned: ClassificationReport(tuned.chosen, labels: labels),
     baseline: baseline.map { ClassificationReport($0.chosen, labels: labels) },
     difference: baseline.map { PairedDifference(tuned.chosen, minus: $0.chosen) },
     comparison: ScoringComparison(method, tuned, baseline, labels: labels), seconds: seconds)
-  try printResult(arguments.has("--json") ? result.json.pretty : result.text)
+  let text = arguments.has("--json") ? result.json.pretty : result.text
+  if predictions == standardStream {
+    writeToStandardError(text + "\n")
+  } else {
+    try printResult(text)
+  }
   return 0
 }
 
@@ -88,7 +93,8 @@ private struct EvaluationResult {
 
   var json: JSON {
     var members: [JSON.Member] = [
-      .init("rows", .integer(tuned.rows)), .init("scoring", .string(scoring.rawValue)), .init(method.rawValue, tuned.json),
+      .init("rows", .integer(tuned.rows)), .init("scoring", .string(scoring.rawValue)),
+      .init(method.rawValue, tuned.json),
     ]
     if let baseline { members.append(.init("icl", baseline.json)) }
     if let difference {
@@ -113,7 +119,9 @@ private struct EvaluationResult {
       ]
     }
     let title = "\(tuned.rows) rows" + (scoring == .acc ? "" : ", \(scoring.rawValue)")
-    var rows = [[title, "accuracy", "std. error", "macro-F1", "loss", "95 % interval"], summary(method.abbreviation, tuned)]
+    var rows = [
+      [title, "accuracy", "std. error", "macro-F1", "loss", "95 % interval"], summary(method.abbreviation, tuned),
+    ]
     if let baseline { rows.append(summary("ICL", baseline)) }
     if let difference {
       let sign = difference.accuracy > 0 ? "+" : ""
@@ -126,7 +134,8 @@ private struct EvaluationResult {
       [["\(method.abbreviation) by label", "precision", "recall", "F1", "rows"]] + classes, rightAligned: [1, 2, 3, 4])
     let names = tuned.classes.map(\.label)
     let matrix = zip(names, tuned.confusion).map { name, counts in [name] + counts.map(String.init) }
-    let confusion = table([["label \\ \(method.abbreviation) said"] + names] + matrix, rightAligned: Set(1...max(1, names.count)))
+    let confusion = table(
+      [["label \\ \(method.abbreviation) said"] + names] + matrix, rightAligned: Set(1...max(1, names.count)))
     return ([table(rows, rightAligned: [1, 2, 3, 4, 5]), perClass, confusion] + [comparison.text].compactMap { $0 })
       .joined(separator: "\n\n")
   }

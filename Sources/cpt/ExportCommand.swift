@@ -4,9 +4,13 @@ import Kernels
 
 private enum ExportFormat: String, CaseIterable {
   case peft
+  case prefixTuning = "prefix-tuning"
+  case kv
   case safetensors
   case npy
   case text
+
+  var isFolder: Bool { self == .peft || self == .prefixTuning }
 }
 
 extension Command {
@@ -19,8 +23,9 @@ extension Command {
       Flag(name: "--checkpoint", value: .folder, help: "adapter folder", isRequired: true),
       Flag(
         name: "--format", value: .choice("FORMAT", ExportFormat.self),
-        help: "peft, safetensors, npy or text (default: peft)"),
-      Flag(name: "--output", value: .path, help: "folder (peft) or file; text goes to stdout without it"),
+        help: "peft (default), prefix-tuning, kv, safetensors, npy, text"),
+      Flag(name: "--output", value: .path, help: "folder (peft, prefix-tuning), file, or - to print"),
+      Flag(name: "--base-model", value: .text("NAME"), help: "the model's name on the Hub, for adapter and card"),
       Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
       Flag(
         name: "--neighbours", value: .number("N"), help: "nearest vocabulary tokens a row of text lists (default: 3)"),
@@ -32,34 +37,83 @@ extension Command {
 
 private func runExport(_ arguments: Arguments) throws -> Int32 {
   let format = arguments.choice("--format", default: ExportFormat.peft)
+  let baseModel = try hubName(arguments)
   let adapter = try Adapter(folder: arguments.required("--checkpoint"))
+  let output = try arguments.destination("--output", isFolder: format.isFolder)
   if format == .text {
     let text = try listing(of: adapter, arguments)
-    if let output = try arguments.destination("--output", isFolder: format == .peft) {
-      try writeAtomically(text + "\n", to: output)
+    if let output {
+      try write(text + "\n", to: output)
     } else {
       try printResult(text)
     }
     return 0
   }
-  guard let output = try arguments.destination("--output", isFolder: format == .peft) else {
-    throw InputError.usage("--output", "is missing; expected a \(format == .peft ? "folder" : "file") to write to")
+  guard let output else {
+    throw InputError.usage("--output", "is missing; expected a \(format.isFolder ? "folder" : "file") to write to")
   }
-  switch format {
-  case .peft:
+  let named = baseModel.map(adapter.naming) ?? adapter
+  func writeFolder(_ kind: ModelCard.Kind, _ writePair: (String) throws -> Void) throws {
+    let record = try RunRecord(adapterFolder: adapter.folder)
+    let name = lastComponent(of: absolutePath(output))
+    let card = ModelCard(of: named, kind: kind, name: name, baseModel: baseModel, record: record)
     try makeDirectory(output)
-    try adapter.write(to: output)
-  case .safetensors: try writeAtomically(adapter.safetensorsFile, to: output)
-  case .npy, .text: try writeAtomically(adapter.numPyFile, to: output)
+    try writePair(output)
+    try writeAtomically(card.text, to: output + "/" + ModelCard.file)
   }
+  var layers: Int?
+  switch format {
+  case .peft: try writeFolder(.cpt, named.write)
+  case .prefixTuning:
+    let cache = try keysAndValues(of: adapter, arguments)
+    try writeFolder(.prefixTuning, PrefixTuningAdapter(cache, of: named).write)
+    layers = cache.layerCount
+  case .kv:
+    let cache = try keysAndValues(of: adapter, arguments)
+    try write(cache.safetensorsFile, to: output)
+    layers = cache.layerCount
+  case .safetensors: try write(adapter.safetensorsFile, to: output)
+  case .npy, .text: try write(adapter.numPyFile, to: output)
+  }
+  if output == standardStream { return 0 }
   let tokens = adapter.context.count
-  let json: JSON = .object([
-    .init("output", .string(output)), .init("format", .string(format.rawValue)), .init("tokens", .integer(tokens)),
-    .init("width", .integer(adapter.width)),
-  ])
-  try printResult(
-    arguments.has("--json") ? json.pretty : "wrote \(tokens) tokens of width \(adapter.width) to \(output)")
+  if arguments.has("--json") {
+    let size = layers.map { JSON.Member("layers", .integer($0)) } ?? .init("width", .integer(adapter.width))
+    let members: [JSON.Member] = [
+      .init("output", .string(output)), .init("format", .string(format.rawValue)), .init("tokens", .integer(tokens)),
+      size,
+    ]
+    try printResult(JSON.object(members).pretty)
+  } else {
+    let what = layers.map { "keys and values of \(tokens) tokens in \($0) layers" }
+    var lines = ["wrote \(what ?? "\(tokens) tokens of width \(adapter.width)") to \(output)"]
+    if format.isFolder, baseModel == nil {
+      lines.append("to publish it on the Hub, say the model's name there with --base-model NAME")
+    }
+    try printResult(lines.joined(separator: "\n"))
+  }
   return 0
+}
+
+/// The value of `--base-model`: "gpt2", "meta-llama/Llama-3.2-1B".
+private func hubName(_ arguments: Arguments) throws -> String? {
+  guard let name = arguments["--base-model"] else { return nil }
+  let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+  let isPlain = parts.allSatisfy { part in
+    !part.isEmpty && part.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) }
+      && part.contains { $0 != "." }
+  }
+  guard isPlain, parts.count <= 2 else {
+    throw InputError.usage(
+      "--base-model", "must be a model's name on the Hub such as gpt2 or meta-llama/Llama-3.2-1B, found \"\(name)\"")
+  }
+  return name
+}
+
+private func keysAndValues(of adapter: Adapter, _ arguments: Arguments) throws -> ContextCache {
+  let model = try arguments.model(of: adapter).model
+  return ContextCache(
+    try adapter.prompt(over: model.decoder), model: model, team: ThreadTeam(threads: try arguments.threads()))
 }
 
 /// The prompt token by token.

@@ -1,52 +1,170 @@
 import ContextTuning
+import FileFormats
 
 /// The version `cpt --version` prints.
 let version = "0.1.0"
 
+/// Columns a help text takes at most.
+let helpWidth = 80
+
 /// What `cpt --help` prints.
 func overview() -> String {
   let width = commands.map(\.name.count).max() ?? 0
-  let list = commands.map { "  \(padded($0.name, to: width))  \($0.summary)" }.joined(separator: "\n")
-  return """
-    cpt \(version): context-aware prompt tuning of frozen language models, on CPUs
-
-      cpt train --config configs/quickstart/quickstart.json
-      cpt eval --checkpoint runs/quickstart/best
-
-    usage: cpt COMMAND [FLAGS]
-
-    \(list)
-
-      cpt COMMAND --help   the flags of a command
-      cpt help config      every key of a configuration file
-      cpt --version        print the version
-    """
-}
-
-/// What `cpt COMMAND --help` prints.
-func help(for command: Command) -> String {
-  let left = command.flags.map { $0.name + ($0.value.map { " " + $0.name } ?? "") }
-  let width = left.map(\.count).max() ?? 0
-  let flags = zip(command.flags, left).map { flag, name in
-    "  \(padded(name, to: width))  \(flag.help)\(flag.isRequired ? " (required)" : "")"
+  let groups = Command.Group.allCases.map { group in
+    let list = commands.filter { $0.group == group }.map { "  \(padded($0.name, to: width))  \($0.summary)" }
+    return ([heading(group.rawValue)] + list).joined(separator: "\n")
   }
   return """
-    \(command.summary)
+    cpt \(version): sort texts with a frozen language model and a tuned prompt, on CPUs
 
-      \(command.example)
+      \(Command.train.example)
+      \(Command.evaluate.example)
 
-    usage: cpt \(command.name) [FLAGS]
+    \(groups.joined(separator: "\n"))
 
-    \(flags.joined(separator: "\n"))
+    usage: cpt COMMAND [FLAGS]; cpt COMMAND --help lists a command's flags
     """
 }
 
-/// What `cpt help config` prints.
-func configurationReference() -> String {
+extension Command {
+  /// How the command is called: "cpt train --config FILE [FLAGS]".
+  var usage: String {
+    var words = ["cpt", name]
+    if let operands {
+      let name = operands.value.name + (operands.count.upperBound > 1 ? "…" : "")
+      words.append(operands.count.lowerBound == 0 ? "[\(name)]" : name)
+    }
+    words += flags.filter(\.isRequired).map(\.usage)
+    return words.joined(separator: " ") + " [FLAGS]"
+  }
+
+  /// What `cpt COMMAND --help` prints.
+  var helpText: String {
+    var entries = flags.map { ($0.usage, $0.help + ($0.isRequired ? " (required)" : "")) }
+    if let operands { entries.insert((operands.value.name, operands.help), at: 0) }
+    let width = entries.map(\.0.count).max() ?? 0
+    let lines = entries.map { name, help in
+      "  \(padded(name, to: width))  " + wrapped(help, indent: width + 4, width: helpWidth)
+    }
+    return """
+      \(summary)
+
+        \(example)
+
+      \(heading("usage:")) \(usage)
+
+      \(lines.joined(separator: "\n"))
+      """
+  }
+}
+
+extension Flag {
+  /// How the flag is written: "--config FILE".
+  var usage: String { name + (value.map { " " + $0.name } ?? "") }
+}
+
+extension Command {
+  static let help = Command(
+    name: "help",
+    group: .shell,
+    summary: "About \(topics.map(\.name).joined(separator: ", ")).",
+    example: "cpt help config training.learning_rate",
+    operands: Operands(
+      value: .topic, help: "a topic or a command; behind config, a section or a key of a configuration", count: 0...2),
+    flags: [Flag(name: "--json", help: "print all commands, flags, topics and keys as JSON"), .help],
+    run: { arguments in
+      try printResult(arguments.has("--json") ? tables().pretty : explanation(of: arguments.operands))
+      return 0
+    })
+}
+
+/// What `cpt help` prints about some words.
+private func explanation(of words: [String]) throws -> String {
+  guard let name = words.first else { return topicList() }
+  if name == "config", let part = words.dropFirst().first { return try configurationReference(part) }
+  if let extra = words.dropFirst().first {
+    throw InputError.usage("\"\(extra)\"", "\(name) has no parts; expected cpt help \(name)")
+  }
+  if let topic = topics.first(where: { $0.name == name }) { return try explanation(of: topic) }
+  if let command = commands.first(where: { $0.name == name }) { return command.helpText }
+  let known = topics.map(\.name) + commands.map(\.name)
+  throw InputError.usage("\"\(name)\"", "is no topic and no command" + suggestion(for: name, among: known))
+}
+
+private func explanation(of topic: Topic) throws -> String {
+  let text = "\(heading(topic.summary))\n\n\(topic.text)"
+  return topic.name == "config" ? try text + "\n\n" + configurationReference() : text
+}
+
+/// What `cpt help` prints.
+private func topicList() -> String {
+  let width = topics.map(\.name.count).max() ?? 0
+  let list = topics.map { "  \(padded($0.name, to: width))  \($0.summary)" }
+  return """
+      cpt help method
+
+    \(heading("Topics"))
+    \(list.joined(separator: "\n"))
+
+    cpt help COMMAND is cpt COMMAND --help; cpt --help lists the commands
+    """
+}
+
+/// Every key of a configuration, or those of a section, or one.
+///
+/// - Throws: `InputError.usage` for a word that is neither a section nor a key, with the nearest.
+private func configurationReference(_ part: String? = nil) throws -> String {
   let keys = Configuration.reference
-  let width = keys.map(\.path.count).max() ?? 0
-  return keys.map { key in
-    "\(padded(key.path, to: width))  \(key.meaning)\n"
-      + "\(padded("", to: width))  \(key.expected); default \(key.defaultValue)"
-  }.joined(separator: "\n")
+  func section(_ key: ConfigurationKeyDescription) -> String { String(key.path.prefix { $0 != "." }) }
+  guard let part else { return keys.map(\.helpText).joined(separator: "\n") }
+  let found = keys.filter { $0.path == part || $0.path.hasPrefix(part + ".") || $0.path.hasSuffix("." + part) }
+  guard !found.isEmpty else {
+    let sections = Set(keys.filter { $0.path.contains(".") }.map(section)).sorted()
+    let names = keys.flatMap { [$0.path, String($0.path.drop { $0 != "." }.dropFirst())] }.filter { !$0.isEmpty }
+    let remedy =
+      nearest(to: part, among: sections + names).map { "; did you mean \"\($0)\"?" }
+      ?? "; expected one of the sections \(sections.joined(separator: ", ")), or a key (cpt help config lists them)"
+    throw InputError.usage("\"\(part)\"", "is no key of a configuration" + remedy)
+  }
+  return found.map(\.helpText).joined(separator: "\n")
+}
+
+extension ConfigurationKeyDescription {
+  fileprivate var helpText: String {
+    let lead = wrapped("\(path): \(expected) (default \(defaultValue))", indent: 4, width: helpWidth)
+    return heading(path) + lead.dropFirst(path.count) + "\n    " + wrapped(meaning, indent: 4, width: helpWidth)
+  }
+}
+
+/// The tables behind all help: commands with their flags, topics, and the keys of a configuration.
+private func tables() -> JSON {
+  func flag(_ flag: Flag) -> JSON {
+    .object([
+      .init("name", .string(flag.name)), .init("value", flag.value.map { .string($0.name) } ?? .null),
+      .init("choices", flag.value?.choices.map { .array($0.map(JSON.string)) } ?? .null),
+      .init("help", .string(flag.help)), .init("required", .bool(flag.isRequired)),
+      .init("repeatable", .bool(flag.isRepeatable)),
+    ])
+  }
+  func command(_ command: Command) -> JSON {
+    .object([
+      .init("name", .string(command.name)), .init("group", .string(command.group.rawValue)),
+      .init("summary", .string(command.summary)), .init("usage", .string(command.usage)),
+      .init("example", .string(command.example)), .init("flags", .array(command.flags.map(flag))),
+    ])
+  }
+  func topic(_ topic: Topic) -> JSON {
+    .object([.init("name", .string(topic.name)), .init("text", .string(topic.text))])
+  }
+  let keys = Configuration.reference.map { key in
+    JSON.object([
+      .init("key", .string(key.path)), .init("default", .string(key.defaultValue)),
+      .init("values", .string(key.expected)), .init("meaning", .string(key.meaning)),
+    ])
+  }
+  return .object([
+    .init("version", .string(version)), .init("commands", .array(commands.map(command))),
+    .init("topics", .array(topics.map(topic))),
+    .init("configuration", .array(keys)),
+  ])
 }

@@ -33,7 +33,7 @@ extension Command {
   static let inspect = Command(
     name: "inspect",
     group: .look,
-    summary: "Look at a run before it starts, at a model, or at what a prompt learnt.",
+    summary: "Look at a run before it starts, a model, or a tuned prompt.",
     example: "cpt inspect --config configs/quickstart/quickstart.json",
     flags: [
       Flag(name: "--config", value: .file, help: "a run: its tokens, labels, lengths, memory, time"),

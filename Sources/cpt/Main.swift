@@ -1,4 +1,3 @@
-import ContextTuning
 import FileFormats
 import Glibc
 
@@ -23,12 +22,8 @@ struct CommandLineTool {
       return InputError.Kind.usage.rawValue
     }
     switch first {
-    case "--help", "-h", "help":
-      guard let topic = words.dropFirst().first else {
-        try printResult(overview())
-        return 0
-      }
-      try printResult(topic == "config" ? configurationReference() : help(for: try command(topic)))
+    case "--help", "-h":
+      try printResult(overview())
       return 0
     case "--version":
       try printResult("cpt \(version)")
@@ -37,7 +32,7 @@ struct CommandLineTool {
       let command = try command(first)
       let arguments = try Arguments(Array(words.dropFirst()), of: command)
       if arguments.has("--help") {
-        try printResult(help(for: command))
+        try printResult(command.helpText)
         return 0
       }
       return try command.run(arguments)
@@ -45,9 +40,12 @@ struct CommandLineTool {
   }
 
   private static func command(_ name: String) throws -> Command {
-    guard let command = commands.first(where: { $0.name == name }) else {
-      throw InputError.usage("\"\(name)\"", "is no command" + suggestion(for: name, among: commands.map(\.name)))
+    if let command = commands.first(where: { $0.name == name }) { return command }
+    let names = commands.map(\.name)
+    guard name.hasPrefix("-") else {
+      throw InputError.usage("\"\(name)\"", "is no command" + suggestion(for: name, among: names))
     }
-    return command
+    let remedy = nearest(to: name, among: ["--help", "--version"]).map { "did you mean \($0)?" }
+    throw InputError.usage(name, "stands where a command is expected; " + (remedy ?? "cpt --help lists them"))
   }
 }

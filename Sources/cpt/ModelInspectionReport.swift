@@ -36,7 +36,7 @@ extension ModelInspection {
     facts.append(
       Fact("bytes_on_disk", .integer(bytes), "on disk", "\(byteCount(bytes)) of \(types.joined(separator: ", "))"))
     facts.append(Fact("dtypes", .array(types.map(JSON.string)), nil, ""))
-    facts.append(Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) with all weights read"))
+    facts.append(Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) with the weights read"))
     return facts + tokenizerFacts
   }
 
@@ -86,5 +86,5 @@ extension ModelInspection {
 /// A number of parameters: "124.4 M".
 private func inMillions(_ count: Int) -> String {
   count < 1_000_000
-    ? "\(count)" : count < 1_000_000_000 ? fixed(Double(count) / 1e6, 1) + " M" : fixed(Double(count) / 1e9, 2) + " G"
+    ? "\(count)" : count < 1_000_000_000 ? fixed(Double(count) / 1e6, 1) + " M" : fixed(Double(count) / 1e9, 2) + " B"
 }

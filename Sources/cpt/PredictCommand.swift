@@ -148,7 +148,7 @@ private struct PredictionProgress {
 
   private var summary: String {
     let rate = Double(rows) / max(1e-9, (ContinuousClock.now - start) / .seconds(1))
-    let counted = rows == 1 ? "1 row" : "\(rows) rows"
-    return "\(counted), \(fixed(rate, rate < 10 ? 1 : 0)) a second" + (skipped > 0 ? ", \(skipped) skipped" : "")
+    return "\(rows) row\(rows == 1 ? "" : "s"), \(fixed(rate, rate < 10 ? 1 : 0)) a second"
+      + (skipped > 0 ? ", \(skipped) skipped" : "")
   }
 }

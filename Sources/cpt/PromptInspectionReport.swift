@@ -15,18 +15,22 @@ extension PromptInspection {
         + (drift.role.isTrained
           ? [
             drift.radius.map { fixed($0, 4) } ?? "", fixed(drift.mean, 4), drift.shareOfRadius.map(percent) ?? "",
-            fixed(drift.largest, 4), percent(Double(drift.onSurface) / Double(drift.tokens)),
+            fixed(drift.largest, 4),
+            drift.radius.map { _ in percent(Double(drift.onSurface) / Double(drift.tokens)) } ?? "",
           ] : [])
     }
     let drift = table(
       [["role", "tokens", "radius", "moved", "of radius", "farthest", "on surface"]] + rows,
       rightAligned: [1, 2, 3, 4, 5, 6])
-    var notes = [
-      wrapped(
-        "\(onSurface) of \(trainedCount) trained tokens are on the surface of their ball. The change has an effective rank "
-          + "of \(fixed(geometry.effectiveRank, 1)) of \(geometry.singularValues.count); its largest singular values: "
-          + geometry.singularValues.prefix(8).map { fixed(Double($0), 3) }.joined(separator: " ") + ".")
+    var facts = [
+      "The change has an effective rank of \(fixed(geometry.effectiveRank, 1)) of \(geometry.singularValues.count); its "
+        + "largest singular values: "
+        + geometry.singularValues.prefix(8).map { fixed(Double($0), 3) }.joined(separator: " ") + "."
     ]
+    if trained.contains(where: { $0.radius != nil }) {
+      facts.insert("\(onSurface) of \(trainedCount) trained tokens are on the surface of their ball.", at: 0)
+    }
+    var notes = [wrapped(facts.joined(separator: " "))]
     if outside > 0 {
       notes.append(
         wrapped(

@@ -128,11 +128,14 @@ extension RunForecast {
         positions.map { "\(need) of \($0) positions (\(percent(Double(need) / Double($0))))" }
           ?? "\(need) positions; the model has no limit"),
       Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) at the peak: \(packing)"),
-      Fact("total_steps", plan.totalSteps, nil), Fact("step_seconds", .number(time.stepSeconds), nil, ""),
+      Fact("total_steps", plan.totalSteps, nil), Fact("operations", .number(time.operations), nil, ""),
+      Fact("step_seconds", .number(time.stepSeconds), nil, ""),
       Fact(
         "total_seconds", .number(time.totalSeconds), "time",
-        "\(time.totalSeconds < 1 ? "under 1 s" : "about \(duration(time.totalSeconds))") for \(plan.totalSteps) steps and their evaluations, by the operations they "
-          + "take and the speed of matrix products now"),
+        (time.totalSeconds < 1 ? "under 1 s" : "about \(duration(time.totalSeconds))")
+          + (plan.totalSteps == 0
+            ? " for the evaluation, nothing is trained" : " for \(plan.totalSteps) steps and their evaluations")
+          + ", by the operations they take and the speed of matrix products now"),
     ]
   }
 }

@@ -44,18 +44,48 @@ func environment(_ name: String) -> String? {
   return text.isEmpty ? nil : text
 }
 
+/// A heading, bold where standard output is a terminal that shows it and its user wants it (https://no-color.org).
+func heading(_ text: String) -> String {
+  let isBold = isatty(STDOUT_FILENO) == 1 && environment("TERM") != "dumb" && environment("NO_COLOR") == nil
+  return isBold ? "\u{1B}[1m\(text)\u{1B}[0m" : text
+}
+
 func writeToStandardError(_ text: String) {
-  _ = writeAll(text, to: STDERR_FILENO)
+  _ = writeAll(Array(text.utf8), to: STDERR_FILENO)
+}
+
+/// What stands for standard input or output where a file is expected.
+let standardStream = "-"
+
+/// Writes a file whole or not at all, or prints it where the path is `-`.
+///
+/// - Throws: `InputError.usage` for bytes that are no text on a terminal, `InputError.failure` when it cannot be written.
+func write(_ bytes: [UInt8], isText: Bool = false, to path: String) throws {
+  guard path == standardStream else { return try writeAtomically(bytes, to: path) }
+  if !isText, isatty(STDOUT_FILENO) == 1 {
+    throw InputError.usage(path, "standard output is a terminal; send it to a file or a pipe")
+  }
+  try printPiece(bytes)
+}
+
+func write(_ text: String, to path: String) throws {
+  try write(Array(text.utf8), isText: true, to: path)
 }
 
 /// Prints a result: standard output carries nothing else. A reader that has gone away is no mistake.
 func printResult(_ text: String) throws {
-  _ = try printPiece(text + "\n")
+  try printPiece(text + "\n")
 }
 
 /// Prints a part of a result, at once; false when its reader has gone away.
+@discardableResult
 func printPiece(_ text: String) throws -> Bool {
-  if writeAll(text, to: STDOUT_FILENO) { return true }
+  try printPiece(Array(text.utf8))
+}
+
+@discardableResult
+private func printPiece(_ bytes: [UInt8]) throws -> Bool {
+  if writeAll(bytes, to: STDOUT_FILENO) { return true }
   guard errno == EPIPE else {
     throw InputError.failure("standard output", "cannot be written: \(unsafe String(cString: strerror(errno)))")
   }
@@ -63,8 +93,8 @@ func printPiece(_ text: String) throws -> Bool {
 }
 
 /// Whether all was written.
-private func writeAll(_ text: String, to descriptor: Int32) -> Bool {
-  var bytes = Array(text.utf8)[...]
+private func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+  var bytes = bytes[...]
   while !bytes.isEmpty {
     let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
     if count < 0 {

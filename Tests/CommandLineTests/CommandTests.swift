@@ -4,18 +4,6 @@ import TestSupport
 import Testing
 
 @Suite struct CommandTests {
-  @Test func helpNamesEveryCommandAndFitsAScreen() throws {
-    let overview = try Program.run(["--help"])
-    #expect(overview.status == 0 && overview.errors.isEmpty)
-    for command in ["inspect", "train", "eval", "predict", "export-prompt", "generate"] {
-      #expect(overview.output.contains("\n  \(command) "))
-      let help = try Program.run([command, "--help"])
-      #expect(help.status == 0)
-      #expect(help.output.contains("--threads N"))
-      #expect(help.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
-    }
-  }
-
   @Test(arguments: [
     ([], "usage: cpt"), (["trian"], "did you mean \"train\"?"), (["train"], "--config: is missing"),
     (["train", "--confg", "x"], "did you mean --config?"), (["train", "--config"], "needs a value FILE"),
@@ -182,6 +170,10 @@ import Testing
       #expect(try evaluate(["/dev/null"]).status == 0)
       #expect(try evaluate(["p.jsonl"]).status == 0)
       #expect(try evaluate(["p.jsonl", "--overwrite"]).status == 0)
+      // Standard output is the predictions' then.
+      let printed = try evaluate(["-"])
+      #expect(printed.status == 0 && printed.errors.contains("accuracy"))
+      #expect(try Array(printed.output.utf8) == readBytes(of: folder + "/p.jsonl"))
     }
   }
 
@@ -232,7 +224,8 @@ import Testing
 
       let export = { try Program.run(["export-prompt", "--checkpoint", "run/best"] + $0, in: folder) }
       #expect(try export(["--output", "peft"]).status == 0)
-      #expect(names(inDirectory: folder + "/peft") == ["adapter_config.json", "adapter_model.safetensors"])
+      #expect(
+        names(inDirectory: folder + "/peft") == ["README.md", "adapter_config.json", "adapter_model.safetensors"])
       #expect(try export(["--output", "peft"]).status == 64)
       // What was exported evaluates the same: only the configuration has to be said.
       let exported = try Program.run(
@@ -240,6 +233,11 @@ import Testing
       #expect(try exported.json()["cpt"] == json["cpt"])
       #expect(try export(["--format", "safetensors", "--output", "p.safetensors"]).status == 0)
       #expect(try export(["--format", "npy", "--output", "p.npy"]).status == 0)
+      let printed = try Program.run(
+        ["-c", "\"$0\" export-prompt --checkpoint run/best --format npy --output - | cmp - p.npy", Program.path],
+        in: folder, executable: "/bin/bash")
+      #expect(printed.status == 0 && printed.errors.isEmpty, "\(printed)")
+      #expect(try export(["--output", "-"]).errorLine.contains("--output: expected a folder"))
       let tensor = try #require(SafetensorsFile(path: folder + "/p.safetensors")["prompt_embeddings"])
       let numpy = try readBytes(of: folder + "/p.npy")
       #expect(

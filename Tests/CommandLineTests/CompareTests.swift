@@ -25,7 +25,8 @@ import Testing
         #expect(metrics.count == (cell.method == .icl ? 0 : cell.method == .promptTuning ? 3 : 6))
         // The cell's numbers are those of `cpt eval` on its best checkpoint.
         let evaluation = try Program.run(["eval", "--checkpoint", run + "/best", "--no-icl", "--json"])
-        #expect(try evaluation.json()[cell.method.rawValue]?["accuracy"]?.number == cell.accuracy, "\(evaluation.errors)")
+        #expect(
+          try evaluation.json()[cell.method.rawValue]?["accuracy"]?.number == cell.accuracy, "\(evaluation.errors)")
         let records = try PredictionRecord.read(file: run + "/" + Comparison.predictionsFile)
         #expect(records.count { $0.label == $0.prediction } == Int((cell.accuracy * 16).rounded()))
       }

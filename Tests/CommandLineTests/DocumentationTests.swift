@@ -31,7 +31,40 @@ import Testing
     let text = try readme()
     for line in text.split(separator: "\n") where line.hasPrefix("| `cpt ") {
       let name = line.split(separator: " ")[2].filter { $0 != "`" }
-      #expect(try Program.run(["help", String(name)]).status == (name == "help" ? 64 : 0), "\(name)")
+      #expect(try Program.run(["help", String(name)]).status == 0, "\(name)")
+    }
+  }
+}
+
+extension DocumentationTests {
+  @Test func everyConfigurationKeyStandsInTheReference() throws {
+    let page = String(
+      decoding: try readBytes(of: repository + "/Sources/cpt/cpt.docc/ConfigurationReference.md"), as: UTF8.self)
+    // scripts/make-configuration-reference writes them.
+    for key in Configuration.reference {
+      #expect(
+        page.contains("| `\(key.path)` | `\(key.defaultValue)` | \(key.expected) | \(key.meaning) |"), "\(key.path)")
+    }
+    #expect(page.components(separatedBy: "\n| `").count - 1 == Configuration.reference.count)
+  }
+
+  /// Links to files and headings, and the paths of the project that stand in code voice.
+  @Test func theReadmesLinksLeadSomewhere() throws {
+    let text = try readme()
+    let headings = Set(
+      text.split(separator: "\n").filter { $0.hasPrefix("#") }.map { line in
+        String(
+          line.drop { $0 == "#" || $0 == " " }.lowercased().compactMap { letter in
+            letter == " " ? "-" : letter.isLetter || letter.isNumber || letter == "-" || letter == "_" ? letter : nil
+          })
+      })
+    for link in text.matches(of: /\]\(([^)\s]+)\)/).map({ String($0.1) }) where !link.contains("://") {
+      let parts = link.split(separator: "#", omittingEmptySubsequences: false)
+      if !parts[0].isEmpty { #expect(fileExists(repository + "/" + parts[0]), "\(link)") }
+      if parts.count > 1, parts[0].isEmpty { #expect(headings.contains(String(parts[1])), "\(link)") }
+    }
+    for path in text.matches(of: /`((?:Sources|Tests|scripts|configs)\/[^`\s]*)/).map({ String($0.1) }) {
+      #expect(fileExists(repository + "/" + path), "\(path)")
     }
   }
 }

@@ -98,6 +98,25 @@ import Testing
     }
   }
 
+  /// Virtual tokens have no ball; in-context learning has no steps.
+  @Test func otherMethods() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.set("training", "eval_steps", .null)
+      try example.write()
+      let method = "training.method=prompt_tuning"
+      let before = try inspect(["--config", "config.json", "--set", method, "--json"], in: folder).json()
+      let tokens = try #require(before["context"]?.array)
+      #expect(tokens.count == 20 && tokens.compactMap { $0["radius"]?.number }.isEmpty)
+      #expect(try example.trainRun(["--set", method]).status == 0)
+      let after = try inspect(["--checkpoint", "run"], in: folder)
+      #expect(after.status == 0 && !after.output.contains("surface of their ball"), "\(after.errors)")
+      #expect(after.output.contains("effective rank"))
+      let icl = try inspect(["--config", "config.json", "--set", "training.method=icl"], in: folder)
+      #expect(icl.status == 0 && icl.output.contains("for the evaluation"), "\(icl.errors)")
+    }
+  }
+
   /// The prompt of a model over another one of the same sizes; and over one of another width.
   @Test func aPromptOverAnotherModel() throws {
     try withTemporaryFolder { folder in

@@ -23,13 +23,13 @@ struct Program {
     return FileFormats.folder(of: bundle) + "/cpt"
   }()
 
-  /// Runs it with arguments, in a folder, its standard input these bytes.
+  /// Runs it, or another executable, with arguments, in a folder, its standard input these bytes.
   @discardableResult
   static func run(
-    _ arguments: [String], in folder: String = repository, input: [UInt8] = []
+    _ arguments: [String], in folder: String = repository, input: [UInt8] = [], executable: String = path
   ) throws -> Outcome {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
+    process.executableURL = URL(fileURLWithPath: executable)
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     // Through files: a pipe nobody reads fills up.

@@ -38,4 +38,16 @@ import Testing
     }
     #expect(JSON.number(.nan).compact == "null")
   }
+
+  @Test func commentsAreReadWhereTheyAreAllowed() throws {
+    let text = Array("// a\r\n{\"a\": 1, // b \"c\" //\n \"u\": \"http://x\" //\n} // end".utf8)
+    let value = try JSON(parsing: text, file: "c", allowsComments: true)
+    #expect(value == .object([.init("a", .integer(1)), .init("u", .string("http://x"))]))
+    #expect(throws: InputError.badData("c:1:1", "malformed JSON: expected a value, found \"/\"")) {
+      try JSON(parsing: text, file: "c")
+    }
+    for wrong in ["{} / x", "[1, / 2]", "/* x */ 1", "// only"] {
+      #expect(throws: InputError.self) { try JSON(parsing: Array(wrong.utf8), file: "c", allowsComments: true) }
+    }
+  }
 }

@@ -51,7 +51,7 @@ public struct Comparison: Sendable, Equatable {
     public let macroF1: Spread
   }
 
-  static let file = "comparison.json"
+  public static let file = "comparison.json"
   /// The predictions of a cell's rows, in its run folder.
   public static let predictionsFile = "predictions.jsonl"
 

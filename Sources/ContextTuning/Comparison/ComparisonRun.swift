@@ -54,8 +54,9 @@ public struct ComparisonRun {
         "--output", "is missing, and \(file) has no \"output_dir\"; expected a folder for the results")
     }
     let data = first.data
-    guard let split = data.test != nil || data.testFraction != nil
-      ? Dataset.Split.test : data.validation != nil || data.validationFraction != nil ? .validation : nil
+    guard
+      let split = data.test != nil || data.testFraction != nil
+        ? Dataset.Split.test : data.validation != nil || data.validationFraction != nil ? .validation : nil
     else {
       throw InputError.badData(file, "has no data.test to compare methods on; set it, or data.test_fraction")
     }
@@ -102,7 +103,8 @@ public struct ComparisonRun {
       try takeOver(Comparison(folder: folder))
     } else if !names(inDirectory: folder).isEmpty {
       throw InputError.usage(
-        folder, "is not empty; use --resume to go on with the comparison in it, --overwrite to start anew, or another "
+        folder,
+        "is not empty; use --resume to go on with the comparison in it, --overwrite to start anew, or another "
           + "--output")
     }
   }

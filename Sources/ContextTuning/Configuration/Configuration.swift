@@ -2,7 +2,8 @@ import FileFormats
 
 /// Everything a run depends on: PEFT's CPTConfig and sections for template, data and training.
 ///
-/// The file is a JSON object; PEFT's own `adapter_config.json` is a valid one. Paths are relative to the file.
+/// The file is a JSON object, which may have `//` comments; PEFT's own `adapter_config.json` is a valid one. Paths are
+/// relative to the file.
 public struct Configuration: Sendable, Equatable {
   // PEFT's fields, by its names.
   var peftType = "CPT"
@@ -89,7 +90,12 @@ extension Configuration {
   ///
   /// - Throws: `InputError` naming file and key.
   public init(file: String, overrides: [(path: String, value: JSON)] = []) throws {
-    var json = try JSON.read(file: file)
+    try self.init(text: readBytes(of: file), file: file, overrides: overrides)
+  }
+
+  /// The same for the contents of a configuration file, which need not be there yet.
+  init(text: [UInt8], file: String, overrides: [(path: String, value: JSON)] = []) throws {
+    var json = try JSON(parsing: text, file: file, allowsComments: true)
     for override in overrides {
       json = try json.setting(
         override.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init), to: override.value)

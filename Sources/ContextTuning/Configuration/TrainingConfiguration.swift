@@ -7,6 +7,12 @@ public struct TrainingConfiguration: Sendable, Equatable {
     case loss
   }
 
+  /// Where a run's metrics go besides metrics.jsonl.
+  public enum Report: String, CaseIterable, Sendable {
+    case none
+    case tensorBoard = "tensorboard"
+  }
+
   public var method = TuningMethod.cpt
   public var learningRate = 1e-4
   public var epochs = 5.0
@@ -27,6 +33,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var saveSteps: Int?
   public var saveTotalLimit: Int?
   public var bestMetric = Metric.accuracy
+  public var report = Report.none
 }
 
 extension TrainingConfiguration: ConfigurationSection {
@@ -58,6 +65,7 @@ extension TrainingConfiguration: ConfigurationSection {
     .integer("save_steps", \.saveSteps, from: 1, "checkpoint every so many steps, and at the end; null: at the end"),
     .integer("save_total_limit", \.saveTotalLimit, from: 1, "keep only so many newest checkpoints; null: all"),
     .choice("metric_for_best_model", \.bestMetric, "what the best checkpoint is best at, on validation rows"),
+    .choice("report_to", \.report, "\"tensorboard\": also write event files, into the run's folder tensorboard/"),
   ]
 
   func validate(_ origin: ConfigurationOrigin) throws {

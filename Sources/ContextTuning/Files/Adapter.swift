@@ -26,7 +26,7 @@ public struct Adapter: Sendable {
   /// Its adapter_config.json.
   public var configurationPath: String { folder + "/" + Self.configurationFile }
   /// The CPTConfig, paths resolved.
-  public let configuration: Configuration
+  public private(set) var configuration: Configuration
   public let context: Context
   /// e0 + delta, [tokens, width], row by row.
   public let embeddings: [Float]
@@ -41,6 +41,10 @@ public struct Adapter: Sendable {
       throw InputError.missing(file, "not found; expected the folder of a CPT adapter, such as a run's best/")
     }
     self.folder = folder
+    if let type = try JSON.read(file: file)["peft_type"], type != .string("CPT") {
+      throw InputError.badData(
+        file, "\"peft_type\" is \(type.shortDescription); expected a CPT adapter, such as a run's best/")
+    }
     let configuration = try Configuration(file: file)
     self.configuration = configuration
     guard let ids = configuration.tokenIDs else {
@@ -84,6 +88,15 @@ public struct Adapter: Sendable {
     stored.attentionHeads = model.attentionHeads
     stored.peftVersion = .string(Self.peftVersion)
     self.configuration = stored
+  }
+
+  /// The same adapter, its model and that model's tokenizer by another name.
+  public func naming(baseModel name: String) -> Adapter {
+    var copy = self
+    let isOwn = configuration.tokenizer == nil || configuration.tokenizer == configuration.baseModel
+    copy.configuration.tokenizer = isOwn ? name : configuration.tokenizer
+    copy.configuration.baseModel = name
+    return copy
   }
 
   /// The members PEFT writes, by name, as `json.dumps(sort_keys=True)`.

@@ -10,7 +10,7 @@ public struct ModelInspection: Sendable {
   /// The ids that `template.end_of_text` and `template.beginning_of_text` would put, or why there is none.
   public let endOfText: Result<Int, any Error>
   public let beginningOfText: Result<Int, any Error>
-  /// Bytes the process takes with all weights in memory, before anything is computed.
+  /// Bytes the process takes once a pass has read its weights, but for what it computes.
   public let memory: Int
 
   /// Opens a folder.

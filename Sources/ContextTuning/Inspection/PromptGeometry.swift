@@ -40,12 +40,12 @@ public struct PromptGeometry: Sendable {
     drifts = TokenRole.allCases.compactMap { role in
       let members = roles.indices.filter { roles[$0] == role }
       guard let first = members.first else { return nil }
-      let radius = Double(prompt.radii[first]), moved = members.map { distances[$0] }
+      let limit = Double(prompt.radii[first]), moved = members.map { distances[$0] }
       return Drift(
-        role: role, tokens: members.count, radius: role.isTrained && radius > 0 && radius.isFinite ? radius : nil,
+        role: role, tokens: members.count, radius: prompt.radius(ofToken: first).flatMap { $0 > 0 ? $0 : nil },
         mean: moved.reduce(0, +) / Double(moved.count), largest: moved.max() ?? 0,
-        onSurface: role.isTrained ? moved.count { abs($0 / radius - 1) <= Self.surfaceTolerance } : 0,
-        outside: moved.count { $0 > radius * (1 + Self.surfaceTolerance) })
+        onSurface: role.isTrained ? moved.count { abs($0 / limit - 1) <= Self.surfaceTolerance } : 0,
+        outside: moved.count { $0 > limit * (1 + Self.surfaceTolerance) })
     }
   }
 
@@ -60,5 +60,14 @@ public struct PromptGeometry: Sendable {
         let share = Double(value) / sum
         return share > 0 ? entropy + share * log(share) : entropy
       })
+  }
+}
+
+extension TunedPrompt {
+  /// The radius of a token's ball; nil for one that is not trained, and where nothing bounds it.
+  func radius(ofToken position: Int) -> Double? {
+    let role = TokenRole(type: context.tokens.types[position]), radius = radii[position]
+    let isBounded = radius < ProjectionRadii.unbounded.radius(of: role, width: width)
+    return role.isTrained && isBounded ? Double(radius) : nil
   }
 }

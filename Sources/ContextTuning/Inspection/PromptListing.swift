@@ -38,10 +38,10 @@ public struct PromptListing: Sendable {
     entries = zip(positions, nearest).map { position, nearest in
       let type = prompt.context.tokens.types[position], id = prompt.context.tokens.ids[position]
       let role = TokenRole(type: type)
-      let distance = distances[position], radius = prompt.radii[position]
+      let distance = Double(distances[position])
       return Entry(
-        position: position, id: id, text: tokenizer.text(of: id), type: type, role: role, distance: Double(distance),
-        shareOfRadius: role.isTrained && radius > 0 && radius.isFinite ? Double(distance / radius) : nil,
+        position: position, id: id, text: tokenizer.text(of: id), type: type, role: role, distance: distance,
+        shareOfRadius: prompt.radius(ofToken: position).flatMap { $0 > 0 ? distance / $0 : nil },
         nearest: nearest.map { (tokenizer.text(of: $0.id), Double($0.distance)) })
     }
   }

@@ -34,8 +34,9 @@ public struct TimeEstimate: Sendable {
       let branches = row.candidates.reduce(0) { $0 + $1.labelPositions.count - 1 }
       evaluation.add((row.tokens.labelPositions.first ?? 0) + branches, after: context.count, outputs: 1 + branches)
     }
-    let every = experiment.configuration.training.evaluationSteps ?? trainer.totalSteps
-    let evaluations = trainer.validation.isEmpty ? 0 : (trainer.totalSteps + every - 1) / every
+    // After the last step there is always one, also where nothing is trained.
+    let every = experiment.configuration.training.evaluationSteps ?? .max
+    let evaluations = trainer.validation.isEmpty ? 0 : max(0, trainer.totalSteps - 1) / every + 1
 
     let ofStep = epoch.operations(of: decoder, trainer.packPlan.retention) / Double(trainer.stepsPerEpoch)
     operations =

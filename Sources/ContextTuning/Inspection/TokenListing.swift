@@ -9,7 +9,7 @@ public struct TokenListing: Sendable {
     /// PEFT's token type; an example's are raised above the context's.
     public let type: Int
     public let role: TokenRole
-    /// Of the token's ball; nil where it is not trained, as every token of the example.
+    /// Of the token's ball; nil where it has none: it is not trained, as every token of the example, or unbounded.
     public let radius: Double?
     /// The weight of a label token in the loss, before the sum is divided by the number of label tokens; nil where the
     /// token is none, or stands first and cannot be predicted.
@@ -26,20 +26,19 @@ public struct TokenListing: Sendable {
     let ofExample = weights.examples.first ?? []
     let count = Double(weights.context.count + ofExample.count)
     func entries(
-      _ tokens: TypedTokens, from first: Int, radii: [Float]?, _ weights: [(position: Int, weight: Float)]
+      _ tokens: TypedTokens, from first: Int, _ weights: [(position: Int, weight: Float)],
+      radius: (Int) -> Double? = { _ in nil }
     ) -> [Entry] {
       let weightOfPosition = Dictionary(uniqueKeysWithValues: weights.map { ($0.position, Double($0.weight) * count) })
       return tokens.ids.indices.map { index in
-        let role = TokenRole(type: tokens.types[index])
-        return Entry(
+        Entry(
           position: first + index, id: tokens.ids[index], text: tokenizer.text(of: tokens.ids[index]),
-          type: tokens.types[index], role: role, radius: role.isTrained ? radii.map { Double($0[index]) } : nil,
+          type: tokens.types[index], role: TokenRole(type: tokens.types[index]), radius: radius(index),
           weight: weightOfPosition[index])
       }
     }
-    context = entries(tokens, from: 0, radii: prompt.radii, weights.context)
-    self.example = entries(
-      example.raisingTypes(by: tokens.nextTypeOffset), from: tokens.count, radii: nil, ofExample)
+    context = entries(tokens, from: 0, weights.context, radius: prompt.radius(ofToken:))
+    self.example = entries(example.raisingTypes(by: tokens.nextTypeOffset), from: tokens.count, ofExample)
   }
 
   /// Tokens up to the context's second example: enough to see the template; all where there are no examples to tell

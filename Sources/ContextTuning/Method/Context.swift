@@ -24,10 +24,14 @@ public struct Context: Sendable, Equatable {
   init(virtualTokens: [Int], before fixed: TypedTokens) {
     tokens = TypedTokens(
       ids: virtualTokens + fixed.ids,
-      types: virtualTokens.map { _ in TokenRole.inputTemplate.rawValue } + fixed.ids.map { _ in TokenRole.none.rawValue })
+      types: virtualTokens.map { _ in TokenRole.inputTemplate.rawValue }
+        + fixed.ids.map { _ in TokenRole.none.rawValue })
   }
 
   public var count: Int { tokens.count }
+
+  /// Labelled examples in it: its types give each label another.
+  var exampleCount: Int { Set(tokens.labelPositions.map { tokens.types[$0] }).count }
 
   /// Checks that the tokens are the model's and leave room for an example.
   ///

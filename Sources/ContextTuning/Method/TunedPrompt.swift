@@ -16,12 +16,13 @@ public struct ProjectionRadii: Sendable, Equatable {
     return radii
   }()
 
-  /// Radius of a token's ball: its epsilon · sqrt(width / 2048); 1e-10 for tokens that stay.
+  /// Radius of a token's ball: its epsilon · sqrt(width / 2048), infinite where it is unbounded; 1e-10 for tokens that
+  /// stay.
   func radius(of role: TokenRole, width: Int) -> Float {
     let scale = (Float(width) / 2048).squareRoot()
     switch role {
-    case .input: return Float(input) * scale
-    case .inputTemplate, .outputTemplate: return Float(format) * scale
+    case .input: return input < Self.unbounded.input ? Float(input) * scale : .infinity
+    case .inputTemplate, .outputTemplate: return format < Self.unbounded.format ? Float(format) * scale : .infinity
     case .none, .label: return 1e-10
     }
   }
@@ -70,9 +71,9 @@ public struct TunedPrompt: Sendable {
   /// PEFT does this inside every forward and writes the result back, so that the optimiser's next step starts from the
   /// projected value, its moments untouched; here the training step calls it by name.
   package mutating func project() {
-    for (row, distance) in distances.enumerated() where distance > 0 {
-      let scale = radii[row] / max(distance, radii[row])
-      if scale < 1 { for index in rowRange(row) { delta[index] *= scale } }
+    for (row, distance) in distances.enumerated() where distance > radii[row] {
+      let scale = radii[row] / distance
+      for index in rowRange(row) { delta[index] *= scale }
     }
   }
 

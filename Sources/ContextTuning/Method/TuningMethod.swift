@@ -25,7 +25,7 @@ public enum TuningMethod: String, CaseIterable, Sendable {
   }
 
   /// Whether virtual tokens are trained, in place of the examples' own.
-  var trainsVirtualTokens: Bool { self == .promptTuning || self == .instructionPromptTuning }
+  public var trainsVirtualTokens: Bool { self == .promptTuning || self == .instructionPromptTuning }
 
   /// Whether examples stand in the context.
   var showsExamples: Bool { self != .promptTuning }
@@ -57,7 +57,8 @@ extension PromptTuningConfiguration {
       return (0..<virtualTokens).map { _ in Int.random(in: 0..<vocabularySize, using: &generator) }
     case .text:
       guard let tokenizer else {
-        throw InputError.missing("prompt_tuning.prompt_tuning_init_text", "needs a tokenizer; set tokenizer_name_or_path")
+        throw InputError.missing(
+          "prompt_tuning.prompt_tuning_init_text", "needs a tokenizer; set tokenizer_name_or_path")
       }
       let ids = tokenizer.encode(text ?? "").map(\.id)
       guard !ids.isEmpty else {

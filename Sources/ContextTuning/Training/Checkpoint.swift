@@ -13,6 +13,8 @@ struct Checkpoint {
   var bestMetric: Double?
   var prompt: TunedPrompt
   var optimizer: Optimizer
+  /// Rows that are trained and validated on, for those who read the file.
+  let rows: (training: Int, validation: Int)
 
   /// Writes a folder with the adapter and this state: aside first, then renamed.
   func write(to folder: String, configuration: Configuration, model: AdapterModel, fingerprint: String) throws {
@@ -35,6 +37,8 @@ struct Checkpoint {
       .init("step", .integer(step)),
       .init("best_step", bestStep.map(JSON.integer) ?? .null),
       .init("best_metric", bestMetric.map(JSON.number) ?? .null),
+      .init("training_rows", .integer(rows.training)),
+      .init("validation_rows", .integer(rows.validation)),
       .init("data_fingerprint", .string(fingerprint)),
     ])
     try writeAtomically(state.pretty + "\n", to: partial + "/" + Self.stateFile)

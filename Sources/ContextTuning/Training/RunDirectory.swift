@@ -5,15 +5,19 @@ import FileFormats
 ///     config.json                 the resolved configuration
 ///     metrics.jsonl               a line a step, a line an evaluation
 ///     checkpoint-N/, best/        adapter and training state after step N, and after the best one
+///     tensorboard/                event files, where training.report_to asks for them
 ///     adapter_config.json, adapter_model.safetensors    the last adapter
 public struct RunDirectory: Sendable {
   public let path: String
 
   public init(_ path: String) { self.path = path }
 
-  var configurationFile: String { path + "/config.json" }
-  var metricsFile: String { path + "/metrics.jsonl" }
+  public var configurationFile: String { path + "/config.json" }
+  public var metricsFile: String { path + "/metrics.jsonl" }
   public var best: String { path + "/best" }
+  var tensorBoard: String { path + "/" + Self.tensorBoardFolder }
+
+  private static let tensorBoardFolder = "tensorboard"
 
   func checkpoint(_ step: Int) -> String { "\(path)/checkpoint-\(step)" }
 
@@ -24,8 +28,25 @@ public struct RunDirectory: Sendable {
     }.filter { fileExists(checkpoint($0) + "/" + Checkpoint.stateFile) }.sorted()
   }
 
+  /// Whether the run came to its last step: only then is there an adapter beside the checkpoints.
+  public var isFinished: Bool { fileExists(path + "/" + Adapter.configurationFile) }
+
+  /// The folder of the run's adapter: the best one, else the last one, else the newest checkpoint; nil before the first.
+  public var adapterFolder: String? {
+    if fileExists(best + "/" + Adapter.configurationFile) { return best }
+    return isFinished ? path : checkpointSteps.last.map(checkpoint)
+  }
+
+  /// The trainer_state.json beside an adapter: step, best so far, fingerprint of the data; nil where there is none.
+  ///
+  /// - Throws: `InputError.badData` when it is malformed.
+  public func state(of adapterFolder: String) throws -> JSON? {
+    let file = adapterFolder + "/" + Checkpoint.stateFile
+    return fileExists(file) ? try JSON.read(file: file) : nil
+  }
+
   /// Whether a run has written here.
-  private var holdsRun: Bool { fileExists(metricsFile) }
+  public var holdsRun: Bool { fileExists(metricsFile) }
 
   /// Removes what a run wrote here, and nothing else.
   private func removeRun() throws {
@@ -34,19 +55,28 @@ public struct RunDirectory: Sendable {
 
   private static func isRunFile(_ name: String) -> Bool {
     let first = name.split(separator: ".").first.map(String.init) ?? name
-    return ["config.json", "metrics.jsonl", Adapter.configurationFile, Adapter.weightsFile].contains(name)
+    return [
+      "config.json", "metrics.jsonl", tensorBoardFolder, Adapter.configurationFile, Adapter.weightsFile,
+    ].contains(name)
       || first == "best" || (first.hasPrefix("checkpoint-") && Int(first.dropFirst("checkpoint-".count)) != nil)
   }
+
+  /// The whole lines of metrics.jsonl; a crash may have left half of one.
+  private func metricsLines() throws -> [(bytes: [UInt8], json: JSON)] {
+    guard fileExists(metricsFile) else { return [] }
+    return try readBytes(of: metricsFile).split(separator: UInt8(ascii: "\n")).compactMap { line in
+      (try? JSON(parsing: Array(line), file: metricsFile)).map { (Array(line), $0) }
+    }
+  }
+
+  /// What metrics.jsonl says, line by line.
+  func metrics() throws -> [JSON] { try metricsLines().map(\.json) }
 
   /// Keeps the lines of metrics.jsonl up to a step, for a run that goes on from there.
   func keepMetrics(upTo step: Int) throws {
     guard fileExists(metricsFile) else { return }
-    let lines = try readBytes(of: metricsFile).split(separator: UInt8(ascii: "\n"))
-    let kept = lines.filter { line in
-      guard let json = try? JSON(parsing: Array(line), file: metricsFile) else { return false }
-      return (json["step"]?.integer).map { $0 <= step } ?? false
-    }
-    try writeAtomically(kept.flatMap { Array($0) + [UInt8(ascii: "\n")] }, to: metricsFile)
+    let kept = try metricsLines().filter { line in (line.json["step"]?.integer).map { $0 <= step } ?? false }
+    try writeAtomically(kept.flatMap { $0.bytes + [UInt8(ascii: "\n")] }, to: metricsFile)
   }
 
   /// Checks that a run may write here.

@@ -50,7 +50,8 @@ public struct Trainer {
     state = Checkpoint(
       prompt: experiment.startingPrompt,
       optimizer: Optimizer(
-        kind: training.optimizer, weightDecay: training.weightDecay, count: experiment.startingPrompt.delta.count))
+        kind: training.optimizer, weightDecay: training.weightDecay, count: experiment.startingPrompt.delta.count),
+      rows: (examples.count, validation.count))
   }
 
   /// The shape of the run.
@@ -88,16 +89,22 @@ public struct Trainer {
   /// - Parameters:
   ///   - stopAfter: end after this step as if interrupted, with a checkpoint.
   ///   - shouldStop: asked after every step; true ends the run with a checkpoint.
-  ///   - report: hears of every step, evaluation and checkpoint.
+  ///   - listener: hears of every step, evaluation and checkpoint.
   /// - Returns: how the run ended.
   /// - Throws: `InputError.badData` when loss or gradient is not finite; the checkpoints written before stay.
   public mutating func train(
-    stopAfter: Int? = nil, shouldStop: () -> Bool = { false }, report: (TrainingEvent) throws -> Void
+    stopAfter: Int? = nil, shouldStop: () -> Bool = { false }, report listener: (TrainingEvent) throws -> Void
   ) throws -> TrainingSummary {
     try makeDirectory(run.path)
     try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: run.configurationFile)
     try run.keepMetrics(upTo: state.step)
     let metrics = try AppendingFile(path: run.metricsFile)
+    let tensorBoard =
+      training.report == .tensorBoard ? try TensorBoardLog(folder: run.tensorBoard, after: state.step) : nil
+    func report(_ event: TrainingEvent) throws {
+      try tensorBoard?.append(event)
+      try listener(event)
+    }
     let start = monotonicSeconds()
     try report(.started(plan))
     var wasInterrupted = false
@@ -252,6 +259,7 @@ extension Configuration {
       copy.training.saveSteps = nil
       copy.training.saveTotalLimit = nil
       copy.training.memoryLimit = nil
+      copy.training.report = .none
       return copy
     }
     return relevant(self).resolvedJSON.firstDifference(from: relevant(other).resolvedJSON)

@@ -1,0 +1,98 @@
+import Glibc
+
+/// The numbers of a first configuration.
+struct DraftSizes {
+  let validationFraction: Double?
+  let testFraction: Double?
+  let validationLimit: Int?
+  let contextExamples: Int
+  let contextReason: String
+  let isBalanced: Bool
+  let truncates: Bool
+  let trainingLimit: Int?
+  let batchSize: Int
+  let epochs: Int
+  let steps: Int
+  let evaluationSteps: Int
+  let epsilon: Double
+  let epsilonReason: String
+  let formatEpsilon: Double
+  let learningRate: Double
+  let learningRateReason: String
+  /// Whether the most frequent label has over three times the rows of the rarest.
+  let isUneven: Bool
+  let notes: [String]
+
+  init(data: DataSurvey, siblings: SplitSiblings, model: ModelSurvey?) {
+    let rows = Double(data.rows), labels = data.labels.count
+    var notes: [String] = []
+
+    // About 300 rows to validate on and 1000 to test on, at most a fifth of the file each.
+    validationFraction = siblings.validation == nil ? Self.rounded(min(0.2, 300 / rows), digits: 2) : nil
+    testFraction = siblings.test == nil ? Self.rounded(min(0.2, 1000 / rows), digits: 2) : nil
+    validationLimit = siblings.validation == nil ? nil : 300
+    let left = 1 - (validationFraction ?? 0) - (testFraction ?? 0)
+    let trainingRows = Int(rows * left)
+    if data.rows < 50 { notes.append("\(data.rows) rows are few: what is measured on a fifth of them says little") }
+
+    // A few of each label, but no more than leave half of the rows to train on, and an example its room in the window;
+    // a longer context than 1000 tokens would make every step slow.
+    let wanted = labels * (labels <= 3 ? 4 : labels <= 10 ? 2 : 1)
+    let limit = max(1, min(wanted, 48, trainingRows / 2))
+    let rarest = Double(data.labels.last?.rows ?? 0) * left, most = Double(data.labels.first?.rows ?? 0)
+    isUneven = most > 3 * Double(data.labels.last?.rows ?? 0)
+    isBalanced = rarest >= 2 * Double((limit + labels - 1) / labels) + 2
+    let lengths = model?.exampleTokens ?? []
+    let count = Double(max(1, lengths.count)), mean = Double(lengths.reduce(0, +)) / count
+    let variance = lengths.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
+    // Drawn at random, so many examples hardly take more tokens than this.
+    func tokens(_ count: Int) -> Int { Int(Double(count) * mean + 3 * (Double(count) * variance).squareRoot()) + 1 }
+    let longest = lengths.last ?? 0
+    if let model {
+      let positions = model.positions ?? .max
+      let room = min(positions - min(longest, positions / 2), 1000)
+      contextExamples = (1...limit).last { tokens($0) <= room } ?? 1
+      truncates = longest > positions - tokens(contextExamples)
+      let share = Self.share(of: contextExamples, labels), size = Int(Double(contextExamples) * mean)
+      contextReason =
+        "\(share) of each label, about \(size) tokens" + (model.positions.map { " of the model's \($0)" } ?? "")
+    } else {
+      contextExamples = limit
+      truncates = false
+      contextReason = "\(Self.share(of: limit, labels)) of each label; fewer if they do not fit the model's window"
+    }
+
+    let trainable = max(1, trainingRows - contextExamples), used = min(trainable, max(200, 10 * labels))
+    trainingLimit = used < trainable ? used : nil
+    batchSize = min(8, used)
+    let stepsPerEpoch = (used + batchSize - 1) / batchSize
+    epochs = max(3, min(40, 250 / stepsPerEpoch))
+    steps = epochs * stepsPerEpoch
+    evaluationSteps = max(1, steps / 8)
+
+    let width = Double(model?.width ?? 2048)
+    epsilon = Self.rounded(0.2 * pow(max(1, 2048 / width), 0.8), digits: 1)
+    formatEpsilon = Self.rounded(epsilon / 2, digits: 1)
+    epsilonReason =
+      "radius of a text token's ball, times sqrt(width / 2048)"
+      + (model == nil ? "; a model under 1000 wide may need 0.5 and more" : "; the model is \(model?.width ?? 0) wide")
+    // AdamW moves each number by about the rate a step, half of it on average over the schedule; the ball's radius is
+    // epsilon / sqrt(2048) for each number, and a token should be able to cross it several times.
+    learningRate = Self.rounded(Self.crossings * epsilon / (2048.0.squareRoot() / 2 * Double(steps)), digits: 1)
+    learningRateReason = "lets a token cross its ball some \(Int(Self.crossings)) times in \(steps) steps"
+    self.notes = notes
+  }
+
+  /// How often a token may cross its ball's radius during a run.
+  private static let crossings = 20.0
+
+  /// A number with that many significant digits.
+  private static func rounded(_ value: Double, digits: Int) -> Double {
+    let scale = pow(10, Double(digits - 1) - log10(value).rounded(.down))
+    return (value * scale).rounded() / scale
+  }
+
+  private static func share(of count: Int, _ labels: Int) -> String {
+    count >= labels ? String(count / labels) : "fewer than one"
+  }
+}

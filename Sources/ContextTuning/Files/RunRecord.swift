@@ -1,0 +1,43 @@
+import FileFormats
+
+/// What a run's files say of one of its adapters: the settings it was tuned with, on how many rows, and how good it is.
+public struct RunRecord: Sendable {
+  /// On the validation rows.
+  struct Evaluation {
+    let loss: Double
+    let accuracy: Double
+    let macroF1: Double
+  }
+
+  let configuration: Configuration
+  let step: Int?
+  let trainingRows: Int?
+  let validationRows: Int?
+  /// After this step; nil where the run measured none then.
+  let evaluation: Evaluation?
+
+  /// Looks beside the adapter of a run, its `best/` or one of its checkpoints; nil where no run left it.
+  ///
+  /// - Throws: `InputError.badData` for a file of the run that is not what the run wrote.
+  public init?(adapterFolder: String) throws {
+    let own = RunDirectory(absolutePath(adapterFolder))
+    // The adapter of the run's own folder is the one of its last checkpoint.
+    let isLast = fileExists(own.metricsFile)
+    let run = isLast ? own : RunDirectory(folder(of: own.path))
+    let checkpoint = isLast ? own.checkpointSteps.last.map(own.checkpoint) : own.path
+    guard let stateFile = checkpoint.map({ $0 + "/" + Checkpoint.stateFile }), fileExists(stateFile) else { return nil }
+    let state = try JSON.read(file: stateFile)
+    configuration = try Configuration(file: own.configurationFile)
+    step = state["step"]?.integer
+    trainingRows = state["training_rows"]?.integer
+    validationRows = state["validation_rows"]?.integer
+    evaluation = try step.flatMap { step in
+      try run.metrics().last { $0["step"]?.integer == step && $0["eval_loss"] != nil }
+    }.flatMap { line in
+      guard let loss = line["eval_loss"]?.number, let accuracy = line["eval_accuracy"]?.number,
+        let macroF1 = line["eval_macro_f1"]?.number
+      else { return nil }
+      return Evaluation(loss: loss, accuracy: accuracy, macroF1: macroF1)
+    }
+  }
+}

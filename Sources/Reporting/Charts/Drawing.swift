@@ -1,0 +1,101 @@
+import FileFormats
+
+/// A length or a place in a drawing, with a tenth of a unit.
+func pixels(_ value: Double) -> String { fixed(value, 1) }
+
+/// A drawing that scales with the page, with a title and a description for those who cannot see it.
+///
+/// - Parameters:
+///   - id: unique on the page; the title's and the description's ids are made from it.
+///   - title: what it shows, in a few words.
+///   - description: what there is to see in it, in a sentence.
+///   - size: width and height of the coordinates in it.
+///   - kind: a class for the style sheet.
+///   - content: what is drawn, back to front.
+/// - Returns: the drawing.
+func drawing(
+  id: String, title: String, description: String, size: (width: Double, height: Double), kind: String = "",
+  _ content: [HTML]
+) -> HTML {
+  tag(
+    "svg",
+    [
+      "class": kind, "viewBox": "0 0 \(pixels(size.width)) \(pixels(size.height))", "role": "img",
+      "aria-labelledby": "\(id)-title \(id)-text",
+    ],
+    [tag("title", ["id": "\(id)-title"], .text(title)), tag("desc", ["id": "\(id)-text"], .text(description))] + content
+  )
+}
+
+/// A straight line.
+func line(from start: (x: Double, y: Double), to end: (x: Double, y: Double), class name: String) -> HTML {
+  tag(
+    "line",
+    ["class": name, "x1": pixels(start.x), "y1": pixels(start.y), "x2": pixels(end.x), "y2": pixels(end.y)])
+}
+
+/// Where a text's anchor lies in it.
+enum TextAnchor: String { case start, middle, end }
+
+/// A text at a place.
+func label(_ text: String, at place: (x: Double, y: Double), _ anchor: TextAnchor = .start, class name: String = "")
+  -> HTML
+{
+  tag(
+    "text", ["class": name, "x": pixels(place.x), "y": pixels(place.y), "text-anchor": anchor.rawValue], .text(text))
+}
+
+/// A path through points, in order.
+func path(through points: [(x: Double, y: Double)], class name: String) -> HTML {
+  let steps = points.enumerated().map { "\($0 == 0 ? "M" : "L")\(pixels($1.x)) \(pixels($1.y))" }
+  return tag("path", ["class": name, "d": steps.joined()])
+}
+
+/// Dots, all in one path: round ends of lines without length.
+func dots(at points: [(x: Double, y: Double)], class name: String) -> HTML {
+  tag("path", ["class": name, "d": points.map { "M\(pixels($0.x)) \(pixels($0.y))h0" }.joined()])
+}
+
+/// Shapes that tell series and roles apart without colour.
+enum Mark: CaseIterable {
+  case circle
+  case square
+  case diamond
+  case triangle
+  case cross
+
+  /// The mark around a place, reaching `radius` from it, with a tooltip if one is given.
+  func drawn(at place: (x: Double, y: Double), radius: Double, class name: String, tooltip: String? = nil) -> HTML {
+    let (x, y) = place, r = radius
+    func outline(_ corners: [(Double, Double)]) -> String {
+      corners.enumerated().map { "\($0 == 0 ? "M" : "L")\(pixels(x + $1.0)) \(pixels(y + $1.1))" }.joined() + "Z"
+    }
+    let path =
+      switch self {
+      case .circle:
+        "M\(pixels(x - r)) \(pixels(y))a\(pixels(r)) \(pixels(r)) 0 1 0 \(pixels(2 * r)) 0"
+          + "a\(pixels(r)) \(pixels(r)) 0 1 0 \(pixels(-2 * r)) 0Z"
+      case .square:
+        outline([(-0.85 * r, -0.85 * r), (0.85 * r, -0.85 * r), (0.85 * r, 0.85 * r), (-0.85 * r, 0.85 * r)])
+      case .diamond: outline([(0, -1.2 * r), (1.2 * r, 0), (0, 1.2 * r), (-1.2 * r, 0)])
+      case .triangle: outline([(0, -1.1 * r), (1.1 * r, 0.9 * r), (-1.1 * r, 0.9 * r)])
+      case .cross:
+        "M\(pixels(x - r)) \(pixels(y - r))l\(pixels(2 * r)) \(pixels(2 * r))m0 \(pixels(-2 * r))"
+          + "l\(pixels(-2 * r)) \(pixels(2 * r))"
+      }
+    let children: [HTML] = tooltip.map { [tag("title", [:], .text($0))] } ?? []
+    return tag("path", ["class": self == .cross ? name + " cross" : name, "d": path], children)
+  }
+}
+
+/// The key of a drawing: a sample of each thing in it with its name.
+func legend(_ entries: [(sample: [HTML], name: String)]) -> HTML {
+  tag(
+    "ul", ["class": "legend"],
+    entries.map { entry in
+      tag(
+        "li", [:],
+        tag("svg", ["viewBox": "0 0 28 12", "width": "28", "height": "12", "aria-hidden": "true"], entry.sample),
+        .text(entry.name))
+    })
+}

@@ -1,0 +1,53 @@
+import ContextTuning
+import FileFormats
+
+/// A comparison as a report shows it: its cells, what they predicted, and how their training went.
+public struct ComparisonRecord: Sendable {
+  public let path: String
+  let comparison: Comparison
+  /// That of the first cell; nil before there is one.
+  let configuration: Configuration?
+  /// The confusion matrices of each method's cells that have their predictions, added up.
+  let confusions: [(method: TuningMethod, cells: Int, labels: [String], counts: [[Int]])]
+  /// The metrics of CPT's cells.
+  let histories: [(cell: Comparison.Cell, history: RunHistory)]
+
+  /// Reads the folder of a comparison.
+  ///
+  /// - Throws: `InputError` for a file in it.
+  public init(folder: String) throws {
+    path = folder
+    let comparison = try Comparison(folder: folder)
+    self.comparison = comparison
+    configuration = try comparison.cells.first.map {
+      try Configuration(file: RunDirectory(folder + "/" + $0.folder).configurationFile)
+    }
+    histories = try comparison.cells.filter { $0.method == .cpt }.compactMap { cell in
+      let run = RunDirectory(folder + "/" + cell.folder)
+      return run.holdsRun ? (cell, try RunHistory(run)) : nil
+    }
+    confusions = try comparison.methods.compactMap { method in
+      let files = comparison.cells.filter { $0.method == method }
+        .map { "\(folder)/\($0.folder)/\(Comparison.predictionsFile)" }.filter(fileExists)
+      if files.isEmpty { return nil }
+      let lines = try files.flatMap(PredictionRecord.read)
+      let labels = lines.first?.labels ?? []
+      var counts = labels.map { _ in labels.map { _ in 0 } }
+      for line in lines {
+        guard let row = labels.firstIndex(of: line.label), let column = labels.firstIndex(of: line.prediction) else {
+          throw InputError.badData(
+            folder, "its cells were evaluated with different labels; compare anew with --overwrite")
+        }
+        counts[row][column] += 1
+      }
+      return (method, files.count, labels, counts)
+    }
+  }
+
+  /// Whether a folder holds a comparison.
+  public static func exists(in folder: String) -> Bool { fileExists(folder + "/" + Comparison.file) }
+
+  /// The comparison's name: the last part of its path.
+  public var name: String { lastComponent(of: absolutePath(path)) }
+
+}

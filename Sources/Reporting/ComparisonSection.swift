@@ -1,0 +1,163 @@
+import ContextTuning
+import FileFormats
+
+/// All that a report says of one comparison.
+struct ComparisonSection {
+  let record: ComparisonRecord
+  let id: String
+  let version: String
+  /// Of the comparison's own heading; its sections are one below.
+  let level: Int
+
+  private var comparison: Comparison { record.comparison }
+
+  var html: HTML {
+    tag(
+      "article", ["id": id], heading(level, record.name), tag("p", ["class": "lead"], .text(sentence)),
+      .group(gaps.map { tag("p", ["class": "gap"], .text($0)) }), spread, confusions, curves, cells, provenance)
+  }
+
+  /// What came out, in words.
+  private var sentence: String {
+    guard let best = comparison.summaries.max(by: { $0.accuracy.mean < $1.accuracy.mean }) else {
+      return "No cell is finished yet."
+    }
+    let others = comparison.summaries.filter { $0.method != best.method }.map {
+      "\($0.method.abbreviation) \(percentage($0.accuracy.mean))"
+    }
+    return
+      "On the \(comparison.split.rawValue) rows, over \(counted(comparison.seeds.count, "seed")) (each draws its own "
+      + "context, training rows and order), \(best.method.abbreviation) names the right label for "
+      + "\(percentage(best.accuracy.mean)) on average, worst \(percentage(best.accuracy.worst))"
+      + (others.isEmpty ? "." : "; \(others.joined(separator: ", ")).")
+  }
+
+  /// What is missing, and why.
+  private var gaps: [String] {
+    let planned = comparison.methods.count * comparison.seeds.count
+    let missing = planned - comparison.cells.count
+    return missing == 0
+      ? []
+      : [
+        "\(missing) of \(counted(planned, "cell")) \(missing == 1 ? "is" : "are") not finished: cpt compare --resume goes on."
+      ]
+  }
+
+  private var spread: HTML {
+    if comparison.summaries.isEmpty { return .group([]) }
+    let rows: [[HTML]] = comparison.summaries.map { summary in
+      [
+        .text(summary.method.abbreviation), .text(String(summary.seeds)), .text(percentage(summary.accuracy.mean)),
+        .text(fixed(100 * summary.accuracy.standardDeviation, 1)), .text(percentage(summary.accuracy.worst)),
+        .text(percentage(summary.accuracy.best)), .text(fixed(summary.macroF1.mean, 3)),
+        .text(fixed(summary.macroF1.standardDeviation, 3)),
+      ]
+    }
+    return tag(
+      "section", [:], heading(level + 1, "Accuracy over seeds"),
+      StripPlot(
+        id: id + "-seeds", title: "Accuracy over seeds",
+        rows: comparison.summaries.map { summary in
+          StripPlot.Row(
+            name: summary.method.name, mean: summary.accuracy.mean, deviation: summary.accuracy.standardDeviation,
+            values: comparison.cells.filter { $0.method == summary.method }.map { ("seed \($0.seed)", $0.accuracy) })
+        }
+      ).html,
+      table(
+        "sd: standard deviation of the sample, of accuracies in percentage points",
+        header: ["method", "seeds", "accuracy", "sd", "worst", "best", "macro-F1", "sd"], rows: rows))
+  }
+
+  private var confusions: HTML {
+    if record.confusions.isEmpty { return .group([]) }
+    return tag(
+      "section", [:], heading(level + 1, "Confusion matrices"),
+      paragraph("Summed over seeds. Rows are the true labels, columns what was said."),
+      tag(
+        "div", ["class": "pair"],
+        record.confusions.map {
+          confusionMatrix(
+            $0.counts, labels: $0.labels, of: "\($0.method.abbreviation), \(counted($0.cells, "seed"))")
+        }))
+  }
+
+  private var curves: HTML {
+    if record.histories.isEmpty { return .group([]) }
+    func series(_ metric: String, _ look: LineChart.Series.Look, isNoisy: Bool) -> [LineChart.Series] {
+      record.histories.enumerated().map { index, one in
+        let points = one.history[metric]
+        let width = isNoisy ? runningMeanWidth(of: points.count) : 1
+        return LineChart.Series(
+          name: "seed \(one.cell.seed)", colour: index, look: look,
+          points: thinned(width < 3 ? points : runningMean(of: points, width: width)))
+      }
+    }
+    let charts = [
+      LineChart(
+        id: id + "-loss", title: "CPT: training loss (nats)", series: series("loss", .line, isNoisy: true),
+        scale: .logarithmicIfWide, note: "Means of neighbouring steps."),
+      LineChart(
+        id: id + "-accuracy", title: "CPT: validation accuracy",
+        series: series("eval_accuracy", .dashed, isNoisy: false), arePercentages: true),
+    ]
+    return tag(
+      "section", [:], heading(level + 1, "Training"), tag("div", ["class": "charts"], charts.map(\.html)))
+  }
+
+  private var cells: HTML {
+    if comparison.cells.isEmpty { return .group([]) }
+    return tag(
+      "section", [:], heading(level + 1, "Every cell"),
+      details(
+        "\(counted(comparison.cells.count, "cell")) as a table",
+        table(
+          "Methods by seed",
+          header: ["method", "seed", "accuracy", "± (95\u{A0}%)", "macro-F1", "loss", "training"],
+          rows: comparison.cells.map { cell in
+            [
+              .text(cell.method.abbreviation), .text(String(cell.seed)), .text(percentage(cell.accuracy)),
+              .text(fixed(196 * cell.accuracyStandardError, 1)), .text(fixed(cell.macroF1, 3)),
+              .text(number(cell.loss)),
+              .text(duration(cell.trainingSeconds)),
+            ]
+          })))
+  }
+
+  private var provenance: HTML {
+    let methods = comparison.methods.map(\.rawValue).joined(separator: ",")
+    let facts = [
+      ("comparison", absolutePath(record.path)), ("configuration", comparison.configuration),
+      ("seeds", comparison.seeds.map(String.init).joined(separator: ", ")), ("report by", "cpt \(version)"),
+    ]
+    return tag(
+      "section", [:], heading(level + 1, "Provenance"),
+      details(
+        "Files, and the command that makes the comparison again",
+        tag("dl", ["class": "facts"], facts.flatMap { [tag("dt", [:], .text($0)), tag("dd", [:], .text($1))] }),
+        tag(
+          "pre", [:],
+          tag(
+            "code", [:],
+            .text(
+              "cpt compare --config \(comparison.configuration) --methods \(methods) --seeds \(comparison.seeds.count)"
+            )))),
+      record.configuration.map {
+        details(
+          "Resolved configuration of the first cell", tag("pre", [:], tag("code", [:], .text($0.resolvedJSON.pretty))))
+      } ?? .group([]))
+  }
+}
+
+extension TuningMethod {
+  /// The method in words, its abbreviation behind it.
+  var name: String {
+    let words =
+      switch self {
+      case .cpt: "context-aware prompt tuning"
+      case .icl: "in-context learning"
+      case .promptTuning: "prompt tuning"
+      case .instructionPromptTuning: "instruction prompt tuning"
+      }
+    return "\(words) (\(abbreviation))"
+  }
+}

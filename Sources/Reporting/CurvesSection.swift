@@ -1,0 +1,108 @@
+import ContextTuning
+import FileFormats
+
+/// How training went: loss, accuracy, learning rate and gradient over the steps.
+struct CurvesSection {
+  private let history: RunHistory
+  private let id: String
+  private let level: Int
+  /// The step of the best checkpoint.
+  private let bestStep: Int?
+  private let maxGradientNorm: Double?
+
+  init(_ run: RunRecord, id: String, level: Int) {
+    history = run.history
+    self.id = id
+    self.level = level
+    bestStep = history["eval_loss"].isEmpty ? nil : run.bestStep
+    maxGradientNorm = run.configuration.training.maxGradientNorm
+  }
+
+  var html: HTML {
+    if history.lastStep == 0 {
+      return tag("section", [:], heading(level, "Training"), paragraph("No step was taken, so there are no curves."))
+    }
+    let hasValidation = !history["eval_loss"].isEmpty
+    let best = bestStep.map { (step: $0, name: "best on validation: step \($0)") }
+    let clipping = maxGradientNorm.map { "Before clipping to \($0)." } ?? "Not clipped."
+    let charts = [
+      LineChart(
+        id: id + "-loss", title: "Loss (nats)",
+        series: measured("loss", "training") + validation("eval_loss", "validation"), scale: .logarithmicIfWide,
+        event: best,
+        note: "Training: weighted mean over all label tokens, the context’s too. Validation: whole labels, unweighted."),
+      LineChart(
+        id: id + "-accuracy", title: "Accuracy",
+        series: measured("label_accuracy", "training label tokens") + validation("eval_accuracy", "validation rows"),
+        arePercentages: true, event: best),
+      LineChart(
+        id: id + "-rate", title: "Learning rate",
+        series: [.init(name: "learning rate", colour: 0, look: .line, points: thinned(history["learning_rate"]))]),
+      LineChart(
+        id: id + "-gradient", title: "Gradient norm", series: measured("grad_norm", "gradient"),
+        scale: .logarithmicIfWide, note: clipping),
+    ]
+    return tag(
+      "section", [:], heading(level, "Training"),
+      hasValidation
+        ? .group([]) : paragraph("The run has no validation rows, so there are no validation curves."),
+      tag("div", ["class": "charts"], charts.map(\.html)), details("The numbers behind the curves", numbers))
+  }
+
+  /// A noisy metric: its measurements as dots, and a running mean over them.
+  private func measured(_ metric: String, _ name: String) -> [LineChart.Series] {
+    let points = history[metric]
+    let width = runningMeanWidth(of: points.count)
+    if width < 3 { return [.init(name: name, colour: 0, look: .line, points: points)] }
+    return [
+      .init(name: "\(name), single steps", colour: 0, look: .dots, points: thinned(points)),
+      .init(
+        name: "\(name), mean of \(width) steps", colour: 0, look: .line,
+        points: thinned(runningMean(of: points, width: width))),
+    ]
+  }
+
+  private func validation(_ metric: String, _ name: String) -> [LineChart.Series] {
+    let points = history[metric]
+    return points.isEmpty ? [] : [.init(name: name, colour: 1, look: .dashed, points: thinned(points))]
+  }
+
+  /// The steps with an evaluation, or some evenly over the run.
+  private var numbers: HTML {
+    let columns = [
+      ("loss", "loss"), ("label_accuracy", "label accuracy"), ("learning_rate", "learning rate"),
+      ("grad_norm", "gradient norm"), ("eval_loss", "validation loss"), ("eval_accuracy", "validation accuracy"),
+      ("eval_macro_f1", "validation macro-F1"),
+    ].map { metric, name in
+      (name: name, values: Dictionary(history[metric].map { ($0.step, $0.value) }) { $1 })
+    }.filter { !$0.values.isEmpty }
+    let evaluated = history["eval_loss"].map(\.step)
+    let all = evaluated.count > 1 ? evaluated : history["loss"].map(\.step)
+    let steps = Set(thinned(all, to: 30) + [history.lastStep]).sorted()
+    return table(
+      steps.count < all.count ? "Metrics at some of the steps" : "Metrics by step",
+      header: ["step"] + columns.map { .text($0.name) },
+      rows: steps.map { step in
+        [.text(String(step))] + columns.map { .text($0.values[step].map(number) ?? "") }
+      }, text: [])
+  }
+}
+
+/// How many points a running mean is taken over: a twenty-fifth of them, an odd number; below 3 there is none.
+func runningMeanWidth(of count: Int) -> Int { count / 25 / 2 * 2 + 1 }
+
+/// The mean of `width` points around each point; of fewer at the ends.
+package func runningMean(of points: [(step: Int, value: Double)], width: Int) -> [(step: Int, value: Double)] {
+  var sums = [0.0]
+  for point in points { sums.append((sums.last ?? 0) + point.value) }
+  return points.indices.map { index in
+    let first = max(0, index - width / 2), end = min(points.count, index + width / 2 + 1)
+    return (points[index].step, (sums[end] - sums[first]) / Double(end - first))
+  }
+}
+
+/// At most `limit` elements, evenly, the first among them.
+package func thinned<Element>(_ elements: [Element], to limit: Int = 800) -> [Element] {
+  let every = (elements.count + limit - 1) / limit
+  return every < 2 ? elements : stride(from: 0, to: elements.count, by: every).map { elements[$0] }
+}

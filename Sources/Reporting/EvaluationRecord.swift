@@ -1,0 +1,71 @@
+import ContextTuning
+import Kernels
+
+/// What a run's prompt says of the rows of a split, tuned and, where anything was tuned, untrained.
+public struct EvaluationRecord: Sendable {
+  /// What one prompt says of the rows.
+  public struct Method: Sendable {
+    /// Its short name: "CPT".
+    let name: String
+    let predictions: [Prediction]
+    public let report: ClassificationReport
+    public let reliability: Reliability
+
+    init(_ name: String, _ predictions: [Prediction], labels: [String]) {
+      self.name = name
+      self.predictions = predictions
+      report = ClassificationReport(predictions, labels: labels)
+      reliability = Reliability(predictions)
+    }
+  }
+
+  let split: Dataset.Split
+  let labels: [String]
+  public let tuned: Method
+  /// The same context before training: for CPT, in-context learning.
+  public let untrained: Method?
+  /// Of the accuracies, tuned minus untrained.
+  public let difference: PairedDifference?
+
+  /// - Precondition: both predict the same rows.
+  package init(
+    split: Dataset.Split, labels: [String], method: TuningMethod, tuned: [Prediction], untrained: [Prediction]?
+  ) {
+    self.split = split
+    self.labels = labels
+    self.tuned = Method(method.abbreviation, tuned, labels: labels)
+    self.untrained = untrained.map {
+      Method(method == .cpt ? TuningMethod.icl.abbreviation : "untrained", $0, labels: labels)
+    }
+    difference = untrained.map { PairedDifference(tuned, minus: $0) }
+  }
+
+  /// Predicts the rows of a split with the experiment's prompt and with the untrained one.
+  ///
+  /// - Throws: `InputError.badData` naming a row.
+  init(_ experiment: Experiment, split: Dataset.Split, progress: (String) -> Void) throws {
+    let examples = try experiment.examples(of: split)
+    let evaluator = Evaluator(decoder: experiment.model.decoder, workspace: Workspace(), team: experiment.team)
+    func predict(_ name: String, _ prompt: TunedPrompt) throws -> [Prediction] {
+      try evaluator.predict(examples, prompt: prompt) { progress("\(name), \($0) of \(examples.count) rows") }
+    }
+    let method = experiment.configuration.training.method, prompt = experiment.startingPrompt
+    self.init(
+      split: split, labels: experiment.encoder.labelNames, method: method,
+      tuned: try predict(method.abbreviation, prompt),
+      untrained: method == .icl ? nil : try predict("untrained", prompt.untrained))
+  }
+
+  /// Untrained, if there is that, and tuned.
+  var methods: [Method] { (untrained.map { [$0] } ?? []) + [tuned] }
+
+  /// The rows whose side changed: their indices, those that tuning put right and those it put wrong.
+  var changes: (toRight: [Int], toWrong: [Int]) {
+    guard let untrained else { return ([], []) }
+    func isRight(_ method: Method, _ index: Int) -> Bool {
+      method.predictions[index].predicted == method.predictions[index].label
+    }
+    let changed = tuned.predictions.indices.filter { isRight(tuned, $0) != isRight(untrained, $0) }
+    return (changed.filter { isRight(tuned, $0) }, changed.filter { !isRight(tuned, $0) })
+  }
+}

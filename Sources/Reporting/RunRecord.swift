@@ -1,0 +1,92 @@
+import ContextTuning
+import FileFormats
+import Kernels
+import LanguageModel
+import Tokenization
+
+/// A run as a report shows it: what its folder holds, and what is computed from that.
+public struct RunRecord: Sendable {
+  public let path: String
+  let configuration: Configuration
+  let history: RunHistory
+  /// When its metrics were last written.
+  let date: String?
+  let isFinished: Bool
+  /// The folder of the adapter that is shown; nil where the run has none yet.
+  let adapterFolder: String?
+  /// The trainer_state.json beside that adapter.
+  private let state: JSON?
+  /// The context, tuned and not; nil without an adapter.
+  private(set) var context: ContextRecord?
+  /// Its predictions; nil without an adapter, without rows, or when none was asked for.
+  public private(set) var evaluation: EvaluationRecord?
+
+  /// Reads the folder of a run.
+  ///
+  /// - Throws: `InputError` when it is no run, or for a file in it.
+  public init(folder: String) throws {
+    guard fileExists(folder) else { throw InputError.missing(folder, "no such folder; expected the folder of a run") }
+    let run = RunDirectory(folder)
+    guard run.holdsRun else {
+      throw InputError.missing(run.metricsFile, "not found; expected the folder of a run, as cpt train writes it")
+    }
+    path = folder
+    configuration = try Configuration(file: run.configurationFile)
+    history = try RunHistory(run)
+    date = modificationTime(of: run.metricsFile)
+    isFinished = run.isFinished
+    adapterFolder = run.adapterFolder
+    state = try run.adapterFolder.flatMap { try run.state(of: $0) }
+  }
+
+  /// The run's name: the last part of its path.
+  public var name: String { lastComponent(of: absolutePath(path)) }
+
+  /// The step after which its adapter was written.
+  var adapterStep: Int { state?["step"]?.integer ?? history.lastStep }
+
+  /// The step of the best checkpoint on validation rows.
+  var bestStep: Int? { state?["best_step"]?.integer }
+
+  /// A hash of the tokens the run depends on, where a checkpoint says it.
+  var fingerprint: String? { state?["data_fingerprint"]?.string }
+
+  /// The split that is evaluated: test rows, else validation rows; nil where there are neither.
+  var split: Dataset.Split? {
+    let data = configuration.data
+    if data.test != nil || data.testFraction != nil { return .test }
+    return data.validation != nil || data.validationFraction != nil ? .validation : nil
+  }
+
+  /// Opens model and adapter, and evaluates the adapter if that is wanted; without an adapter nothing happens.
+  ///
+  /// - Parameters:
+  ///   - model: the frozen model's folder, in place of the configuration's.
+  ///   - evaluates: whether to predict rows.
+  ///   - team: the threads to compute with.
+  ///   - progress: hears what is being done.
+  /// - Throws: `InputError` for whatever is missing or wrong.
+  public mutating func compute(
+    model: String?, evaluates: Bool, team: ThreadTeam, progress: (String) -> Void
+  ) throws {
+    guard let adapterFolder else { return }
+    let adapter = try Adapter(folder: adapterFolder)
+    var configuration = configuration
+    configuration.baseModel = model ?? configuration.baseModel
+    progress("\(name): the context")
+    guard evaluates, let split else {
+      guard let folder = configuration.baseModel else {
+        throw InputError.badData(path, "its configuration names no model; use --model")
+      }
+      let decoder = try FrozenModel(folder: folder).decoder
+      context = ContextRecord(
+        try adapter.prompt(over: decoder), decoder: decoder,
+        tokenizer: try? Tokenizer(folder: configuration.tokenizer ?? folder), team: team)
+      return
+    }
+    let experiment = try Experiment(configuration, adapter: adapter, evaluating: split, team: team)
+    context = ContextRecord(
+      experiment.startingPrompt, decoder: experiment.model.decoder, tokenizer: experiment.tokenizer, team: team)
+    evaluation = try EvaluationRecord(experiment, split: split) { progress("\(name): \($0)") }
+  }
+}

@@ -1,0 +1,167 @@
+import ContextTuning
+import FileFormats
+import Kernels
+
+extension Command {
+  static let initialize = Command(
+    name: "init",
+    group: .make,
+    summary: "Write a configuration for a file of labelled rows.",
+    example: "cpt init --data tickets.csv --model models/gpt2",
+    flags: [
+      Flag(name: "--data", value: .file, help: "labelled rows: .csv, .tsv or .jsonl", isRequired: true),
+      Flag(name: "--model", value: .folder, help: "the model to tune for: settings are fitted to it"),
+      Flag(name: "--text-column", value: .text("NAME"), help: "column of the texts (default: guessed, and said)"),
+      Flag(name: "--label-column", value: .text("NAME"), help: "column of the labels (default: guessed, and said)"),
+      Flag(name: "--output", value: .file, help: "where to write it (default: cpt.json); - prints it"),
+      Flag(name: "--overwrite", help: "replace the file of --output"),
+      .threads, .json, .help,
+    ],
+    run: runInit)
+}
+
+private func runInit(_ arguments: Arguments) throws -> Int32 {
+  let output = try arguments.destination("--output", isFolder: false) ?? arguments.free("cpt.json", "--output")
+  if output == standardStream, arguments.has("--json") {
+    throw InputError.usage("--json", "contradicts --output -: both print to standard output; give one of them")
+  }
+  let data = try DataSurvey(
+    file: arguments.required("--data"), textColumn: arguments["--text-column"],
+    labelColumn: arguments["--label-column"])
+  let model = try arguments["--model"].map {
+    try ModelSurvey(folder: $0, texts: data.texts, labels: data.labels.map(\.label))
+  }
+  let siblings = SplitSiblings(of: data)
+  let isBeside = output == standardStream || folder(of: output) == "."
+  func draft(_ tokenization: Template.Tokenization) -> ConfigurationDraft {
+    ConfigurationDraft(
+      data: data, siblings: siblings, model: model, tokenization: tokenization,
+      output: "runs/" + runName(for: data.file)
+    ) { isBeside ? $0 : absolutePath($0) }
+  }
+  let drafts = model == nil ? [draft(.whole)] : [draft(.whole), draft(.pieces)]
+  let (chosen, measured) = try likeliest(of: drafts, at: output, threads: arguments.threads())
+  let notes = chosen.notes + measured
+  try write(chosen.text, to: output)
+  if output == standardStream {
+    writeToStandardError(findings(chosen, notes) + "\n")
+  } else if arguments.has("--json") {
+    try printResult(json(of: chosen, notes, in: output).pretty)
+  } else {
+    try printResult(
+      findings(chosen, notes) + "\n\nwrote \(output): look through it, then\n  cpt inspect --config \(output)\n"
+        + "  cpt train --config \(output)")
+  }
+  return 0
+}
+
+/// The draft whose labels the untrained context makes the likeliest, on a few validation rows, and notes about it.
+///
+/// What training would refuse becomes a note too: the configuration is there to be edited.
+private func likeliest(
+  of drafts: [ConfigurationDraft], at path: String, threads: Int
+) throws -> (draft: ConfigurationDraft, notes: [String]) {
+  guard drafts.count > 1 else { return (drafts[0], []) }
+  let terminal = Terminal()
+  defer { terminal.clear() }
+  terminal.status("trying the context on a few rows")
+  do {
+    let losses = try drafts.map { try untrainedLoss($0.configuration(at: path), threads: threads) }
+    let best = losses[1] < losses[0] ? 1 : 0
+    let found = zip(drafts, losses).map { "\($0.tokenization.rawValue) \(fixed($1, 2))" }.joined(separator: ", ")
+    var notes = ["untrained, -log P(label) by template.tokenization: \(found)"]
+    if losses[best] > 10 {
+      notes.append("the model finds these labels most unlikely; words it knows do better: edit data.label_words")
+    }
+    return (drafts[best], notes)
+  } catch let error as InputError {
+    return (drafts[0], ["training will refuse this as it is: \(error)"])
+  }
+}
+
+/// The mean of -log P(label) in nats behind the untrained context, over up to 16 validation rows.
+private func untrainedLoss(_ configuration: Configuration, threads: Int) throws -> Double {
+  let experiment = try Experiment(configuration, team: ThreadTeam(threads: threads))
+  let examples = try experiment.examples(of: .validation)
+  let some = stride(from: 0, to: examples.count, by: max(1, examples.count / 16)).prefix(16).map { examples[$0] }
+  let evaluator = Evaluator(decoder: experiment.model.decoder, workspace: Workspace(), team: experiment.team)
+  let predictions = try evaluator.predict(some, prompt: experiment.startingPrompt)
+  return ClassificationReport(predictions, labels: experiment.encoder.labelNames).loss
+}
+
+/// "a/tickets.2024.csv" → "tickets.2024", "sst2/train.tsv" → "sst2".
+private func runName(for file: String) -> String {
+  let stem = lastComponent(of: file).split(separator: ".").dropLast().joined(separator: ".")
+  return stem == "train" ? lastComponent(of: folder(of: absolutePath(file))) : stem
+}
+
+/// What was found, for people.
+private func findings(_ draft: ConfigurationDraft, _ notes: [String]) -> String {
+  let data = draft.data
+  let columns = data.columns.map { column in
+    [
+      column.name, String(column.filled), String(column.distinct), fixed(column.meanLength, 0),
+      column.name == data.textColumn ? "text" : column.name == data.labelColumn ? "label" : "",
+    ]
+  }
+  let shown = 20
+  let words = zip(data.labels, draft.labelWords).prefix(shown).map { label, word in
+    [label.label, String(label.rows), percent(Double(label.rows) / Double(data.rows)), word.word]
+  }
+  let rest = data.labels.count > shown ? "\n… and \(data.labels.count - shown) more" : ""
+  let lengths = data.texts.map(\.count).sorted()
+  var facts = ["texts: \(spread(lengths)) characters"]
+  if let model = draft.model {
+    facts.append(
+      "examples: \(spread(model.exampleTokens)) tokens; \(model.folder) is \(model.width) wide"
+        + (model.positions.map { " and sees \($0) tokens" } ?? ""))
+  }
+  return [
+    "\(data.file): \(data.rows) rows",
+    table([["column", "filled", "distinct", "characters", "taken for"]] + columns, rightAligned: [1, 2, 3]),
+    table([["label", "rows", "share", "predicted as"]] + words, rightAligned: [1, 2]) + rest,
+    (facts + notes.map { "note: \($0)" }).joined(separator: "\n"),
+  ].joined(separator: "\n\n")
+}
+
+/// "12 to 340, median 80" of ascending numbers.
+private func spread(_ values: [Int]) -> String {
+  guard let first = values.first, let last = values.last else { return "no" }
+  return "\(first) to \(last), median \(values[values.count / 2])"
+}
+
+private func json(of draft: ConfigurationDraft, _ notes: [String], in output: String) -> JSON {
+  let data = draft.data
+  func lengths(_ values: [Int]) -> JSON {
+    .object([
+      .init("shortest", values.first.map(JSON.integer) ?? .null),
+      .init("longest", values.last.map(JSON.integer) ?? .null),
+      .init("median", values.isEmpty ? .null : .integer(values[values.count / 2])),
+    ])
+  }
+  let columns = data.columns.map { column in
+    JSON.object([
+      .init("name", .string(column.name)), .init("filled", .integer(column.filled)),
+      .init("distinct", .integer(column.distinct)), .init("mean_characters", .number(column.meanLength)),
+    ])
+  }
+  let labels = zip(data.labels, draft.labelWords).map { label, word in
+    JSON.object([
+      .init("label", .string(label.label)), .init("rows", .integer(label.rows)), .init("word", .string(word.word)),
+    ])
+  }
+  let model = draft.model.map { model in
+    JSON.object([
+      .init("folder", .string(model.folder)), .init("width", .integer(model.width)),
+      .init("positions", model.positions.map(JSON.integer) ?? .null),
+      .init("example_tokens", lengths(model.exampleTokens)),
+    ])
+  }
+  return .object([
+    .init("output", .string(output)), .init("data", .string(data.file)), .init("rows", .integer(data.rows)),
+    .init("columns", .array(columns)), .init("text_column", .string(data.textColumn)),
+    .init("label_column", .string(data.labelColumn)), .init("labels", .array(labels)),
+    .init("text_characters", lengths(data.texts.map(\.count).sorted())), .init("model", model ?? .null),
+    .init("notes", .array(notes.map(JSON.string))),
+  ])
+}

@@ -1,0 +1,56 @@
+import ContextTuning
+import FileFormats
+import Kernels
+import Reporting
+
+extension Command {
+  static let report = Command(
+    name: "report",
+    group: .look,
+    summary: "Write a page about runs: curves, context, predictions, seeds.",
+    example: "cpt report runs/quickstart --output report.html",
+    operands: Operands(value: .folder, help: "folders of runs or of comparisons", count: 1...1000),
+    flags: [
+      Flag(name: "--output", value: .file, help: "the page to write (HTML)", isRequired: true),
+      Flag(name: "--no-eval", help: "leave out what predicting the test rows says"),
+      Flag(name: "--model", value: .folder, help: "the frozen model, in place of the runs'"),
+      Flag(name: "--overwrite", help: "replace the file of --output"),
+      .threads, .json, .help,
+    ],
+    run: runReport)
+}
+
+private func runReport(_ arguments: Arguments) throws -> Int32 {
+  guard let output = try arguments.destination("--output", isFolder: false) else { return 0 }
+  var subjects = try arguments.operands.map { try Report.Subject(folder: $0) }
+  let team = ThreadTeam(threads: try arguments.threads())
+  let terminal = Terminal()
+  for index in subjects.indices {
+    defer { terminal.clear() }
+    guard case .run(var run) = subjects[index] else { continue }
+    try run.compute(model: arguments["--model"], evaluates: !arguments.has("--no-eval"), team: team) {
+      terminal.status($0)
+    }
+    subjects[index] = .run(run)
+  }
+  try writeAtomically(Report(subjects, version: version).page, to: output)
+  let json: JSON = .object([.init("output", .string(output)), .init("results", .array(subjects.map(\.json)))])
+  let words = subjects.count == 1 ? "a report on \(arguments.operands[0])" : "a report on \(subjects.count) results"
+  try printResult(arguments.has("--json") ? json.pretty : "wrote \(words) to \(output)")
+  return 0
+}
+
+extension Report.Subject {
+  /// Where it is and its headline numbers.
+  fileprivate var json: JSON {
+    switch self {
+    case .run(let run):
+      .object([
+        .init("run", .string(run.path)),
+        .init("accuracy", run.evaluation.map { .number($0.tuned.report.accuracy) } ?? .null),
+        .init("untrained_accuracy", (run.evaluation?.untrained).map { .number($0.report.accuracy) } ?? .null),
+      ])
+    case .comparison(let record): .object([.init("comparison", .string(record.path))])
+    }
+  }
+}

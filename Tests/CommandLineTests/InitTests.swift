@@ -1,0 +1,150 @@
+import ContextTuning
+import FileFormats
+import TestSupport
+import Testing
+
+/// `cpt init`, on files as people have them.
+@Suite struct InitTests {
+  private static let model = repository + "/configs/quickstart/model"
+
+  /// Tickets with an id, a quoted message of two lines, a category of several words, and a priority.
+  private static func tickets(_ count: Int = 80) -> String {
+    let categories = ["Billing & Refunds", "Delivery problem", "Technical_Support", "Product question", "Returns"]
+    let rows = (0..<count).map { index in
+      "\(index),\"Hello,\nmy \"\"parcel\"\" number \(index) is late\",\(categories[index % 5]),\(index % 2 + 1)"
+    }
+    return (["ID,Message,Category,Priority"] + rows).joined(separator: "\r\n") + "\r\n"
+  }
+
+  private func initialize(
+    _ contents: String, named name: String = "tickets.csv", _ flags: [String] = [], in folder: String
+  ) throws -> Program.Outcome {
+    try writeAtomically(contents, to: folder + "/" + name)
+    return try Program.run(["init", "--data", name] + flags, in: folder)
+  }
+
+  @Test func findsColumnsAndLabels() throws {
+    try withTemporaryFolder { folder in
+      let outcome = try initialize(Self.tickets(), ["--json"], in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let found = try outcome.json()
+      #expect(found["rows"]?.integer == 80 && found["columns"]?.array?.count == 4)
+      #expect(found["text_column"]?.string == "Message" && found["label_column"]?.string == "Category")
+      let labels = (found["labels"]?.array ?? []).compactMap { $0["word"]?.string }
+      #expect(
+        labels == ["billing & refunds", "delivery problem", "product question", "returns", "technical support"])
+      #expect(found["text_characters"]?["longest"]?.integer == 36)
+      let text = String(decoding: try readBytes(of: folder + "/cpt.json"), as: UTF8.self)
+      #expect(text.contains("// ") && text.contains("\"Technical_Support\": \"technical support\""))
+      // Strict JSON it is not; the comments are a configuration's alone.
+      #expect(throws: InputError.self) { try JSON.read(file: folder + "/cpt.json") }
+    }
+  }
+
+  @Test func whatItWritesTrainsAndEvaluates() throws {
+    try withTemporaryFolder { folder in
+      let outcome = try initialize(Self.tickets(), ["--model", Self.model], in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.output.contains("template.tokenization: whole") && outcome.output.contains("sees 512 tokens"))
+      let run = try Program.run(["train", "--config", "cpt.json", "--set", "training.max_steps=3"], in: folder)
+      #expect(run.status == 0, "\(run.errors)")
+      let evaluation = try Program.run(["eval", "--checkpoint", "runs/tickets/best", "--json"], in: folder)
+      #expect(try evaluation.json()["rows"]?.integer == 16, "\(evaluation.errors)")
+    }
+  }
+
+  @Test func siblingsAreTheSplits() throws {
+    try withTemporaryFolder { folder in
+      let rows = (0..<24).map { "this is text number \($0)\t\($0 % 2)" }
+      let table = (["sentence\tlabel"] + rows).joined(separator: "\n")
+      try writeAtomically(table, to: folder + "/dev.tsv")
+      try writeAtomically("sentence\tlabel\nwhat is this\tunknown\n", to: folder + "/test.tsv")
+      let outcome = try initialize(table, named: "train.tsv", in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.output.contains("test.tsv is left out: it has other labels"), "\(outcome.output)")
+      #expect(outcome.output.contains("labels are numbers"))
+      let configuration = try Configuration(file: folder + "/cpt.json")
+      #expect(configuration.data.validation == "\(folder)/dev.tsv" && configuration.data.test == nil)
+      #expect(configuration.data.validationFraction == nil && configuration.data.testFraction != nil)
+    }
+  }
+
+  @Test func flagsOverrideGuessesAndAmbiguityIsSaid() throws {
+    try withTemporaryFolder { folder in
+      let rows = (0..<40).map { index in
+        "{\"a\": \"words of row \(index) here\", \"b\": \"other words in row \(index)\", \"c\": \(index % 2 == 0), \"d\": \(index % 4)}"
+      }
+      let lines = rows.joined(separator: "\n")
+      let guessed = try initialize(lines, named: "x.jsonl", in: folder)
+      #expect(guessed.output.contains("the text might also be \"a\": --text-column \"a\""), "\(guessed.output)")
+      #expect(guessed.output.contains("the label might also be \"d\" (4 values)"))
+      let told = try initialize(
+        lines, named: "x.jsonl", ["--text-column", "a", "--label-column", "d", "--overwrite", "--json"], in: folder)
+      #expect(try told.json()["label_column"]?.string == "d")
+      #expect(try told.json()["notes"]?.array?.count == 2, "few rows, and labels that are numbers")
+    }
+  }
+
+  @Test func wordsThatBeginOthersGetAFullStop() throws {
+    try withTemporaryFolder { folder in
+      let rows = (0..<60).map { "some words number \($0),\($0 % 2 == 0 ? "Refund" : "Refund request")" }
+      let outcome = try initialize((["text,label"] + rows).joined(separator: "\n"), in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let words = try Configuration(file: folder + "/cpt.json").data.labelWords
+      #expect(words?.map(\.word) == ["refund.", "refund request."])
+    }
+  }
+
+  @Test func printsToStandardOutput() throws {
+    try withTemporaryFolder { folder in
+      let outcome = try initialize(Self.tickets(), ["--output", "-"], in: folder)
+      #expect(outcome.output.hasPrefix("{\n  // Written by cpt init") && outcome.errors.contains("80 rows"))
+      #expect(names(inDirectory: folder) == ["tickets.csv"])
+      #expect(try initialize(Self.tickets(), ["--output", "-", "--json"], in: folder).status == 64)
+    }
+  }
+
+  @Test func doesNotReplaceFiles() throws {
+    try withTemporaryFolder { folder in
+      try writeAtomically("mine", to: folder + "/cpt.json")
+      let outcome = try initialize(Self.tickets(), in: folder)
+      #expect(outcome.status == 64 && outcome.errorLine.contains("cpt.json: is there already; use --overwrite"))
+      #expect(try readBytes(of: folder + "/cpt.json") == Array("mine".utf8))
+      #expect(try initialize(Self.tickets(), ["--overwrite"], in: folder).status == 0)
+    }
+  }
+
+  @Test(arguments: [
+    ("a.csv", "text,label\n", 65, "holds no rows"), ("a.csv", "", 65, "a header line"),
+    ("a.txt", "x", 65, "unknown kind of file"), ("a.csv", "text,text\na,b\n", 65, "the column \"text\" twice"),
+    ("a.csv", "text,label\nsome words,a,b\n", 65, "a.csv:2: expected 2 fields"),
+    ("a.csv", "text,label\nsome words,a\nother words,a\n", 65, "--label-column NAME"),
+    ("a.csv", "text,label\nsome words,a\n ,b\nother words,a\nthese words,b\n", 65, "a.csv:3: nothing stands in"),
+    ("a.csv", "id,n\n1,2\n2,3\n3,4\n4,5\n", 65, "no column looks like texts"),
+    ("a.jsonl", "[1]\n", 65, "a.jsonl:1: expected an object"),
+    ("a.jsonl", "{\"input_ids\": [1], \"input_type_mask\": [4]}\n", 65, "holds tokens"),
+    ("a.csv", "text,label\nsome words,a\n", 65, "no column looks like texts"),
+  ])
+  func aBadFileIsOneLine(name: String, contents: String, status: Int32, message: String) throws {
+    try withTemporaryFolder { folder in
+      let outcome = try initialize(contents, named: name, in: folder)
+      #expect(outcome.status == status && outcome.errors.split(separator: "\n").count == 1, "\(outcome)")
+      #expect(outcome.errorLine.contains(message), "\(outcome.errors)")
+      #expect(outcome.output.isEmpty && names(inDirectory: folder) == [name])
+    }
+  }
+
+  @Test(arguments: [
+    (["--text-column", "Mesage"], 64, "did you mean \"Message\"?"),
+    (["--label-column", "ID"], 65, "too many for labels"),
+    (["--text-column", "Category", "--label-column", "Category"], 64, "they must differ"),
+    (["--model", "nowhere"], 66, "nowhere: no such folder"), (["--output", "a/b.json"], 64, "does not exist"),
+  ])
+  func aBadFlagIsOneLine(flags: [String], status: Int32, message: String) throws {
+    try withTemporaryFolder { folder in
+      let outcome = try initialize(Self.tickets(), flags, in: folder)
+      #expect(outcome.status == status && outcome.errorLine.contains(message), "\(outcome.errors)")
+      #expect(names(inDirectory: folder) == ["tickets.csv"])
+    }
+  }
+}

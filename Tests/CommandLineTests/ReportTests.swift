@@ -1,0 +1,211 @@
+import FileFormats
+import Foundation
+import FoundationXML
+import TestSupport
+import Testing
+
+/// A page as a reader of XML sees it.
+private final class Page: NSObject, XMLParserDelegate {
+  private(set) var text = ""
+  private(set) var ids: [String] = []
+  private(set) var elements: [String: Int] = [:]
+  /// What elements refer to: `aria-labelledby`, links into the page, anything fetched.
+  private(set) var references: [String] = []
+  private(set) var addresses: [String] = []
+
+  /// - Throws: where the page is not well-formed.
+  init(file: String) throws {
+    super.init()
+    let parser = XMLParser(data: Data(try readBytes(of: file)))
+    parser.delegate = self
+    if !parser.parse() { throw parser.parserError ?? InputError.badData(file, "is not well-formed") }
+  }
+
+  func parser(
+    _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
+    attributes: [String: String]
+  ) {
+    elements[name, default: 0] += 1
+    if let id = attributes["id"] { ids.append(id) }
+    references += (attributes["aria-labelledby"] ?? "").split(separator: " ").map(String.init)
+    if let link = attributes["href"] { addresses.append(link) }
+    if let source = attributes["src"] { addresses.append(source) }
+  }
+
+  func parser(_ parser: XMLParser, foundCharacters characters: String) { text += characters }
+
+  /// What every page must be: ids once each, references that lead somewhere in it, nothing fetched, nothing run.
+  func checkSelfContained() {
+    #expect(Set(ids).count == ids.count)
+    #expect(Set(references).isSubset(of: ids))
+    #expect(addresses.allSatisfy { $0.hasPrefix("#") && ids.contains(String($0.dropFirst())) })
+    #expect(elements["script"] == nil && elements["link"] == nil && elements["img"] == nil)
+  }
+}
+
+@Suite struct ReportTests {
+  /// Trains the working example after a change to it, writes a report, and hands the page and the folder over.
+  private func withReport(
+    _ flags: [String] = [], training: [String] = [], change: (inout WorkingExample) -> Void = { _ in },
+    check: (Page, String) throws -> Void
+  ) throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      change(&example)
+      try example.write()
+      let trained = try example.trainRun(training)
+      #expect(trained.status == 0, "\(trained.errors)")
+      let outcome = try Program.run(["report", "run", "--output", "report.html"] + flags, in: folder)
+      #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+      let page = try Page(file: folder + "/report.html")
+      page.checkSelfContained()
+      try check(page, folder)
+    }
+  }
+
+  @Test func numbersAreThoseOfTheRun() throws {
+    try withReport { page, folder in
+      let evaluation = try Program.run(["eval", "--checkpoint", "run/best", "--json"], in: folder).json()
+      func percentage(_ method: String) throws -> String {
+        let accuracy = try #require(evaluation[method]?["accuracy"]?.number)
+        return String(format: "%.1f\u{A0}%%", 100 * accuracy)
+      }
+      #expect(page.text.contains("CPT names the right label for \(try percentage("cpt")) of 16 test rows"))
+      #expect(page.text.contains("untrained for \(try percentage("icl"))"))
+      #expect(page.text.contains("Training took 6 steps"))
+      let matrix = try #require(evaluation["cpt"]?["confusion_matrix"]?.array)
+      let right = matrix.indices.reduce(0) { $0 + (matrix[$1].array?[$1].integer ?? 0) }
+      #expect(page.text.contains("CPT: \(right) of 16 right"))
+      // The learning rate's first step, in the table behind the curves.
+      #expect(page.text.contains("validation macro-F1"))
+      // Four small charts, two reliability diagrams, the map; each with its text alternative.
+      #expect(page.ids.filter { $0.hasSuffix("-title") }.count == 7)
+      #expect(page.text.contains("Resolved configuration") && page.text.contains("\"opt_projection_epsilon\": 2.0"))
+    }
+  }
+
+  @Test func whatRowsSayIsNoMarkup() throws {
+    let text = "</li><script>alert('1')</script> & \"parcel\" \u{1B}[31m is late"
+    try withReport {
+      $0.train = $0.train.map { ("\(text) \($0.0)", $0.1) }
+      $0.set(
+        "data", "label_words", .object([.init("billing", .string("<b>")), .init("delivery", .string("delivery"))]))
+    } check: { page, folder in
+      let source = String(decoding: try readBytes(of: folder + "/report.html"), as: UTF8.self)
+      #expect(!source.contains("<script") && !source.contains("<b>"))
+      #expect(page.text.contains("<b>") && page.text.contains("\"parcel\""))
+    }
+  }
+
+  /// Each: a change to the example, flags of train and of report, what the page then says, what it has no more.
+  @Test(arguments: [
+    ("no test rows", [], [], "predictions are on validation rows", "16 test row"),
+    ("no rows", [], [], "names no test or validation rows", "Reliability"),
+    ("no validation", [], [], "has no validation rows", "best on validation"),
+    ("one step", [], [], "Training took 1 step in", "single steps"),
+    ("stopped", ["--stop-after", "3"], [], "stopped after 3 steps, before its end", "best on validation"),
+    ("no evaluation", [], ["--no-eval"], "without evaluating rows (--no-eval)", "Reliability"),
+    ("icl", ["--set", "training.method=icl"], [], "ICL trains nothing", "changed sides"),
+    ("prompt tuning", ["--set", "training.method=prompt_tuning"], [], "of the longest way", "ball’s radius"),
+  ])
+  func whatIsMissingIsSaid(change: String, training: [String], flags: [String], says: String, lacks: String) throws {
+    try withReport(flags, training: training) { example in
+      switch change {
+      case "no test rows": example.set("data", "test", .null)
+      case "no rows":
+        example.set("data", "test", .null)
+        example.set("data", "validation", .null)
+      case "no validation": example.set("data", "validation", .null)
+      case "one step": example.set("training", "max_steps", .integer(1))
+      default: break
+      }
+    } check: { page, _ in
+      #expect(page.text.contains(says) && !page.text.contains(lacks), "\(change)")
+    }
+  }
+
+  /// Stopped before its first checkpoint: there are metrics and nothing else.
+  @Test func aRunWithoutAnAdapter() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      #expect(try example.trainRun().status == 0)
+      for name in names(inDirectory: folder + "/run") where name != "config.json" && name != "metrics.jsonl" {
+        try removeRecursively(folder + "/run/" + name)
+      }
+      for metrics in [nil, ""] {
+        if let metrics { try writeAtomically(metrics, to: folder + "/run/metrics.jsonl") }
+        let outcome = try Program.run(["report", "run", "--output", "r.html", "--overwrite"], in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let page = try Page(file: folder + "/r.html")
+        page.checkSelfContained()
+        #expect(page.text.contains("has written no adapter yet") && !page.text.contains("token by token"))
+        #expect(page.text.contains("No step was taken") == (metrics != nil))
+      }
+    }
+  }
+
+  @Test func severalRunsStandSideBySide() throws {
+    try withReport(["run", "run/../run", "--overwrite", "--no-eval"]) { page, _ in
+      #expect(page.text.contains("3 results side by side") && page.addresses.count == 3)
+    }
+  }
+
+  @Test func comparisonsShowTheirSeeds() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      let compared = try Program.run(
+        ["compare", "--config", "config.json", "--seeds", "2", "--methods", "cpt,icl", "--json"], in: folder)
+      #expect(compared.status == 0, "\(compared.errors)")
+      let outcome = try Program.run(["report", "run-compare", "--output", "r.html"], in: folder)
+      #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+      let page = try Page(file: folder + "/r.html")
+      page.checkSelfContained()
+      for cell in try #require(compared.json()["cells"]?.array) {
+        let accuracy = String(format: "%.1f\u{A0}%%", 100 * (try #require(cell["accuracy"]?.number)))
+        #expect(page.text.contains("seed \(try #require(cell["seed"]?.integer)) \(accuracy)"))
+      }
+      #expect(page.text.contains("4 cells as a table") && !page.text.contains("not finished"))
+
+      // Of three methods, one unfinished.
+      let file = folder + "/run-compare/comparison.json"
+      let text = String(decoding: try readBytes(of: file), as: UTF8.self)
+      try writeAtomically(text.replacing("[\"cpt\", \"icl\"]", with: "[\"cpt\", \"icl\", \"prompt_tuning\"]"), to: file)
+      #expect(try Program.run(["report", "run-compare", "--output", "r.html", "--overwrite"], in: folder).status == 0)
+      #expect(try Page(file: folder + "/r.html").text.contains("2 of 6 cells are not finished"))
+    }
+  }
+
+  @Test func mistakesAreOneLine() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      #expect(try example.trainRun().status == 0)
+      try makeDirectory(folder + "/empty")
+      try writeAtomically("", to: folder + "/there.html")
+      for (arguments, status, message) in [
+        (["--output", "r.html"], 64, "DIR: is missing; expected folders of runs"),
+        (["run"], 64, "--output: is missing"),
+        (["nowhere", "--output", "r.html"], 66, "nowhere: no such folder; expected the folder of a run"),
+        (["empty", "--output", "r.html"], 66, "empty/metrics.jsonl: not found; expected the folder of a run"),
+        (["config.json", "--output", "r.html"], 66, "config.json/metrics.jsonl: not found"),
+        (["run", "empty", "--output", "r.html"], 66, "empty/metrics.jsonl: not found"),
+        (["run", "--output", "there.html"], 64, "there.html: is there already; use --overwrite"),
+        (["run", "--output", "empty"], 64, "empty: is a folder, expected a file"),
+        (["run", "--output", "no/r.html"], 64, "the folder no does not exist"),
+        (["run", "--output", "r.html", "--model", "nowhere"], 66, "nowhere: no such folder"),
+        (["run", "--output", "r.html", "--threads", "0"], 64, "--threads: must be a whole number of at least 1"),
+      ] as [([String], Int32, String)] {
+        let outcome = try Program.run(["report"] + arguments, in: folder)
+        #expect(outcome.status == status, "\(outcome.errors)")
+        #expect(outcome.errorLine.contains(message), "\(outcome.errors)")
+        #expect(outcome.errors.split(separator: "\n").count == 1 && outcome.output.isEmpty)
+        #expect(!fileExists(folder + "/r.html"))
+      }
+      try writeAtomically("{\"step\": 1}\nbroken\n", to: folder + "/run/metrics.jsonl")
+      let broken = try Program.run(["report", "run", "--output", "r.html"], in: folder)
+      #expect(broken.status == 65 && broken.errorLine.contains("run/metrics.jsonl:2:1: malformed JSON"))
+    }
+  }
+}

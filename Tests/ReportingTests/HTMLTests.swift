@@ -1,0 +1,23 @@
+import Reporting
+import Testing
+
+@Suite struct HTMLTests {
+  @Test func textAndAttributesAreEscaped() {
+    let text = "<script>alert(\"1 & 2\")</script>"
+    let page = HTML.element("p", attributes: [("title", text), ("class", "")], children: [.text(text)])
+    #expect(
+      page.markup == "<p title=\"&lt;script&gt;alert(&quot;1 &amp; 2&quot;)&lt;/script&gt;\">"
+        + "&lt;script&gt;alert(\"1 &amp; 2\")&lt;/script&gt;</p>")
+  }
+
+  /// A zero, an escape, a carriage return; a C1 control; what is no character. Line breaks and tabs stay.
+  @Test func whatNoPageMayHoldIsShownOtherwise() {
+    #expect(HTML.text("\0\u{1B}\r|\u{85}|\u{FFFF}|\n\t").markup == "␀␛␍|\u{FFFD}|\u{FFFD}|\n\t")
+  }
+
+  @Test func everyElementIsClosed() {
+    let empty = HTML.element("td", attributes: [], children: [])
+    let meta = HTML.element("meta", attributes: [("charset", "utf-8")], children: [])
+    #expect(HTML.group([empty, meta, .group([])]).markup == "<td></td><meta charset=\"utf-8\"/>")
+  }
+}
