@@ -114,9 +114,11 @@ public struct ComparisonRun {
     for cell in earlier.cells {
       guard let planned = plan.first(where: { $0.method == cell.method && $0.seed == cell.seed }) else { continue }
       let file = RunDirectory(folder + "/" + cell.folder).configurationFile
-      if let key = try planned.configuration.applyingMethod().firstDifference(
-        thatMattersFrom: Configuration(file: file))
-      {
+      let found = try Configuration(file: file)
+      var asked = planned.configuration.applyingMethod()
+      // Labels that the configuration does not list were found in the data.
+      asked.data.labelWords = asked.data.labelWords ?? found.data.labelWords
+      if let key = asked.firstDifference(thatMattersFrom: found) {
         throw InputError.usage(
           "--resume",
           "\"\(key)\" differs from \(file); cells can only be compared when they were made alike "
