@@ -54,7 +54,7 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
   }
   let named = baseModel.map(adapter.naming) ?? adapter
   func writeFolder(_ kind: ModelCard.Kind, _ writePair: (String) throws -> Void) throws {
-    let record = try RunRecord(adapterFolder: adapter.folder)
+    let record = try AdapterRecord(adapterFolder: adapter.folder)
     let name = lastComponent(of: absolutePath(output))
     let card = ModelCard(of: named, kind: kind, name: name, baseModel: baseModel, record: record)
     try makeDirectory(output)

@@ -17,7 +17,7 @@ public struct ModelCard {
   /// On the Hub.
   private let baseModel: String?
   private let adapter: Adapter
-  private let record: RunRecord?
+  private let record: AdapterRecord?
   private let labels: [LabelWord]
 
   /// A card.
@@ -28,7 +28,7 @@ public struct ModelCard {
   ///   - name: what it is called.
   ///   - baseModel: the model's name on the Hub, where it is known.
   ///   - record: the run that made it, where it is known.
-  public init(of adapter: Adapter, kind: Kind, name: String, baseModel: String?, record: RunRecord?) {
+  public init(of adapter: Adapter, kind: Kind, name: String, baseModel: String?, record: AdapterRecord?) {
     self.adapter = adapter
     self.kind = kind
     self.name = name

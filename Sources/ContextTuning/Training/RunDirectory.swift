@@ -61,22 +61,14 @@ public struct RunDirectory: Sendable {
       || first == "best" || (first.hasPrefix("checkpoint-") && Int(first.dropFirst("checkpoint-".count)) != nil)
   }
 
-  /// The whole lines of metrics.jsonl; a crash may have left half of one.
-  private func metricsLines() throws -> [(bytes: [UInt8], json: JSON)] {
-    guard fileExists(metricsFile) else { return [] }
-    return try readBytes(of: metricsFile).split(separator: UInt8(ascii: "\n")).compactMap { line in
-      (try? JSON(parsing: Array(line), file: metricsFile)).map { (Array(line), $0) }
-    }
-  }
-
-  /// What metrics.jsonl says, line by line.
-  func metrics() throws -> [JSON] { try metricsLines().map(\.json) }
-
-  /// Keeps the lines of metrics.jsonl up to a step, for a run that goes on from there.
+  /// Keeps the lines of metrics.jsonl up to a step, for a run that goes on from there; a crash may have left half of one.
   func keepMetrics(upTo step: Int) throws {
     guard fileExists(metricsFile) else { return }
-    let kept = try metricsLines().filter { line in (line.json["step"]?.integer).map { $0 <= step } ?? false }
-    try writeAtomically(kept.flatMap { $0.bytes + [UInt8(ascii: "\n")] }, to: metricsFile)
+    let kept = try readBytes(of: metricsFile).split(separator: UInt8(ascii: "\n")).filter { line in
+      let json = try? JSON(parsing: Array(line), file: metricsFile)
+      return (json?["step"]?.integer).map { $0 <= step } ?? false
+    }
+    try writeAtomically(kept.flatMap { Array($0) + [UInt8(ascii: "\n")] }, to: metricsFile)
   }
 
   /// Checks that a run may write here.

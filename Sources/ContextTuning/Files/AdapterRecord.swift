@@ -1,7 +1,7 @@
 import FileFormats
 
 /// What a run's files say of one of its adapters: the settings it was tuned with, on how many rows, and how good it is.
-public struct RunRecord: Sendable {
+public struct AdapterRecord: Sendable {
   /// On the validation rows.
   struct Evaluation {
     let loss: Double
@@ -31,13 +31,11 @@ public struct RunRecord: Sendable {
     step = state["step"]?.integer
     trainingRows = state["training_rows"]?.integer
     validationRows = state["validation_rows"]?.integer
-    evaluation = try step.flatMap { step in
-      try run.metrics().last { $0["step"]?.integer == step && $0["eval_loss"] != nil }
-    }.flatMap { line in
-      guard let loss = line["eval_loss"]?.number, let accuracy = line["eval_accuracy"]?.number,
-        let macroF1 = line["eval_macro_f1"]?.number
-      else { return nil }
-      return Evaluation(loss: loss, accuracy: accuracy, macroF1: macroF1)
+    let history = run.holdsRun ? try RunHistory(run) : nil
+    let values = ["eval_loss", "eval_accuracy", "eval_macro_f1"].compactMap { [step] metric in
+      history?[metric].last { $0.step == step }?.value
     }
+    evaluation =
+      values.count == 3 ? Evaluation(loss: values[0], accuracy: values[1], macroF1: values[2]) : nil
   }
 }
