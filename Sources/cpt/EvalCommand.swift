@@ -135,7 +135,8 @@ private struct EvaluationResult {
     let names = tuned.classes.map(\.label)
     let matrix = zip(names, tuned.confusion).map { name, counts in [name] + counts.map(String.init) }
     let confusion = table(
-      [["label \\ \(method.abbreviation) said"] + names] + matrix, rightAligned: Set(1...max(1, names.count)))
+      [["label \\ \(method.abbreviation) said"] + names.map { clipped($0, to: 12) }] + matrix,
+      rightAligned: Set(1...max(1, names.count)))
     return ([table(rows, rightAligned: [1, 2, 3, 4, 5]), perClass, confusion] + [comparison.text].compactMap { $0 })
       .joined(separator: "\n\n")
   }

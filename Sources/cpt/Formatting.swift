@@ -18,16 +18,18 @@ func table(_ rows: [[String]], rightAligned: Set<Int>) -> String {
   }.joined(separator: "\n")
 }
 
-/// Text broken at spaces into lines of at most `width` characters; all but the first are indented.
-func wrapped(_ text: String, indent: Int, width: Int) -> String {
+/// `first` and then text, in lines of at most 80 columns where its words allow it.
+///
+/// Later lines are indented by `indent`; nil: they begin below the text.
+func wrapped(_ text: String, behind first: String = "", indent: Int? = nil) -> String {
+  let indent = indent ?? columns(of: first)
   var lines: [String] = []
-  var line = ""
-  for word in text.split(separator: " ") {
-    if !line.isEmpty, indent + line.count + 1 + word.count > width {
-      lines.append(line)
-      line = ""
+  for word in text.split(separator: " ").map(String.init) {
+    if let last = lines.last, indent + columns(of: last) + 1 + columns(of: word) <= 80 {
+      lines[lines.count - 1] = last + " " + word
+    } else {
+      lines.append(word)
     }
-    line += (line.isEmpty ? "" : " ") + word
   }
-  return (lines + [line]).joined(separator: "\n" + String(repeating: " ", count: indent))
+  return first + lines.joined(separator: "\n" + String(repeating: " ", count: indent))
 }

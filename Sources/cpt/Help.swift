@@ -4,9 +4,6 @@ import FileFormats
 /// The version `cpt --version` prints.
 let version = "0.1.0"
 
-/// Columns a help text takes at most.
-let helpWidth = 80
-
 /// What `cpt --help` prints.
 func overview() -> String {
   let width = commands.map(\.name.count).max() ?? 0
@@ -44,7 +41,7 @@ extension Command {
     if let operands { entries.insert((operands.value.name, operands.help), at: 0) }
     let width = entries.map(\.0.count).max() ?? 0
     let lines = entries.map { name, help in
-      "  \(padded(name, to: width))  " + wrapped(help, indent: width + 4, width: helpWidth)
+      wrapped(help, behind: "  \(padded(name, to: width))  ")
     }
     return """
       \(summary)
@@ -131,8 +128,8 @@ private func configurationReference(_ part: String? = nil) throws -> String {
 
 extension ConfigurationKeyDescription {
   fileprivate var helpText: String {
-    let lead = wrapped("\(path): \(expected) (default \(defaultValue))", indent: 4, width: helpWidth)
-    return heading(path) + lead.dropFirst(path.count) + "\n    " + wrapped(meaning, indent: 4, width: helpWidth)
+    let lead = wrapped("\(path): \(expected) (default \(defaultValue))", indent: 4)
+    return heading(path) + lead.dropFirst(path.count) + "\n" + wrapped(meaning, behind: "    ")
   }
 }
 

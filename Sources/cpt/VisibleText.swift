@@ -43,17 +43,3 @@ private func hexadecimal(_ value: UInt32) -> String {
   let digits = String(value, radix: 16, uppercase: true)
   return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
 }
-
-/// `first` and then text, in lines of at most 80 columns where its words allow it; later lines begin below the text.
-func wrapped(_ text: String, behind first: String = "") -> String {
-  let indent = columns(of: first)
-  var lines: [String] = []
-  for word in text.split(separator: " ").map(String.init) {
-    if let last = lines.last, indent + columns(of: last) + 1 + columns(of: word) <= 80 {
-      lines[lines.count - 1] = last + " " + word
-    } else {
-      lines.append(word)
-    }
-  }
-  return first + lines.joined(separator: "\n" + String(repeating: " ", count: indent))
-}
