@@ -95,7 +95,9 @@ public struct Experiment: Sendable {
     }
     try context.validate(
       vocabularySize: vocabularySize, maximumPositions: positions,
-      place: given == nil ? "data.context_examples" : adapter?.folder ?? "cpt_token_ids")
+      place: adapter?.folder
+        ?? (method.trainsVirtualTokens
+          ? "prompt_tuning.num_virtual_tokens" : given == nil ? "data.context_examples" : "cpt_token_ids"))
     if let claimed = configuration.virtualTokens, given == nil, claimed != context.count {
       throw InputError.badData(
         "num_virtual_tokens", "is \(claimed), the context built from examples has \(context.count)")

@@ -76,8 +76,10 @@ public struct DelimitedParser {
   public mutating func take(_ byte: UInt8) -> Result<DelimitedRecord, InputError>? {
     let lineFeed = UInt8(ascii: "\n"), carriageReturn = UInt8(ascii: "\r"), quote = UInt8(ascii: "\"")
     if byte == lineFeed, state != .quoted {
+      let record = endRecord()
       line += 1
-      return endRecord()
+      firstLine = line
+      return record
     }
     switch state {
     case .fieldStart where format == .commaSeparated && byte == quote:

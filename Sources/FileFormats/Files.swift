@@ -136,14 +136,15 @@ public final class ReplacingFile {
   private let path: String
   private let file: AppendingFile
 
-  /// Makes the temporary file.
+  /// Makes the temporary file, whose path `announce` hears before it is there.
   ///
   /// - Throws: `InputError.failure` when the system refuses.
-  public init(path: String) throws {
+  public init(path: String, announce: (String) -> Void = { _ in }) throws {
     var status = stat()
     let isOther = unsafe stat(path, &status) == 0 && ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
     self.path = fileExists(path) ? absolutePath(path) : path
     temporary = isOther ? nil : "\(self.path).partial-\(getpid())"
+    if let temporary { announce(temporary) }
     file = try AppendingFile(path: temporary ?? path, truncating: !isOther, shownAs: path)
   }
 

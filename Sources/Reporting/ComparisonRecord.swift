@@ -44,6 +44,9 @@ public struct ComparisonRecord: Sendable {
     }
   }
 
+  /// Its methods over seeds, as in comparison.json.
+  public var summary: JSON { comparison.json["summary"] ?? .null }
+
   /// Whether a folder holds a comparison.
   public static func exists(in folder: String) -> Bool { fileExists(folder + "/" + Comparison.file) }
 

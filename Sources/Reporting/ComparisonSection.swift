@@ -48,9 +48,10 @@ struct ComparisonSection {
     let rows: [[HTML]] = comparison.summaries.map { summary in
       [
         .text(summary.method.abbreviation), .text(String(summary.seeds)), .text(percentage(summary.accuracy.mean)),
-        .text(fixed(100 * summary.accuracy.standardDeviation, 1)), .text(percentage(summary.accuracy.worst)),
+        .text(summary.accuracy.standardDeviation.map { fixed(100 * $0, 1) } ?? "–"),
+        .text(percentage(summary.accuracy.worst)),
         .text(percentage(summary.accuracy.best)), .text(fixed(summary.macroF1.mean, 3)),
-        .text(fixed(summary.macroF1.standardDeviation, 3)),
+        .text(summary.macroF1.standardDeviation.map { fixed($0, 3) } ?? "–"),
       ]
     }
     return tag(
@@ -139,8 +140,9 @@ struct ComparisonSection {
           tag(
             "code", [:],
             .text(
-              "cpt compare --config \(comparison.configuration) --methods \(methods) --seeds \(comparison.seeds.count)"
-            )))),
+              "cpt compare --config \(shellWord(comparison.configuration)) --methods \(methods)"
+                + " --seeds \(comparison.seeds.count) --output NEW-FOLDER"
+                + comparison.settings.map { " --set \(shellWord($0))" }.joined())))),
       record.configuration.map {
         details(
           "Resolved configuration of the first cell", tag("pre", [:], tag("code", [:], .text($0.resolvedJSON.pretty))))

@@ -27,7 +27,9 @@ struct ProvenanceSection {
           facts.flatMap { name, value in
             value.map { [tag("dt", [:], .text(name)), tag("dd", [:], .text($0))] } ?? []
           }),
-        tag("pre", [:], tag("code", [:], .text("cpt train --config \(run.path)/config.json --output NEW-FOLDER")))),
+        tag(
+          "pre", [:],
+          tag("code", [:], .text("cpt train --config \(shellWord(run.path + "/config.json")) --output NEW-FOLDER")))),
       details(
         "Resolved configuration", tag("pre", [:], tag("code", [:], .text(configuration.resolvedJSON.pretty)))))
   }

@@ -78,7 +78,8 @@ public struct Report {
         comparisons += record.comparison.summaries.map { summary in
           [
             link, .text(summary.method.abbreviation), .text(percentage(summary.accuracy.mean)),
-            .text(fixed(100 * summary.accuracy.standardDeviation, 1)), .text(fixed(summary.macroF1.mean, 3)),
+            .text(summary.accuracy.standardDeviation.map { fixed(100 * $0, 1) } ?? "–"),
+            .text(fixed(summary.macroF1.mean, 3)),
             .text(String(summary.seeds)),
           ]
         }

@@ -15,3 +15,10 @@ func points(_ difference: Double) -> String {
 
 /// A count and what is counted: "1 row", "20 rows".
 func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
+/// A word of a shell's command line.
+func shellWord(_ text: String) -> String {
+  let isPlain =
+    !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./=:,".contains($0)) }
+  return isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
+}

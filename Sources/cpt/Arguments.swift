@@ -71,7 +71,10 @@ struct Arguments {
   func integer(_ name: String, from lowest: Int) throws -> Int? {
     guard let text = self[name] else { return nil }
     guard let value = Int(text), (lowest...Int(Int32.max)).contains(value) else {
-      throw InputError.usage(name, "must be a whole number of at least \(lowest), found \"\(text)\"")
+      throw InputError.usage(
+        name,
+        "must be a whole number of at least \(lowest)\(Int(text).map { $0 > lowest } == true ? " and at most \(Int32.max)" : ""), "
+          + "found \"\(text)\"")
     }
     return value
   }
@@ -122,6 +125,15 @@ struct Arguments {
       throw InputError.usage(path, "is there already; use --overwrite to replace it, or another \(name)")
     }
     return path
+  }
+
+  /// The adapter of `--checkpoint`; the folder of a run stands for its best one, else its last.
+  ///
+  /// - Throws: `InputError` when there is none, or it is no CPT adapter.
+  func adapter() throws -> Adapter {
+    let folder = required("--checkpoint")
+    let run = RunDirectory(folder)
+    return try Adapter(folder: run.holdsRun ? run.adapterFolder ?? folder : folder)
   }
 
   /// The configuration an adapter is used with: `--config`, or the one the run left beside the adapter.

@@ -32,15 +32,18 @@ private func runCompare(_ arguments: Arguments) throws -> Int32 {
   let overrides = try arguments.overrides().map { override in
     let parts = override.path.split(separator: ":", maxSplits: 1).map(String.init)
     guard parts.count == 2 else { return (method: TuningMethod?.none, path: override.path, value: override.value) }
-    guard let method = TuningMethod(rawValue: parts[0]) else {
+    guard let method = TuningMethod(rawValue: parts[0]), methods.contains(method) else {
       throw InputError.usage(
         "--set",
-        "\"\(parts[0])\" is no method" + suggestion(for: parts[0], among: TuningMethod.allCases.map(\.rawValue)))
+        "\"\(parts[0])\" is no method of this comparison" + suggestion(for: parts[0], among: methods.map(\.rawValue)))
     }
     return (method, parts[1], override.value)
   }
+  if overrides.contains(where: { $0.path == "training.method" }) {
+    throw InputError.usage("--set", "training.method is what --methods says; use --methods")
+  }
   var run = try ComparisonRun(
-    file: arguments.required("--config"),
+    file: arguments.required("--config"), settings: arguments.all("--set"),
     overrides: { method in
       overrides.filter { $0.method == nil || $0.method == method }.map { (path: $0.path, value: $0.value) }
     },
@@ -49,7 +52,7 @@ private func runCompare(_ arguments: Arguments) throws -> Int32 {
   try run.claim(resuming: arguments.has("--resume"), overwriting: arguments.has("--overwrite"))
 
   catchSignals()
-  var progress = ComparisonProgress()
+  var progress = ComparisonProgress(methods: methods)
   defer { progress.terminal.clear() }
   let outcome = try run.run(shouldStop: { receivedSignal() != nil }) { progress.show($0) }
   if outcome.wasInterrupted {
@@ -81,9 +84,10 @@ private func methods(_ list: String?) throws -> [TuningMethod] {
 private func text(of comparison: Comparison, in folder: String) -> String {
   let rows = comparison.summaries.map { summary in
     [
-      summary.method.rawValue, percent(summary.accuracy.mean), percent(summary.accuracy.standardDeviation),
+      summary.method.rawValue, percent(summary.accuracy.mean),
+      summary.accuracy.standardDeviation.map { percent($0) } ?? "–",
       percent(summary.accuracy.worst), percent(summary.accuracy.best), fixed(summary.macroF1.mean, 3),
-      fixed(summary.macroF1.standardDeviation, 3), String(summary.seeds),
+      summary.macroF1.standardDeviation.map { fixed($0, 3) } ?? "–", String(summary.seeds),
     ]
   }
   return table(
@@ -96,6 +100,11 @@ private struct ComparisonProgress {
   let terminal = Terminal()
   private var cell = ""
   private var steps = 0
+  private let nameWidth: Int
+
+  init(methods: [TuningMethod]) {
+    nameWidth = (methods.map(\.rawValue.count).max() ?? 0) + " seed 00".count
+  }
 
   mutating func show(_ event: ComparisonRun.Event) {
     switch event {
@@ -107,13 +116,13 @@ private struct ComparisonProgress {
       terminal.status("\(cell): step \(step.step) of \(steps), loss \(fixed(step.loss, 3))")
     case .training: break
     case .scoring(let rows, let all): terminal.status("\(cell): \(rows) of \(all) rows")
-    case .finished(let cell): terminal.line(line(for: cell) + "  trained in \(duration(cell.trainingSeconds))")
-    case .skipped(let cell): terminal.line(line(for: cell) + "  finished before")
+    case .finished(let cell): terminal.line(line(for: cell) + "  " + duration(cell.trainingSeconds))
+    case .skipped(let cell): terminal.line(line(for: cell) + "  before")
     }
   }
 
   private func line(for cell: Comparison.Cell) -> String {
     let name = "\(cell.method.rawValue) seed \(cell.seed)"
-    return "\(padded(name, to: 34))  accuracy \(percent(cell.accuracy))  macro-F1 \(fixed(cell.macroF1, 3))"
+    return "\(padded(name, to: nameWidth))  accuracy \(percent(cell.accuracy))  macro-F1 \(fixed(cell.macroF1, 3))"
   }
 }

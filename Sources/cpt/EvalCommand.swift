@@ -26,7 +26,7 @@ extension Command {
 }
 
 private func runEval(_ arguments: Arguments) throws -> Int32 {
-  let adapter = try Adapter(folder: arguments.required("--checkpoint"))
+  let adapter = try arguments.adapter()
   var configuration = try arguments.configuration(
     of: adapter, for: "template and data must come from a configuration")
   var split = arguments.choice("--split", default: Dataset.Split.test)
@@ -128,16 +128,36 @@ private struct EvaluationResult {
       rows.append(["difference", sign + percent(difference.accuracy), "± " + percent(difference.standardError)])
     }
     let classes = tuned.classes.map { item in
-      [item.label, fixed(item.precision, 3), fixed(item.recall, 3), fixed(item.f1, 3), String(item.support)]
+      [
+        clipped(item.label, to: 30), fixed(item.precision, 3), fixed(item.recall, 3), fixed(item.f1, 3),
+        String(item.support),
+      ]
     }
     let perClass = table(
       [["\(method.abbreviation) by label", "precision", "recall", "F1", "rows"]] + classes, rightAligned: [1, 2, 3, 4])
-    let names = tuned.classes.map(\.label)
-    let matrix = zip(names, tuned.confusion).map { name, counts in [name] + counts.map(String.init) }
-    let confusion = table(
-      [["label \\ \(method.abbreviation) said"] + names.map { clipped($0, to: 12) }] + matrix,
-      rightAligned: Set(1...max(1, names.count)))
     return ([table(rows, rightAligned: [1, 2, 3, 4, 5]), perClass, confusion] + [comparison.text].compactMap { $0 })
       .joined(separator: "\n\n")
   }
+
+  /// The confusion matrix; where that would be too wide, the most frequent mistakes.
+  private var confusion: String {
+    let names = tuned.classes.map(\.label)
+    if names.count <= Self.mostColumns {
+      let matrix = zip(names, tuned.confusion).map { name, counts in [clipped(name, to: 20)] + counts.map(String.init) }
+      let header = ["label \\ \(method.abbreviation) said"] + names.map { clipped($0, to: 8) }
+      return table([header] + matrix, rightAligned: Set(1...max(1, names.count)))
+    }
+    let mistakes = names.indices.flatMap { label in
+      names.indices.filter { $0 != label && tuned.confusion[label][$0] > 0 }.map { said in
+        (label: label, said: said, rows: tuned.confusion[label][said])
+      }
+    }.sorted { $0.rows > $1.rows }
+    let lines = mistakes.prefix(10).map {
+      [clipped(names[$0.label], to: 30), clipped(names[$0.said], to: 30), String($0.rows)]
+    }
+    return table(
+      [["most frequent mistakes", "\(method.abbreviation) said", "rows"]] + lines, rightAligned: [2])
+  }
+
+  private static let mostColumns = 6
 }

@@ -38,8 +38,14 @@ extension Command {
 private func runExport(_ arguments: Arguments) throws -> Int32 {
   let format = arguments.choice("--format", default: ExportFormat.peft)
   let baseModel = try hubName(arguments)
-  let adapter = try Adapter(folder: arguments.required("--checkpoint"))
+  let adapter = try arguments.adapter()
   let output = try arguments.destination("--output", isFolder: format.isFolder)
+  if let output, format.isFolder, holdsMoreThanAnAdapter(output) {
+    throw InputError.usage(output, "holds a run; export into a folder of its own, such as \(output)/adapter")
+  }
+  if arguments.has("--neighbours"), format != .text {
+    throw InputError.usage("--neighbours", "is for --format text; leave it out")
+  }
   if format == .text {
     let text = try listing(of: adapter, arguments)
     if let output {
@@ -93,6 +99,11 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
     try printResult(lines.joined(separator: "\n"))
   }
   return 0
+}
+
+/// Whether a folder is a run's, a checkpoint's or a comparison's: another adapter in it would contradict what is there.
+private func holdsMoreThanAnAdapter(_ folder: String) -> Bool {
+  ["config.json", "metrics.jsonl", "trainer_state.json", Comparison.file].contains { fileExists(folder + "/" + $0) }
 }
 
 /// The value of `--base-model`: "gpt2", "meta-llama/Llama-3.2-1B".

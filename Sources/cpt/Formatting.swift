@@ -5,6 +5,8 @@ func padded(_ text: String, to width: Int) -> String {
 
 /// Rows of cells as aligned text; the columns of `rightAligned` (numbers) are aligned on the right.
 func table(_ rows: [[String]], rightAligned: Set<Int>) -> String {
+  // Line breaks and control characters in a cell would tear the table apart.
+  let rows = rows.map { $0.map { visible($0, space: " ") } }
   let count = rows.map(\.count).max() ?? 0
   let widths = (0..<count).map { column in rows.map { column < $0.count ? columns(of: $0[column]) : 0 }.max() ?? 0 }
   return rows.map { row in

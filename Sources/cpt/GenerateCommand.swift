@@ -36,7 +36,7 @@ private func runGenerate(_ arguments: Arguments) throws -> Int32 {
   if arguments["--prompt"] == nil, isatty(STDIN_FILENO) == 1 {
     throw InputError.usage("--prompt", "is missing; expected --prompt TEXT, or the text on standard input")
   }
-  let adapter = try Adapter(folder: arguments.required("--checkpoint"))
+  let adapter = try arguments.adapter()
   let configuration = try arguments.configuration(
     of: adapter, for: isRaw ? nil : "the template must come from a configuration; or use --raw")
   let (text, source) = try prompt(arguments)

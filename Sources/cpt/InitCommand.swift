@@ -21,13 +21,13 @@ extension Command {
 }
 
 private func runInit(_ arguments: Arguments) throws -> Int32 {
+  let data = try DataSurvey(
+    file: arguments.required("--data"), textColumn: arguments["--text-column"],
+    labelColumn: arguments["--label-column"])
   let output = try arguments.destination("--output", isFolder: false) ?? arguments.free("cpt.json", "--output")
   if output == standardStream, arguments.has("--json") {
     throw InputError.usage("--json", "contradicts --output -: both print to standard output; give one of them")
   }
-  let data = try DataSurvey(
-    file: arguments.required("--data"), textColumn: arguments["--text-column"],
-    labelColumn: arguments["--label-column"])
   let model = try arguments["--model"].map {
     try ModelSurvey(folder: $0, texts: data.texts, labels: data.labels.map(\.label))
   }

@@ -59,7 +59,7 @@ private func runInspect(_ arguments: Arguments) throws -> Int32 {
     let inspection = try RunInspection(Experiment(configuration, team: team), row: row - 1)
     (text, json) = (inspection.text(showsAll: showsAll), inspection.json)
   case .checkpoint:
-    let adapter = try Adapter(folder: arguments.required(subject.rawValue))
+    let adapter = try arguments.adapter()
     let (model, tokenizer) = try arguments.model(of: adapter)
     let inspection = try PromptInspection(
       adapter, over: model, tokenizer: tokenizer, neighbours: 3, mostMoved: showsAll ? nil : 10, team: team)

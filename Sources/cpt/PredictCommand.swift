@@ -36,7 +36,7 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   let scoring = arguments.choice("--scoring", default: Scoring.acc)
   let destination = arguments["--output"] == "-" ? nil : try arguments.destination("--output", isFolder: false)
   let threads = try arguments.threads()
-  let adapter = try Adapter(folder: arguments.required("--checkpoint"))
+  let adapter = try arguments.adapter()
   let configuration = try arguments.configuration(
     of: adapter, for: "template and labels must come from a configuration")
   endAtSignals()
@@ -101,8 +101,7 @@ private final class PredictionOutput {
   private(set) var isClosed = false
 
   init(_ path: String?) throws {
-    file = try path.map { try ReplacingFile(path: $0) }
-    setUnfinishedFile(file?.temporary)
+    file = try path.map { try ReplacingFile(path: $0) { setUnfinishedFile($0) } }
   }
 
   func write(_ text: String) throws {

@@ -22,6 +22,9 @@ extension Command {
 
 private func runReport(_ arguments: Arguments) throws -> Int32 {
   guard let output = try arguments.destination("--output", isFolder: false) else { return 0 }
+  if output == standardStream, arguments.has("--json") {
+    throw InputError.usage("--json", "contradicts --output -: both print to standard output; give one of them")
+  }
   var subjects = try arguments.operands.map { try Report.Subject(folder: $0) }
   let team = ThreadTeam(threads: try arguments.threads())
   let terminal = Terminal()
@@ -33,7 +36,8 @@ private func runReport(_ arguments: Arguments) throws -> Int32 {
     }
     subjects[index] = .run(run)
   }
-  try writeAtomically(Report(subjects, version: version).page, to: output)
+  try write(Report(subjects, version: version).page, to: output)
+  if output == standardStream { return 0 }
   let json: JSON = .object([.init("output", .string(output)), .init("results", .array(subjects.map(\.json)))])
   let words = subjects.count == 1 ? "a report on \(arguments.operands[0])" : "a report on \(subjects.count) results"
   try printResult(arguments.has("--json") ? json.pretty : "wrote \(words) to \(output)")
@@ -50,7 +54,8 @@ extension Report.Subject {
         .init("accuracy", run.evaluation.map { .number($0.tuned.report.accuracy) } ?? .null),
         .init("untrained_accuracy", (run.evaluation?.untrained).map { .number($0.report.accuracy) } ?? .null),
       ])
-    case .comparison(let record): .object([.init("comparison", .string(record.path))])
+    case .comparison(let record):
+      .object([.init("comparison", .string(record.path)), .init("summary", record.summary)])
     }
   }
 }

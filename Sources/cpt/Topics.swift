@@ -111,8 +111,9 @@ let topics: [Topic] = [
         adapter_model.safetensors   holds such a pair, too
 
       Files are written aside and renamed, so that a crash leaves whole ones only.
-      Results go to standard output, progress and errors to standard error. Where a
-      file is expected, - is standard input or output.
+      Results go to standard output, progress and errors to standard error. - is
+      standard input for predict --data and generate --prompt, and standard output
+      wherever a file is written.
 
       NO_COLOR, TERM=dumb and COLUMNS are respected.
       """),

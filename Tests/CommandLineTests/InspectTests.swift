@@ -80,9 +80,10 @@ import Testing
       #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 80 }, "\(outcome.output)")
 
       // Step by step as the listing of export-prompt.
-      let json = try inspect(["--checkpoint", "run", "--all", "--json"], in: folder).json()
+      let json = try inspect(["--checkpoint", "run/checkpoint-6", "--all", "--json"], in: folder).json()
       #expect(json["step"]?.integer == 6)
-      let listing = try Program.run(["export-prompt", "--checkpoint", "run", "--format", "text", "--json"], in: folder)
+      let listing = try Program.run(
+        ["export-prompt", "--checkpoint", "run/checkpoint-6", "--format", "text", "--json"], in: folder)
       #expect(try json["listing"] == listing.json())
       let drift = try #require(json["drift"]?.array)
       let tokens = drift.reduce(0) { $0 + ($1["tokens"]?.integer ?? 0) }

@@ -25,8 +25,8 @@ public struct Comparison: Sendable, Equatable {
   /// A quantity over seeds.
   public struct Spread: Sendable, Equatable {
     public let mean: Double
-    /// Of the sample (n - 1); 0 for one value.
-    public let standardDeviation: Double
+    /// Of the sample (n - 1); nil for one value.
+    public let standardDeviation: Double?
     public let worst: Double
     public let best: Double
 
@@ -37,7 +37,7 @@ public struct Comparison: Sendable, Equatable {
       let mean = values.reduce(0, +) / n
       self.mean = mean
       let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-      standardDeviation = values.count < 2 ? 0 : (squares / (n - 1)).squareRoot()
+      standardDeviation = values.count < 2 ? nil : (squares / (n - 1)).squareRoot()
       worst = values.min() ?? mean
       best = values.max() ?? mean
     }
@@ -57,6 +57,8 @@ public struct Comparison: Sendable, Equatable {
 
   /// The configuration file it was made from.
   public let configuration: String
+  /// What `--set` changed of it.
+  public let settings: [String]
   /// The rows methods are compared on.
   public let split: Dataset.Split
   public internal(set) var methods: [TuningMethod]
@@ -93,6 +95,7 @@ extension Comparison {
     func method(_ json: JSON?) -> TuningMethod? { json?.string.flatMap(TuningMethod.init) }
     guard let configuration = json["config"]?.string else { throw wrong("config") }
     self.configuration = configuration
+    settings = (json["settings"]?.array ?? []).compactMap(\.string)
     guard let split = json["split"]?.string.flatMap(Dataset.Split.init) else { throw wrong("split") }
     self.split = split
     methods = try (json["methods"]?.array ?? []).map { name in
@@ -118,12 +121,13 @@ extension Comparison {
   public var json: JSON {
     func spread(_ spread: Spread) -> JSON {
       .object([
-        .init("mean", .number(spread.mean)), .init("sd", .number(spread.standardDeviation)),
+        .init("mean", .number(spread.mean)), .init("sd", spread.standardDeviation.map(JSON.number) ?? .null),
         .init("worst", .number(spread.worst)), .init("best", .number(spread.best)),
       ])
     }
     return .object([
-      .init("config", .string(configuration)), .init("split", .string(split.rawValue)),
+      .init("config", .string(configuration)), .init("settings", .array(settings.map(JSON.string))),
+      .init("split", .string(split.rawValue)),
       .init("methods", .array(methods.map { .string($0.rawValue) })), .init("seeds", .array(seeds.map(JSON.integer))),
       .init(
         "cells",

@@ -33,6 +33,7 @@ public struct ComparisonRun {
   ///
   /// - Parameters:
   ///   - file: the configuration to compare methods on.
+  ///   - settings: the texts of `--set`, to be remembered.
   ///   - overrides: what `--set` changes of it, for a method.
   ///   - methods: what to compare.
   ///   - seeds: how many seeds, from the configuration's own on.
@@ -40,13 +41,12 @@ public struct ComparisonRun {
   ///   - team: the threads to compute with.
   /// - Throws: `InputError` for what is wrong with the configuration.
   public init(
-    file: String, overrides: (TuningMethod) -> [(path: String, value: JSON)], methods: [TuningMethod], seeds: Int,
-    folder: String?, team: ThreadTeam
+    file: String, settings: [String], overrides: (TuningMethod) -> [(path: String, value: JSON)],
+    methods: [TuningMethod], seeds: Int, folder: String?, team: ThreadTeam
   ) throws {
     let configurations = try methods.map { method in
-      var configuration = try Configuration(file: file, overrides: overrides(method))
-      configuration.training.method = method
-      return configuration
+      try Configuration(
+        file: file, overrides: overrides(method) + [(path: "training.method", value: .string(method.rawValue))])
     }
     guard let first = configurations.first else { preconditionFailure("there are methods to compare") }
     guard let folder = folder ?? first.outputDirectory.map({ $0 + "-compare" }) else {
@@ -74,7 +74,7 @@ public struct ComparisonRun {
       }
     }
     comparison = Comparison(
-      configuration: absolutePath(file), split: split, methods: methods, seeds: allSeeds, cells: [])
+      configuration: absolutePath(file), settings: settings, split: split, methods: methods, seeds: allSeeds, cells: [])
   }
 
   public var path: String { folder }
@@ -137,8 +137,6 @@ public struct ComparisonRun {
   ///
   /// - Throws: `InputError` of a cell's run; the cells finished before stay.
   public mutating func run(shouldStop: () -> Bool, report: (Event) -> Void) throws -> Outcome {
-    try makeDirectory(folder)
-    try write()
     for (method, seed, configuration) in plan {
       if let cell = comparison.cell(method, seed: seed) {
         report(.skipped(cell))
@@ -163,6 +161,8 @@ public struct ComparisonRun {
   ) throws -> Comparison.Cell? {
     let directory = RunDirectory(folder + "/" + Comparison.Cell.folder(method, seed: seed))
     var trainer = try Trainer(experiment, run: directory)
+    try makeDirectory(folder)
+    try write()
     try trainer.resume()
     let summary = try trainer.train(shouldStop: shouldStop) { report(.training($0)) }
     if summary.wasInterrupted { return nil }

@@ -160,6 +160,9 @@ extension Configuration {
         try require(!isSet, key, "needs \"cpt_token_ids\"")
       }
     }
+    try require(
+      initialAdapter == nil || training.method == .cpt, "initial_adapter",
+      "is for training.method \"cpt\", found \"\(training.method.rawValue)\"; remove one of them")
     if let mask { try require(mask.allSatisfy { $0 <= 1 }, "cpt_mask", "must hold only 0 and 1") }
     var inData = origin
     inData.section = "data."

@@ -54,7 +54,9 @@ public struct ModelCard {
     if let baseModel { lines.append("base_model: \(quoted(baseModel))") }
     lines.append("pipeline_tag: \(task)")
     lines.append("tags:")
-    lines += ["cpt", "context-aware-prompt-tuning", kind == .cpt ? "prompt-tuning" : "prefix-tuning"].map { "- \($0)" }
+    let ofMethod =
+      record?.configuration.training.method.trainsVirtualTokens == true ? [] : ["context-aware-prompt-tuning"]
+    lines += (["cpt"] + ofMethod + [kind == .cpt ? "prompt-tuning" : "prefix-tuning"]).map { "- \($0)" }
     if isClassifier { lines += ["metrics:", "- accuracy", "- f1"] }
     if isClassifier, let record, let evaluation = record.evaluation {
       let data = quoted(validationData(of: record.configuration.data))
@@ -198,13 +200,14 @@ public struct ModelCard {
     let configuration = record.configuration, training = configuration.training
     let steps = record.step.map { "\($0) steps" }, rows = record.trainingRows.map { "\($0) rows" }
     let summary = [steps, rows].compactMap { $0 }.joined(separator: " over ")
+    let trainsVirtualTokens = training.method.trainsVirtualTokens
     let settings: [(String, String)] = [
       ("tuned for", summary), ("batch", "\(training.batchSize) × \(training.accumulationSteps)"),
       ("optimiser", "\(training.optimizer.rawValue), weight decay \(training.weightDecay)"),
       ("learning rate", "\(training.learningRate), \(training.schedule.rawValue)"),
       ("gradient clipped to", training.maxGradientNorm.map { "\($0)" } ?? "no limit"),
-      ("opt_projection_epsilon", "\(configuration.projection.input)"),
-      ("opt_projection_format_epsilon", "\(configuration.projection.format)"),
+      ("opt_projection_epsilon", trainsVirtualTokens ? "" : "\(configuration.projection.input)"),
+      ("opt_projection_format_epsilon", trainsVirtualTokens ? "" : "\(configuration.projection.format)"),
       ("opt_weighted_loss_type", "\(configuration.loss.kind.rawValue), factor \(configuration.loss.decayFactor)"),
       ("seed", "\(training.seed)"),
     ]

@@ -82,5 +82,8 @@ extension PromptTuningConfiguration: ConfigurationSection {
     if initialization == .text, text?.isEmpty ?? true {
       throw origin.error("prompt_tuning_init_text", "is missing; \"prompt_tuning_init\" \"text\" needs it")
     }
+    if initialization == .random, text != nil {
+      throw origin.error("prompt_tuning_init_text", "needs \"prompt_tuning_init\" \"text\"; set it, or remove the text")
+    }
   }
 }

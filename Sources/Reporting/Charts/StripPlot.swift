@@ -5,8 +5,8 @@ struct StripPlot {
   struct Row {
     let name: String
     let mean: Double
-    /// Standard deviation.
-    let deviation: Double
+    /// Standard deviation; nil for one value.
+    let deviation: Double?
     let values: [(name: String, value: Double)]
   }
 
@@ -18,12 +18,15 @@ struct StripPlot {
 
   var html: HTML {
     let bottom = 6 + Self.rowHeight * Double(rows.count)
-    let spreads = rows.flatMap { [$0.mean - $0.deviation, $0.mean + $0.deviation].map { min(max($0, 0), 1) } }
+    let spreads = rows.flatMap {
+      [$0.mean - ($0.deviation ?? 0), $0.mean + ($0.deviation ?? 0)].map { min(max($0, 0), 1) }
+    }
     let frame = ChartFrame(
       x: Axis(of: rows.flatMap { $0.values.map(\.value) } + spreads, from: 20, to: 400, arePercentages: true),
       y: Axis(of: [0, 1], from: bottom, to: 6), xName: "accuracy")
     let description = rows.map { row in
-      "\(row.name): mean \(percentage(row.mean)), standard deviation \(fixed(100 * row.deviation, 1)) points; "
+      "\(row.name): mean \(percentage(row.mean))"
+        + (row.deviation.map { ", standard deviation \(fixed(100 * $0, 1)) points" } ?? "") + "; "
         + row.values.map { "\($0.name) \(percentage($0.value))" }.joined(separator: ", ") + "."
     }.joined(separator: " ")
     let key: [(sample: [HTML], name: String)] = [
@@ -40,7 +43,8 @@ struct StripPlot {
 
   private func drawn(_ row: Row, top: Double, _ frame: ChartFrame) -> [HTML] {
     let y = top + 34
-    let low = frame.x(max(0, row.mean - row.deviation)), high = frame.x(min(1, row.mean + row.deviation))
+    let deviation = row.deviation ?? 0
+    let low = frame.x(max(0, row.mean - deviation)), high = frame.x(min(1, row.mean + deviation))
     return [
       label(row.name, at: (20, top + 15), class: "row"), line(from: (low, y), to: (high, y), class: "spread"),
       line(from: (frame.x(row.mean), y - 10), to: (frame.x(row.mean), y + 10), class: "mean"),
