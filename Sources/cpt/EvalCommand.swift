@@ -144,7 +144,8 @@ private struct EvaluationResult {
     let names = tuned.classes.map(\.label)
     if names.count <= Self.mostColumns {
       let matrix = zip(names, tuned.confusion).map { name, counts in [clipped(name, to: 20)] + counts.map(String.init) }
-      let header = ["label \\ \(method.abbreviation) said"] + names.map { clipped($0, to: 8) }
+      let header =
+        ["label \\ \(method.abbreviation) said"] + names.map { clipped($0, to: 58 / max(1, names.count) - 2) }
       return table([header] + matrix, rightAligned: Set(1...max(1, names.count)))
     }
     let mistakes = names.indices.flatMap { label in
