@@ -10,13 +10,6 @@ import Testing
     String(decoding: try readBytes(of: repository + "/README.md"), as: UTF8.self)
   }
 
-  @Test func everyConfigurationKeyStandsInTheReadmeWithItsDefault() throws {
-    let text = try readme()
-    for key in Configuration.reference {
-      #expect(text.contains("| `\(key.path)` | `\(key.defaultValue)` | \(key.meaning) |"), "\(key.path)")
-    }
-  }
-
   @Test func theReadmesExampleConfigurationLoads() throws {
     let text = try readme()
     let start = try #require(text.range(of: "```json\n")),
