@@ -214,10 +214,21 @@ public final class AppendingFile {
     try append(Array(line.utf8) + [UInt8(ascii: "\n")])
   }
 
+  /// Takes the file for this process, until it lets go of it; false when another process has taken it.
+  public func lock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+
   /// Waits until what was written is on the disk.
   public func synchronize() throws {
     guard fsync(descriptor) == 0 else { throw InputError.failure(path, "cannot be flushed: \(systemReason())") }
   }
+}
+
+/// Whether another process has taken a file by `AppendingFile.lock`.
+public func isLocked(_ path: String) -> Bool {
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { return false }
+  defer { close(descriptor) }
+  return flock(descriptor, LOCK_SH | LOCK_NB) != 0
 }
 
 /// A file mapped read-only into memory: pages are read from disk when touched, and shared with other processes.

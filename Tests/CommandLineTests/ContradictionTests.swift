@@ -1,4 +1,5 @@
 import FileFormats
+import Glibc
 import TestSupport
 import Testing
 
@@ -19,6 +20,23 @@ import Testing
       }
       let best = try loss("run/best")
       #expect(try loss("run") == best && loss("run/checkpoint-6") != best)
+    }
+  }
+
+  @Test func aFolderHasOneRunAtATime() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.set("training", "max_steps", .integer(4000))
+      try example.write()
+      var second: Program.Outcome?
+      let status = try Program.interrupt(["train", "--config", "config.json"], in: folder, with: SIGINT) {
+        guard fileExists(folder + "/run/checkpoint-2") else { return false }
+        second = try? example.trainRun(["--overwrite"])
+        return true
+      }
+      #expect(status == 130 && fileExists(folder + "/run/metrics.jsonl"))
+      #expect(second?.status == 64 && second?.errorLine.contains("run: another cpt is training here") == true)
+      #expect(try example.trainRun(["--overwrite", "--stop-after", "1"]).status == 0)
     }
   }
 

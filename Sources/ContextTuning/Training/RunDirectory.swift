@@ -71,6 +71,8 @@ public struct RunDirectory: Sendable {
     try writeAtomically(kept.flatMap { Array($0) + [UInt8(ascii: "\n")] }, to: metricsFile)
   }
 
+  var isInUse: InputError { .usage(path, "another cpt is training here; wait for it, or use another --output") }
+
   /// Checks that a run may write here.
   ///
   /// - Throws: `InputError.usage` when the folder holds something and neither flag was given.
@@ -78,6 +80,7 @@ public struct RunDirectory: Sendable {
     if fileExists(path), !isDirectory(path) {
       throw InputError.usage(path, "is a file; expected a folder to write results into")
     }
+    if isLocked(metricsFile) { throw isInUse }
     let isEmpty = names(inDirectory: path).isEmpty
     if overwriting {
       guard isEmpty || holdsRun else {

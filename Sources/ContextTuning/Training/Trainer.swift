@@ -99,6 +99,8 @@ public struct Trainer {
     try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: run.configurationFile)
     try run.keepMetrics(upTo: state.step)
     let metrics = try AppendingFile(path: run.metricsFile)
+    guard metrics.lock() else { throw run.isInUse }
+    defer { withExtendedLifetime(metrics) {} }
     let tensorBoard =
       training.report == .tensorBoard ? try TensorBoardLog(folder: run.tensorBoard, after: state.step) : nil
     func report(_ event: TrainingEvent) throws {
