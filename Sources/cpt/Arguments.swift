@@ -61,6 +61,11 @@ struct Arguments {
 
   func has(_ name: String) -> Bool { values[name] != nil }
 
+  /// Makes sure that two flags do not stand together.
+  func refuse(_ name: String, with other: String) throws {
+    if has(name), has(other) { throw InputError.usage(name, "contradicts \(other); give one of them") }
+  }
+
   /// The value of a flag that may stand once.
   subscript(name: String) -> String? { values[name]?.first }
 

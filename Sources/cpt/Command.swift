@@ -80,6 +80,11 @@ struct Command: Sendable {
 
 /// Flags that several commands have.
 extension Flag {
+  static let checkpoint = Flag(
+    name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true)
+  static let model = Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's")
+  static let set = Flag(
+    name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true)
   static let threads = Flag(
     name: "--threads", value: .number("N"), help: "threads to compute with (default: all cores)")
   static let json = Flag(name: "--json", help: "print the result as JSON")

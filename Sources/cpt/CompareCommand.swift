@@ -25,9 +25,7 @@ extension Command {
 }
 
 private func runCompare(_ arguments: Arguments) throws -> Int32 {
-  if arguments.has("--resume"), arguments.has("--overwrite") {
-    throw InputError.usage("--resume", "contradicts --overwrite; give one of them")
-  }
+  try arguments.refuse("--resume", with: "--overwrite")
   let methods = try methods(arguments["--methods"])
   let overrides = try arguments.overrides().map { override in
     let parts = override.path.split(separator: ":", maxSplits: 1).map(String.init)

@@ -9,13 +9,13 @@ extension Command {
     summary: "Measure a prompt on labelled rows, beside in-context learning.",
     example: "cpt eval --checkpoint runs/quickstart/best",
     flags: [
-      Flag(name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
+      .checkpoint,
       Flag(name: "--config", value: .file, help: "template and data, where the checkpoint has none"),
-      Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
+      .model,
       Flag(name: "--data", value: .file, help: "rows to evaluate, in place of a split"),
       Flag(
         name: "--split", value: .choice("NAME", Dataset.Split.self), help: "train, validation or test (default: test)"),
-      Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
+      .set,
       Flag(name: "--no-icl", help: "leave out the baseline (the untrained context)"),
       .scoring,
       Flag(name: "--predictions", value: .file, help: "write a JSON line for every row; - prints them"),

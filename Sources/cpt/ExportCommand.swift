@@ -20,13 +20,13 @@ extension Command {
     summary: "Write a tuned prompt in another format.",
     example: "cpt export-prompt --checkpoint runs/quickstart/best --format text",
     flags: [
-      Flag(name: "--checkpoint", value: .folder, help: "adapter folder", isRequired: true),
+      .checkpoint,
       Flag(
         name: "--format", value: .choice("FORMAT", ExportFormat.self),
         help: "peft (default), prefix-tuning, kv, safetensors, npy, text"),
       Flag(name: "--output", value: .path, help: "folder (peft, prefix-tuning), file, or - to print"),
       Flag(name: "--base-model", value: .text("NAME"), help: "the model's name on the Hub, for adapter and card"),
-      Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
+      .model,
       Flag(
         name: "--neighbours", value: .number("N"), help: "nearest vocabulary tokens a row of text lists (default: 3)"),
       Flag(name: "--overwrite", help: "replace what is at --output"),

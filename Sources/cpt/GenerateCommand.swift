@@ -10,7 +10,7 @@ extension Command {
     summary: "Go on from a text with the tuned context in front.",
     example: "cpt generate --checkpoint runs/quickstart/best --prompt \"my parcel is late\"",
     flags: [
-      Flag(name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
+      .checkpoint,
       Flag(name: "--prompt", value: .text("TEXT"), help: "the text; without it or with -, standard input"),
       Flag(name: "--raw", help: "take the text as it is, without the template"),
       Flag(name: "--no-context", help: "leave the tuned context out: the plain model"),
@@ -22,8 +22,8 @@ extension Command {
       Flag(name: "--top-p", value: .number("P"), help: "draw from the fewest tokens with probability P"),
       Flag(name: "--seed", value: .number("S"), help: "decides the draws (default: 0)"),
       Flag(name: "--config", value: .file, help: "template, where the checkpoint has none"),
-      Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
-      Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
+      .model,
+      .set,
       .threads, .json, .help,
     ],
     run: runGenerate)

@@ -41,7 +41,7 @@ extension Command {
       Flag(name: "--model", value: .folder, help: "a model; or that of --checkpoint, in place of its own"),
       Flag(name: "--row", value: .number("N"), help: "of --config: show the Nth training row (default: 1)"),
       Flag(name: "--all", help: "show every token and label, not the first or farthest"),
-      Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
+      .set,
       .threads, .json, .help,
     ],
     run: runInspect)

@@ -10,7 +10,7 @@ extension Command {
     summary: "Label new texts, from a file or standard input, row by row.",
     example: "cpt predict --checkpoint runs/quickstart/best --data new.csv",
     flags: [
-      Flag(name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true),
+      .checkpoint,
       Flag(name: "--data", value: .file, help: "rows to label; - is standard input", isRequired: true),
       Flag(
         name: "--format", value: .choice("FORMAT", DataFormat.self),
@@ -21,8 +21,8 @@ extension Command {
       Flag(name: "--skip-bad", help: "name rows that cannot be labelled and go on"),
       .scoring,
       Flag(name: "--config", value: .file, help: "template and labels, where the checkpoint has none"),
-      Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's"),
-      Flag(name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true),
+      .model,
+      .set,
       .threads,
       Flag(name: "--json", help: "write JSON lines, whatever the rows come as"),
       .help,

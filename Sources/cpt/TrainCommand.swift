@@ -25,9 +25,7 @@ extension Command {
 }
 
 private func runTrain(_ arguments: Arguments) throws -> Int32 {
-  if arguments.has("--resume"), arguments.has("--overwrite") {
-    throw InputError.usage("--resume", "contradicts --overwrite; give one of them")
-  }
+  try arguments.refuse("--resume", with: "--overwrite")
   let file = arguments.required("--config")
   var configuration = try Configuration(file: file, overrides: arguments.overrides())
   if let output = arguments["--output"] { configuration.outputDirectory = output }

@@ -5,16 +5,6 @@ import Testing
 
 /// `cpt generate` over a checkpoint it trained.
 @Suite struct GenerateTests {
-  /// Trains the working example and hands over its folder.
-  private func withCheckpoint(_ body: (String) throws -> Void) throws {
-    try withTemporaryFolder { folder in
-      let example = WorkingExample(in: folder)
-      try example.write()
-      #expect(try example.trainRun().status == 0)
-      try body(folder)
-    }
-  }
-
   private static let prompt = "my parcel number 3 is late"
 
   private func generate(_ flags: [String], in folder: String, input: String = "") throws -> Program.Outcome {

@@ -5,16 +5,6 @@ import Testing
 
 /// `cpt predict` over a checkpoint it trained.
 @Suite struct PredictTests {
-  /// Trains the working example and hands over its folder.
-  private func withCheckpoint(_ body: (String) throws -> Void) throws {
-    try withTemporaryFolder { folder in
-      let example = WorkingExample(in: folder)
-      try example.write()
-      #expect(try example.trainRun().status == 0)
-      try body(folder)
-    }
-  }
-
   private func predict(
     _ flags: [String], in folder: String, input: String = "", checkpoint: String = "run/best"
   ) throws -> Program.Outcome {

@@ -1,5 +1,6 @@
 import FileFormats
 import TestSupport
+import Testing
 
 /// A small classification task in a folder, that tests break in one place each.
 ///
@@ -49,5 +50,15 @@ struct WorkingExample {
   /// Runs `cpt train` on it.
   func trainRun(_ flags: [String] = []) throws -> Program.Outcome {
     try Program.run(["train", "--config", "config.json"] + flags, in: folder)
+  }
+}
+
+/// Trains the working example and hands over its folder.
+func withCheckpoint(_ body: (String) throws -> Void) throws {
+  try withTemporaryFolder { folder in
+    let example = WorkingExample(in: folder)
+    try example.write()
+    #expect(try example.trainRun().status == 0)
+    try body(folder)
   }
 }

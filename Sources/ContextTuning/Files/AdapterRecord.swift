@@ -25,8 +25,7 @@ public struct AdapterRecord: Sendable {
     let isLast = fileExists(own.metricsFile)
     let run = isLast ? own : RunDirectory(folder(of: own.path))
     let checkpoint = isLast ? own.checkpointSteps.last.map(own.checkpoint) : own.path
-    guard let stateFile = checkpoint.map({ $0 + "/" + Checkpoint.stateFile }), fileExists(stateFile) else { return nil }
-    let state = try JSON.read(file: stateFile)
+    guard let checkpoint, let state = try run.state(of: checkpoint) else { return nil }
     configuration = try Configuration(file: own.configurationFile)
     step = state["step"]?.integer
     trainingRows = state["training_rows"]?.integer

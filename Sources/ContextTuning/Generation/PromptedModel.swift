@@ -101,23 +101,3 @@ public struct PromptedModel: Sendable {
     return ids
   }
 }
-
-extension SpecialToken {
-  /// The tokens that end a text: those of config.json and generation_config.json, and the tokenizer's.
-  ///
-  /// - Throws: `InputError.badData` for an `eos_token_id` that is neither a token nor a list of tokens.
-  static func endTokens(tokenizer: Tokenizer, folder: String, modelFolder: String) throws -> Set<Int> {
-    var tokens: Set<Int> = []
-    if let named = try endOfText.named(tokenizer: tokenizer, folder: folder) { tokens.insert(named) }
-    for file in ["config.json", "generation_config.json"].map({ modelFolder + "/" + $0 }) where fileExists(file) {
-      guard let entry = try JSON.read(file: file)["eos_token_id"], !entry.isNull else { continue }
-      let ids = entry.array ?? [entry]
-      guard ids.allSatisfy({ $0.integer != nil }) else {
-        throw InputError.badData(
-          file, "\"eos_token_id\" must be a token id or a list of them, found \(entry.shortDescription)")
-      }
-      tokens.formUnion(ids.compactMap(\.integer).filter { $0 >= 0 })
-    }
-    return tokens
-  }
-}

@@ -30,17 +30,8 @@ public struct PromptInspection: Sendable {
       throw InputError.badData(adapter.folder, "the prompt holds numbers that are not finite")
     }
     self.geometry = geometry
-    step = try Checkpoint.step(of: adapter.folder)
+    step = try AdapterRecord(adapterFolder: adapter.folder)?.step
     listing = PromptListing(
       prompt, decoder: model.decoder, tokenizer: tokenizer, neighbours: neighbours, mostMoved: mostMoved, team: team)
-  }
-}
-
-extension Checkpoint {
-  /// The step after which a run wrote the adapter in a folder: its checkpoint, or its own after the last step.
-  fileprivate static func step(of folder: String) throws -> Int? {
-    let file = folder + "/" + stateFile
-    if fileExists(file) { return try JSON.read(file: file)["step"]?.integer }
-    return RunDirectory(folder).checkpointSteps.last
   }
 }
