@@ -32,22 +32,80 @@ let package = Package(
       name: "CUTF8Proc",
       providers: [.apt(["libutf8proc-dev"])]
     ),
-    .target(name: "FileFormats"),
+    .target(name: "Diagnostics", swiftSettings: safeSettings),
+    .target(name: "System", dependencies: ["Diagnostics"]),
+    .target(name: "FileFormats", dependencies: ["Diagnostics", "System"]),
     .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: machineSettings),
-    .target(name: "LanguageModel", dependencies: ["Kernels", "FileFormats"], swiftSettings: machineSettings),
-    .target(name: "Tokenization", dependencies: ["CUTF8Proc", "FileFormats"], swiftSettings: safeSettings),
-    .target(name: "ContextTuning", dependencies: ["LanguageModel", "Tokenization"], swiftSettings: safeSettings),
-    .target(name: "Reporting", dependencies: ["ContextTuning"], swiftSettings: safeSettings),
+    .target(
+      name: "LanguageModel", dependencies: ["Diagnostics", "FileFormats", "Kernels", "System"],
+      swiftSettings: machineSettings),
+    .target(
+      name: "Tokenization", dependencies: ["CUTF8Proc", "Diagnostics", "FileFormats", "System"],
+      swiftSettings: safeSettings),
+    .target(
+      name: "Method", dependencies: ["Diagnostics", "Kernels", "LanguageModel", "Tokenization"],
+      swiftSettings: safeSettings),
+    .target(
+      name: "Runs", dependencies: ["Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "System"],
+      swiftSettings: safeSettings),
+    .target(
+      name: "Tuning",
+      dependencies: [
+        "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System", "Tokenization",
+      ],
+      swiftSettings: safeSettings),
+    .target(
+      name: "Insights",
+      dependencies: [
+        "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System", "Tokenization", "Tuning",
+      ],
+      swiftSettings: safeSettings),
+    .target(
+      name: "Reporting",
+      dependencies: [
+        "Diagnostics", "FileFormats", "Insights", "Kernels", "LanguageModel", "Method", "Runs", "System",
+        "Tokenization", "Tuning",
+      ],
+      swiftSettings: safeSettings),
     .executableTarget(
-      name: "cpt", dependencies: ["ContextTuning", "Reporting", "CUTF8Proc"], swiftSettings: safeSettings),
-    .target(name: "TestSupport", dependencies: ["FileFormats"], path: "Tests/TestSupport"),
-    .testTarget(name: "FileFormatsTests", dependencies: ["FileFormats", "TestSupport"]),
+      name: "cpt",
+      dependencies: [
+        "CUTF8Proc", "Diagnostics", "FileFormats", "Insights", "Kernels", "LanguageModel", "Method", "Reporting",
+        "Runs", "System", "Tokenization", "Tuning",
+      ],
+      swiftSettings: safeSettings),
+    .target(
+      name: "TestSupport", dependencies: ["Diagnostics", "FileFormats", "Method", "System"], path: "Tests/TestSupport"),
+    .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+    .testTarget(name: "SystemTests", dependencies: ["Diagnostics", "System", "TestSupport"]),
+    .testTarget(name: "FileFormatsTests", dependencies: ["Diagnostics", "FileFormats", "System", "TestSupport"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
-    .testTarget(name: "LanguageModelTests", dependencies: ["LanguageModel", "TestSupport"]),
-    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"]),
-    .testTarget(name: "ContextTuningTests", dependencies: ["ContextTuning", "TestSupport"]),
+    .testTarget(
+      name: "LanguageModelTests",
+      dependencies: ["Diagnostics", "FileFormats", "Kernels", "LanguageModel", "System", "TestSupport"]),
+    .testTarget(
+      name: "TokenizationTests", dependencies: ["Diagnostics", "FileFormats", "System", "TestSupport", "Tokenization"]),
+    .testTarget(name: "MethodTests", dependencies: ["FileFormats", "Method", "TestSupport"]),
+    .testTarget(
+      name: "RunsTests", dependencies: ["Diagnostics", "FileFormats", "Method", "Runs", "System", "TestSupport"]),
+    .testTarget(
+      name: "TuningTests",
+      dependencies: [
+        "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System", "TestSupport",
+        "Tokenization", "Tuning",
+      ]),
+    .testTarget(
+      name: "InsightsTests",
+      dependencies: [
+        "Diagnostics", "FileFormats", "Insights", "Kernels", "LanguageModel", "Method", "Runs", "System", "TestSupport",
+        "Tokenization", "Tuning",
+      ]),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting", "TestSupport"]),
-    .testTarget(name: "CommandLineTests", dependencies: ["cpt", "ContextTuning", "TestSupport"]),
+    .testTarget(
+      name: "CommandLineTests",
+      dependencies: [
+        "cpt", "Diagnostics", "FileFormats", "Insights", "Method", "Runs", "System", "TestSupport", "Tuning",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,11 +1,13 @@
+import Diagnostics
+
 /// A record of a line-based file and the line it starts on (1-based).
-public struct DelimitedRecord: Equatable, Sendable {
-  public let line: Int
-  public let fields: [String]
+package struct DelimitedRecord: Equatable, Sendable {
+  package let line: Int
+  package let fields: [String]
 }
 
 /// How the fields of a line-based table are separated.
-public enum DelimitedFormat: Sendable {
+package enum DelimitedFormat: Sendable {
   /// RFC 4180: commas; a field in double quotes may hold commas, line breaks, and quotes written twice.
   case commaSeparated
   /// text/tab-separated-values: tabs; quotes are ordinary characters, as in the GLUE and SST-2 files.
@@ -24,7 +26,7 @@ public enum DelimitedFormat: Sendable {
   /// A record as a line, with its line break; fields are put in quotes where commas, quotes or line breaks ask for it.
   ///
   /// - Precondition: without quotes to put them in, no field holds a separator or a line break.
-  public func line(_ fields: [String]) -> String {
+  package func line(_ fields: [String]) -> String {
     func quoted(_ field: String) -> String {
       let needsQuotes = field.utf8.contains { [0x0A, 0x0D, 0x22, 0x2C].contains($0) }
       guard self == .commaSeparated, needsQuotes else { return field }
@@ -38,7 +40,7 @@ public enum DelimitedFormat: Sendable {
 /// Splits the bytes of a table into records as they come; `\r\n` and `\n` both end a line.
 ///
 /// A mistake makes one record a failure, and the next line is read as if it had not been there.
-public struct DelimitedParser {
+package struct DelimitedParser {
   private enum State {
     case fieldStart
     case unquoted
@@ -65,7 +67,7 @@ public struct DelimitedParser {
   private var mistake: InputError?
 
   /// A parser at the start of a file, whose name is for messages.
-  public init(_ format: DelimitedFormat, file: String) {
+  package init(_ format: DelimitedFormat, file: String) {
     self.format = format
     self.file = file
   }
@@ -73,7 +75,7 @@ public struct DelimitedParser {
   /// Takes the next byte.
   ///
   /// - Returns: the record it ends, or what is wrong with it: a misplaced quote, bytes that are no UTF-8.
-  public mutating func take(_ byte: UInt8) -> Result<DelimitedRecord, InputError>? {
+  package mutating func take(_ byte: UInt8) -> Result<DelimitedRecord, InputError>? {
     let lineFeed = UInt8(ascii: "\n"), carriageReturn = UInt8(ascii: "\r"), quote = UInt8(ascii: "\"")
     if byte == lineFeed, state != .quoted {
       let record = endRecord()
@@ -126,7 +128,7 @@ public struct DelimitedParser {
   ///
   /// - Returns: the last record, where its line was not ended.
   /// - Throws: `InputError.badData` for a quoted field that is never closed: nothing can be read behind it.
-  public mutating func finish() throws -> Result<DelimitedRecord, InputError>? {
+  package mutating func finish() throws -> Result<DelimitedRecord, InputError>? {
     guard state != .quoted else {
       throw InputError.badData("\(file):\(quoteLine)", "a quoted field opens here and is never closed")
     }

@@ -1,7 +1,10 @@
+import Diagnostics
+import System
+
 /// A JSON value that keeps what files here need and Foundation's decoders lose: the order of an object's members,
 /// keys that are canonically equivalent but differ in bytes (tokenizer vocabularies have them), duplicates
 /// (so that they can be refused), and the difference between `1` and `1.0`.
-public enum JSON: Equatable, Sendable {
+package enum JSON: Equatable, Sendable {
   case null
   case bool(Bool)
   case integer(Int)
@@ -11,32 +14,32 @@ public enum JSON: Equatable, Sendable {
   case object([Member])
 
   /// One `"key": value` of an object, in file order.
-  public struct Member: Equatable, Sendable {
-    public let key: String
-    public let value: JSON
+  package struct Member: Equatable, Sendable {
+    package let key: String
+    package let value: JSON
 
-    public init(_ key: String, _ value: JSON) {
+    package init(_ key: String, _ value: JSON) {
       self.key = key
       self.value = value
     }
   }
 
   /// The value of the first member called `key`, or nil where this is no object or has no such member.
-  public subscript(key: String) -> JSON? {
+  package subscript(key: String) -> JSON? {
     guard case .object(let members) = self else { return nil }
     return members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
   }
 
-  public var string: String? {
+  package var string: String? {
     if case .string(let value) = self { value } else { nil }
   }
 
-  public var bool: Bool? {
+  package var bool: Bool? {
     if case .bool(let value) = self { value } else { nil }
   }
 
   /// The value as an integer; `2.0` counts as `2`.
-  public var integer: Int? {
+  package var integer: Int? {
     switch self {
     case .integer(let value): value
     case .number(let value): Int(exactly: value)
@@ -44,7 +47,7 @@ public enum JSON: Equatable, Sendable {
     }
   }
 
-  public var number: Double? {
+  package var number: Double? {
     switch self {
     case .integer(let value): Double(value)
     case .number(let value): value
@@ -52,18 +55,18 @@ public enum JSON: Equatable, Sendable {
     }
   }
 
-  public var array: [JSON]? {
+  package var array: [JSON]? {
     if case .array(let value) = self { value } else { nil }
   }
 
-  public var object: [Member]? {
+  package var object: [Member]? {
     if case .object(let value) = self { value } else { nil }
   }
 
-  public var isNull: Bool { self == .null }
+  package var isNull: Bool { self == .null }
 
   /// What an error message calls this value: `"text"`, `12`, `a list`.
-  public var shortDescription: String {
+  package var shortDescription: String {
     switch self {
     case .array: "a list"
     case .object: "an object"
@@ -78,7 +81,7 @@ extension JSON {
   /// Reads a file that must hold one JSON value.
   ///
   /// - Throws: `InputError` (`missingInput` when it cannot be read; `badData` with line and column when malformed).
-  public static func read(file path: String) throws -> JSON {
+  package static func read(file path: String) throws -> JSON {
     try JSON(parsing: readBytes(of: path), file: path)
   }
 
@@ -87,7 +90,7 @@ extension JSON {
   /// With `allowsComments`, `//` begins a comment that ends with the line.
   ///
   /// - Throws: `InputError.badData` with line and column.
-  public init(parsing bytes: [UInt8], file: String, firstLine: Int = 1, allowsComments: Bool = false) throws {
+  package init(parsing bytes: [UInt8], file: String, firstLine: Int = 1, allowsComments: Bool = false) throws {
     var parser = JSONParser(bytes: bytes, file: file, firstLine: firstLine, allowsComments: allowsComments)
     self = try parser.parseDocument()
   }
@@ -311,14 +314,14 @@ private struct JSONParser {
 
 extension JSON {
   /// The value on one line, `{"a": 1, "b": [2, 3]}`; non-finite numbers, which JSON lacks, become `null`.
-  public var compact: String {
+  package var compact: String {
     var text = ""
     write(to: &text, indent: nil)
     return text
   }
 
   /// The value on several lines, indented by two spaces; lists of plain numbers stay on one line.
-  public var pretty: String {
+  package var pretty: String {
     var text = ""
     write(to: &text, indent: 0)
     return text

@@ -1,7 +1,7 @@
 /// The bytes of a NumPy `.npy` file (format 1.0, C order) holding float32 numbers of that shape.
 ///
 /// Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
-public func numPyArray(shape: [Int], values: [Float]) -> [UInt8] {
+package func numPyArray(shape: [Int], values: [Float]) -> [UInt8] {
   let tensor = FloatTensor(name: "", shape: shape, values: values)
   let sizes = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
   var header = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(sizes)), }"

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A number with that many digits after the point: `fixed(0.5, 3)` is "0.500".
-public func fixed(_ value: Double, _ digits: Int) -> String {
+package func fixed(_ value: Double, _ digits: Int) -> String {
   guard value.isFinite else { return "\(value)" }
   let scale = pow(10, Double(digits))
   guard abs(value) * scale < 9e15 else { return "\(value)" }
@@ -15,7 +15,7 @@ public func fixed(_ value: Double, _ digits: Int) -> String {
 }
 
 /// A number in scientific notation with two digits: 3.0e-04.
-public func scientific(_ value: Double) -> String {
+package func scientific(_ value: Double) -> String {
   guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
   var exponent = Int(log10(abs(value)).rounded(.down))
   var mantissa = value / pow(10, Double(exponent))
@@ -28,10 +28,10 @@ public func scientific(_ value: Double) -> String {
 }
 
 /// A share as a percentage: "71.3 %".
-public func percent(_ share: Double) -> String { fixed(100 * share, 1) + " %" }
+package func percent(_ share: Double) -> String { fixed(100 * share, 1) + " %" }
 
 /// A time span: "42 s", "3:07", "1:02:03".
-public func duration(_ seconds: Double) -> String {
+package func duration(_ seconds: Double) -> String {
   let total = Int(seconds.rounded())
   func two(_ value: Int) -> String { (value < 10 ? "0" : "") + String(value) }
   if total < 60 { return "\(total) s" }
@@ -40,7 +40,7 @@ public func duration(_ seconds: Double) -> String {
 }
 
 /// A number of bytes: "1.4 GB".
-public func byteCount(_ bytes: Int) -> String {
+package func byteCount(_ bytes: Int) -> String {
   if bytes >= 1_000_000_000 { return fixed(Double(bytes) / 1e9, 1) + " GB" }
   if bytes >= 1_000_000 { return fixed(Double(bytes) / 1e6, 1) + " MB" }
   return fixed(Double(bytes) / 1e3, 1) + " kB"

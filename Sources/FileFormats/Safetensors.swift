@@ -1,7 +1,10 @@
+import Diagnostics
+import System
+
 /// The element types of a safetensors file, with their sizes.
 ///
 /// Source: https://github.com/huggingface/safetensors, `tensor.rs`.
-public enum TensorType: String, Sendable, CaseIterable {
+package enum TensorType: String, Sendable, CaseIterable {
   case bool = "BOOL"
   case uint8 = "U8"
   case int8 = "I8"
@@ -19,7 +22,7 @@ public enum TensorType: String, Sendable, CaseIterable {
   case float64 = "F64"
 
   /// Bytes an element takes.
-  public var size: Int {
+  package var size: Int {
     switch self {
     case .bool, .uint8, .int8, .float8e5m2, .float8e4m3: 1
     case .int16, .uint16, .float16, .bfloat16: 2
@@ -30,18 +33,18 @@ public enum TensorType: String, Sendable, CaseIterable {
 }
 
 /// One tensor of a mapped safetensors file: its type, its shape, and its bytes where they lie in the mapping.
-public struct StoredTensor: @unchecked Sendable {
+package struct StoredTensor: @unchecked Sendable {
   // Sendable: `bytes` points into `file`, which is immutable and kept alive here.
-  public let name: String
-  public let type: TensorType
-  public let shape: [Int]
-  public let file: MappedFile
-  public let bytes: UnsafeRawBufferPointer
+  package let name: String
+  package let type: TensorType
+  package let shape: [Int]
+  package let file: MappedFile
+  package let bytes: UnsafeRawBufferPointer
 
-  public var count: Int { shape.reduce(1, *) }
+  package var count: Int { shape.reduce(1, *) }
 
   /// The elements where they lie, when they are float32 and aligned; nil otherwise.
-  public var floatsInPlace: UnsafeBufferPointer<Float>? {
+  package var floatsInPlace: UnsafeBufferPointer<Float>? {
     guard type == .float32, let base = bytes.baseAddress, UInt(bitPattern: base) % 4 == 0 else { return nil }
     return UnsafeBufferPointer(start: base.assumingMemoryBound(to: Float.self), count: count)
   }
@@ -49,7 +52,7 @@ public struct StoredTensor: @unchecked Sendable {
   /// Writes the elements as float32; float16 and bfloat16 are widened exactly, float64 rounded.
   ///
   /// - Throws: `InputError.badData` for any other type.
-  public func widen(into target: UnsafeMutableBufferPointer<Float>) throws {
+  package func widen(into target: UnsafeMutableBufferPointer<Float>) throws {
     precondition(target.count == count, "widen needs \(count) elements, got \(target.count)")
     switch type {
     case .float32:
@@ -72,7 +75,7 @@ public struct StoredTensor: @unchecked Sendable {
   }
 
   /// The elements as float32.
-  public func floats() throws -> [Float] {
+  package func floats() throws -> [Float] {
     try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
       try widen(into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
       initialized = count
@@ -82,20 +85,20 @@ public struct StoredTensor: @unchecked Sendable {
 
 /// A safetensors file, mapped and checked: header length, JSON, types, and that the tensors' bytes tile the data
 /// without overlap, hole or excess, as the reference implementation demands.
-public struct SafetensorsFile: Sendable {
-  public let file: MappedFile
-  public let metadata: [String: String]
+package struct SafetensorsFile: Sendable {
+  package let file: MappedFile
+  package let metadata: [String: String]
   /// The tensors in the order of their bytes.
-  public let tensors: [StoredTensor]
+  package let tensors: [StoredTensor]
   private let indexByName: [String: Int]
 
   /// The reference implementation's limit on the header.
-  public static let maximumHeaderLength = 100_000_000
+  package static let maximumHeaderLength = 100_000_000
 
   /// Maps and checks a file.
   ///
   /// - Throws: `InputError.missing` when it cannot be read, `InputError.badData` when it is malformed.
-  public init(path: String) throws {
+  package init(path: String) throws {
     let file = try MappedFile(path: path)
     let length = file.bytes.count
     func malformed(_ problem: String) -> InputError { .badData(path, "malformed safetensors: \(problem)") }
@@ -178,12 +181,12 @@ public struct SafetensorsFile: Sendable {
   }
 
   /// The tensor of that name, if there is one.
-  public subscript(name: String) -> StoredTensor? { indexByName[name].map { tensors[$0] } }
+  package subscript(name: String) -> StoredTensor? { indexByName[name].map { tensors[$0] } }
 
   /// The tensor of that name and shape, as float32.
   ///
   /// - Throws: `InputError.badData` when it is missing, has another shape, or holds no floating-point numbers.
-  public func floats(_ name: String, shape: [Int]) throws -> [Float] {
+  package func floats(_ name: String, shape: [Int]) throws -> [Float] {
     guard let tensor = self[name] else {
       throw InputError.badData(
         file.path,
@@ -197,12 +200,12 @@ public struct SafetensorsFile: Sendable {
 }
 
 /// A float32 tensor to be written.
-public struct FloatTensor: Sendable {
-  public let name: String
-  public let shape: [Int]
-  public let values: [Float]
+package struct FloatTensor: Sendable {
+  package let name: String
+  package let shape: [Int]
+  package let values: [Float]
 
-  public init(name: String, shape: [Int], values: [Float]) {
+  package init(name: String, shape: [Int], values: [Float]) {
     precondition(shape.reduce(1, *) == values.count, "shape \(shape) does not fit \(values.count) values")
     self.name = name
     self.shape = shape
@@ -210,14 +213,14 @@ public struct FloatTensor: Sendable {
   }
 
   /// The elements in little-endian order.
-  public var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     values.withUnsafeBytes { Array($0) }
   }
 }
 
 /// The bytes of a safetensors file holding these float32 tensors, laid out as the reference implementation does:
 /// tensors by name, header padded with spaces to 8 bytes.
-public func safetensors(_ tensors: [FloatTensor], metadata: [(String, String)] = []) -> [UInt8] {
+package func safetensors(_ tensors: [FloatTensor], metadata: [(String, String)] = []) -> [UInt8] {
   var header = "{"
   if !metadata.isEmpty {
     let entries = metadata.map { "\(JSON.string($0).compact):\(JSON.string($1).compact)" }

@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// A file of scalars that TensorBoard shows.
 ///
@@ -6,7 +7,7 @@ import Glibc
 /// writes them, so they are encoded here by hand: no package, no generated code.
 ///
 /// Source: https://github.com/tensorflow/tensorboard, `compat/proto/event.proto`, `summary.proto`, `record_writer.py`.
-public final class TensorBoardEventFile {
+package final class TensorBoardEventFile {
   private let file: AppendingFile
 
   /// Starts a new file in a folder, which is made; TensorBoard merges the files of a folder.
@@ -15,7 +16,7 @@ public final class TensorBoardEventFile {
   ///   - folder: where the file goes, as `events.out.tfevents.<unix time>.<host>.<process>`.
   ///   - firstStep: the first step to come; later steps of earlier files no longer count then.
   /// - Throws: `InputError.failure` when the system refuses.
-  public init(folder: String, firstStep: Int) throws {
+  package init(folder: String, firstStep: Int) throws {
     try makeDirectory(folder)
     let now = wallTime()
     file = try AppendingFile(path: "\(folder)/events.out.tfevents.\(Int(now)).\(hostName()).\(getpid())")
@@ -25,7 +26,7 @@ public final class TensorBoardEventFile {
   }
 
   /// Adds scalars of a step; they have reached the system when this returns.
-  public func append(step: Int, _ scalars: [(tag: String, value: Double)]) throws {
+  package func append(step: Int, _ scalars: [(tag: String, value: Double)]) throws {
     let event = TensorBoardEvent(wallTime: wallTime(), step: step, content: .scalars(scalars))
     try file.append(tensorBoardRecord(event.bytes))
   }

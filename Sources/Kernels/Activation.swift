@@ -1,5 +1,5 @@
 /// The nonlinearity between the two products of a feed-forward layer.
-public enum Activation: Sendable {
+package enum Activation: Sendable {
   /// x · ½ (1 + tanh(√(2/π) (x + 0.044715 x³))), "gelu_new" and "gelu_pytorch_tanh" in Hugging Face's spelling.
   case geluTanh
   /// x · ½ (1 + erf(x / √2)), "gelu".
@@ -11,8 +11,9 @@ public enum Activation: Sendable {
 }
 
 /// y = f(x + bias). x, y: [T, F]; bias: [F], or empty for none.
-public func biasAndActivation(_ x: Matrix, bias: [Float], _ activation: Activation, into y: Matrix, on team: ThreadTeam)
-{
+package func biasAndActivation(
+  _ x: Matrix, bias: [Float], _ activation: Activation, into y: Matrix, on team: ThreadTeam
+) {
   let bias = bias.isEmpty ? [Float](repeating: 0, count: x.columns) : bias
   precondition(
     x.rows == y.rows && x.columns == y.columns && bias.count == x.columns, "biasAndActivation: shapes differ")
@@ -33,7 +34,7 @@ public func biasAndActivation(_ x: Matrix, bias: [Float], _ activation: Activati
 }
 
 /// dx = f'(x + bias) · dy, written over dy. x, dy: [T, F]; bias: [F], or empty for none.
-public func activationBackward(_ dy: Matrix, x: Matrix, bias: [Float], _ activation: Activation, on team: ThreadTeam) {
+package func activationBackward(_ dy: Matrix, x: Matrix, bias: [Float], _ activation: Activation, on team: ThreadTeam) {
   let bias = bias.isEmpty ? [Float](repeating: 0, count: x.columns) : bias
   precondition(
     x.rows == dy.rows && x.columns == dy.columns && bias.count == x.columns, "activationBackward: shapes differ")
@@ -54,7 +55,7 @@ public func activationBackward(_ dy: Matrix, x: Matrix, bias: [Float], _ activat
 }
 
 /// y = f(gate) · x, the middle of a gated feed-forward layer. gate, x, y: [T, F].
-public func gatedActivation(
+package func gatedActivation(
   gate: Matrix, _ x: Matrix, _ activation: Activation, into y: Matrix, on team: ThreadTeam
 ) {
   precondition(gate.rows == x.rows && x.rows == y.rows && gate.columns == x.columns && x.columns == y.columns)
@@ -74,7 +75,7 @@ public func gatedActivation(
 }
 
 /// dGate = f'(gate) · x · dy and dx = f(gate) · dy. All: [T, F].
-public func gatedActivationBackward(
+package func gatedActivationBackward(
   _ dy: Matrix, gate: Matrix, _ x: Matrix, _ activation: Activation, dGate: Matrix, dx: Matrix, on team: ThreadTeam
 ) {
   precondition(gate.rows == x.rows && x.rows == dy.rows && gate.columns == x.columns && x.columns == dy.columns)
@@ -105,14 +106,14 @@ public func gatedActivationBackward(
 }
 
 /// x = cap · tanh(x / cap), in place: Gemma 2's bound on logits. x: [T, V].
-public func softCap(_ x: Matrix, at cap: Float, on team: ThreadTeam) {
+package func softCap(_ x: Matrix, at cap: Float, on team: ThreadTeam) {
   team.rows(.activation, of: x) { rows in
     for row in rows { capped(x.columns, x.base + row * x.stride, at: cap) }
   }
 }
 
 /// dx = (1 - (y / cap)²) · dy, written over dy, y being the capped numbers. y, dy: [T, V].
-public func softCapBackward(_ dy: Matrix, capped y: Matrix, at cap: Float, on team: ThreadTeam) {
+package func softCapBackward(_ dy: Matrix, capped y: Matrix, at cap: Float, on team: ThreadTeam) {
   precondition(dy.rows == y.rows && dy.columns == y.columns, "softCapBackward: shapes differ")
   team.rows(.activationBackward, of: dy) { rows in
     for row in rows {

@@ -1,19 +1,19 @@
 /// The shape and scale of multi-head attention.
-public struct AttentionShape: Sendable, Equatable {
-  public let heads: Int
+package struct AttentionShape: Sendable, Equatable {
+  package let heads: Int
   /// Heads of keys and values; `heads / keyValueHeads` query heads share each.
-  public let keyValueHeads: Int
-  public let headSize: Int
+  package let keyValueHeads: Int
+  package let headSize: Int
   /// What scores are multiplied with before the softmax; usually 1 / √headSize.
-  public let scale: Float
+  package let scale: Float
   /// How many keys a token sees, itself included; nil: all before it.
-  public let window: Int?
+  package let window: Int?
   /// Scores s become cap · tanh(s / cap); nil: they stay.
-  public let softCap: Float?
+  package let softCap: Float?
   /// For each head, what a score loses for every token from query to key (ALiBi, arXiv 2108.12409); empty: nothing.
-  public let slopes: [Float]
+  package let slopes: [Float]
 
-  public init(
+  package init(
     heads: Int, keyValueHeads: Int, headSize: Int, scale: Float, window: Int? = nil, softCap: Float? = nil,
     slopes: [Float] = []
   ) {
@@ -50,17 +50,17 @@ public struct AttentionShape: Sendable, Equatable {
 /// A row at depth p sees p + 1 keys, one for each depth 0…p: those of its ancestors, then its own segment's up to
 /// itself. So the scores of a row are laid out by depth, the mask is "columns 0…p", and the rows of a tile share
 /// columns although they may belong to different segments.
-public struct AttentionPlan: Sendable {
+package struct AttentionPlan: Sendable {
   /// A run of keys that a run of queries of a tile sees (causally, where depths overlap).
-  public struct Span: Sendable, Equatable {
+  package struct Span: Sendable, Equatable {
     /// Rows of the query matrix.
-    public let queries: Range<Int>
+    package let queries: Range<Int>
     /// The keys, those of the prefix counted first, then the pack's.
-    public let keys: Range<Int>
+    package let keys: Range<Int>
     /// Depth of the first key.
-    public let depth: Int
+    package let depth: Int
 
-    public init(queries: Range<Int>, keys: Range<Int>, depth: Int) {
+    package init(queries: Range<Int>, keys: Range<Int>, depth: Int) {
       self.queries = queries
       self.keys = keys
       self.depth = depth
@@ -68,13 +68,13 @@ public struct AttentionPlan: Sendable {
   }
 
   /// Neighbouring query rows that are computed together.
-  public struct Tile: Sendable, Equatable {
-    public let queries: Range<Int>
+  package struct Tile: Sendable, Equatable {
+    package let queries: Range<Int>
     /// Columns of the tile's score matrix: the largest depth + 1.
-    public let width: Int
-    public let spans: [Span]
+    package let width: Int
+    package let spans: [Span]
 
-    public init(queries: Range<Int>, width: Int, spans: [Span]) {
+    package init(queries: Range<Int>, width: Int, spans: [Span]) {
       self.queries = queries
       self.width = width
       self.spans = spans
@@ -82,10 +82,10 @@ public struct AttentionPlan: Sendable {
   }
 
   /// Depth of each query row.
-  public let depths: [Int]
-  public let tiles: [Tile]
+  package let depths: [Int]
+  package let tiles: [Tile]
 
-  public init(depths: [Int], tiles: [Tile]) {
+  package init(depths: [Int], tiles: [Tile]) {
     self.depths = depths
     self.tiles = tiles
   }
@@ -104,11 +104,11 @@ public struct AttentionPlan: Sendable {
 }
 
 /// Keys and values of one layer, each [rows, keyValueHeads · headSize].
-public struct KeysAndValues: Sendable {
-  public let keys: Matrix
-  public let values: Matrix
+package struct KeysAndValues: Sendable {
+  package let keys: Matrix
+  package let values: Matrix
 
-  public init(keys: Matrix, values: Matrix) {
+  package init(keys: Matrix, values: Matrix) {
     self.keys = keys
     self.values = values
   }
@@ -118,7 +118,7 @@ public struct KeysAndValues: Sendable {
 ///
 /// queries, output: [R, heads · headSize]; `pack` and `prefix` hold the keys and values the plan's spans refer to.
 /// `logSumExp`: [R, heads], receives log Σ exp(score), from which the backward recomputes the probabilities.
-public func attention(
+package func attention(
   queries: Matrix, pack: KeysAndValues, prefix: KeysAndValues?, plan: AttentionPlan, shape: AttentionShape,
   into output: Matrix, logSumExp: Matrix, workspace: Workspace, on team: ThreadTeam
 ) {
@@ -189,7 +189,7 @@ public func attention(
 ///
 /// With P = exp(S - logSumExp), dP = dO Vᵀ and δ = Σ dO · O (row by row): dV += Pᵀ dO, dS = scale · P (dP - δ),
 /// dQ = dS K, dK += dSᵀ Q. Source: FlashAttention-2 (arXiv 2307.08691), algorithm 2.
-public func attentionBackward(
+package func attentionBackward(
   _ dOutput: Matrix, output: Matrix, logSumExp: Matrix, queries: Matrix, pack: KeysAndValues, prefix: KeysAndValues?,
   plan: AttentionPlan, shape: AttentionShape, dQueries: Matrix, dPack: KeysAndValues,
   addingTo dPrefix: KeysAndValues?, workspace: Workspace, on team: ThreadTeam
@@ -311,7 +311,7 @@ private func scoreGradients(
 }
 
 /// Floats of workspace that attention takes for copies of its keys and values, the backward for their gradients too.
-public func attentionMemory(_ shape: AttentionShape, keys: Int) -> (forward: Int, backward: Int) {
+package func attentionMemory(_ shape: AttentionShape, keys: Int) -> (forward: Int, backward: Int) {
   let width = roundedUp(shape.headSize)
   let major = shape.keyValueHeads * keys * width
   let across = shape.keyValueHeads * width * HeadMajorAcross.stride(rows: keys)

@@ -4,12 +4,12 @@ import Glibc
 func logarithm(_ x: Float) -> Float { logf(x) }
 
 /// A token whose probability after a row counts: `weight · -log softmax(logits[row])[token]`.
-public struct Target: Sendable, Equatable {
-  public let row: Int
-  public let token: Int
-  public let weight: Float
+package struct Target: Sendable, Equatable {
+  package let row: Int
+  package let token: Int
+  package let weight: Float
 
-  public init(row: Int, token: Int, weight: Float = 1) {
+  package init(row: Int, token: Int, weight: Float = 1) {
     self.row = row
     self.token = token
     self.weight = weight
@@ -17,15 +17,15 @@ public struct Target: Sendable, Equatable {
 }
 
 /// What a row of logits said about a target.
-public struct TargetScore: Sendable, Equatable {
+package struct TargetScore: Sendable, Equatable {
   /// log softmax(logits)[token], in nats.
-  public let logProbability: Float
+  package let logProbability: Float
   /// Whether no other token is more probable.
-  public let isMostProbable: Bool
+  package let isMostProbable: Bool
 }
 
 /// x = log softmax(x), row by row, in place: logits become log-probabilities in nats. x: [R, V].
-public func logSoftmax(_ x: Matrix, on team: ThreadTeam) {
+package func logSoftmax(_ x: Matrix, on team: ThreadTeam) {
   team.rows(.crossEntropy, of: x) { rows in
     for row in rows {
       let line = x.base + row * x.stride
@@ -42,7 +42,7 @@ public func logSoftmax(_ x: Matrix, on team: ThreadTeam) {
 ///
 /// logits: [R, V]; overwritten, by d(Σ)/d(logits) = Σ weight · (softmax - onehot) when `gradient`.
 /// Several targets may share a row.
-public func crossEntropy(_ logits: Matrix, _ targets: [Target], gradient: Bool, on team: ThreadTeam) -> [TargetScore] {
+package func crossEntropy(_ logits: Matrix, _ targets: [Target], gradient: Bool, on team: ThreadTeam) -> [TargetScore] {
   let V = logits.columns
   var ofRow = [[Int]](repeating: [], count: logits.rows)
   for (index, target) in targets.enumerated() {

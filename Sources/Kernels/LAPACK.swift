@@ -3,17 +3,17 @@ import COpenBLAS
 /// The singular value decomposition of a matrix: A [m, n] = U · diag(σ) · Vᵀ, r = min(m, n).
 ///
 /// Source: LAPACK, `sgesdd` (divide and conquer), in its economy size.
-public struct SingularValueDecomposition: Sendable {
+package struct SingularValueDecomposition: Sendable {
   /// U, [m, r]; its columns are orthonormal.
-  public let left: Matrix
+  package let left: Matrix
   /// σ, [r], at least 0 and descending.
-  public let values: [Float]
+  package let values: [Float]
   /// Vᵀ, [r, n]; its rows are orthonormal.
-  public let right: Matrix
+  package let right: Matrix
 
   /// Decomposes a matrix, which stays as it is; nil when it holds a number that is not finite, or when LAPACK's
   /// iteration does not converge.
-  public init?(of matrix: Matrix) {
+  package init?(of matrix: Matrix) {
     // LAPACK overwrites what it is given.
     var a = matrix.values
     guard a.allSatisfy(\.isFinite) else { return nil }

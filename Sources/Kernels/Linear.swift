@@ -1,5 +1,5 @@
 /// y [T, outputs] = x [T, inputs] · W, added to what y holds when `accumulating`.
-public func linear(_ x: Matrix, _ weight: Weight, into y: Matrix, accumulating: Bool = false, on team: ThreadTeam) {
+package func linear(_ x: Matrix, _ weight: Weight, into y: Matrix, accumulating: Bool = false, on team: ThreadTeam) {
   precondition(x.columns == weight.inputs && y.columns == weight.outputs && x.rows == y.rows, "linear: shapes differ")
   product(
     .linear, x, weight, stored: weight.layout == .outputMajor, inner: weight.inputs, into: y,
@@ -8,7 +8,7 @@ public func linear(_ x: Matrix, _ weight: Weight, into y: Matrix, accumulating: 
 }
 
 /// dx [T, inputs] = dy [T, outputs] · Wᵀ, added to what dx holds when `accumulating`.
-public func linearBackward(
+package func linearBackward(
   _ dy: Matrix, _ weight: Weight, into dx: Matrix, accumulating: Bool = false, on team: ThreadTeam
 ) {
   precondition(
@@ -19,18 +19,18 @@ public func linearBackward(
 }
 
 /// A weight and the matrix it computes, or whose gradient it carries back.
-public typealias Projection = (weight: Weight, values: Matrix)
+package typealias Projection = (weight: Weight, values: Matrix)
 
 /// Several projections of one x: values = x · weight for each.
 ///
 /// Those that lie side by side, in the weights and in the results, are computed as one wide product: GPT-2's queries,
 /// keys and values are.
-public func linear(_ x: Matrix, _ projections: [Projection], on team: ThreadTeam) {
+package func linear(_ x: Matrix, _ projections: [Projection], on team: ThreadTeam) {
   for projection in joined(projections) { linear(x, projection.weight, into: projection.values, on: team) }
 }
 
 /// dx [T, inputs] = Σ values · weightᵀ, the backward of several projections of one x.
-public func linearBackward(_ projections: [Projection], into dx: Matrix, on team: ThreadTeam) {
+package func linearBackward(_ projections: [Projection], into dx: Matrix, on team: ThreadTeam) {
   for (index, projection) in joined(projections).enumerated() {
     linearBackward(projection.values, projection.weight, into: dx, accumulating: index > 0, on: team)
   }

@@ -1,14 +1,14 @@
 /// A view of float32 numbers in row-major order: element (i, j) lies at `base[i * stride + j]`.
 ///
 /// Copies of a view share the numbers. The view keeps the memory it points into alive.
-public struct Matrix: @unchecked Sendable {
+package struct Matrix: @unchecked Sendable {
   // Sendable: kernels hand disjoint rows or columns of one matrix to several threads; which thread writes what is
   // decided in the kernel, in one place each.
-  public let base: UnsafeMutablePointer<Float>
-  public let rows: Int
-  public let columns: Int
+  package let base: UnsafeMutablePointer<Float>
+  package let rows: Int
+  package let columns: Int
   /// Floats from one row to the next; at least `columns`.
-  public let stride: Int
+  package let stride: Int
   let owner: AnyObject
 
   init(base: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int, owner: AnyObject) {
@@ -21,14 +21,14 @@ public struct Matrix: @unchecked Sendable {
   }
 
   /// A new matrix of zeros, shape [rows, columns].
-  public init(rows: Int, columns: Int) {
+  package init(rows: Int, columns: Int) {
     let memory = FloatMemory(count: rows * columns)
     memory.base.initialize(repeating: 0, count: rows * columns)
     self.init(base: memory.base, rows: rows, columns: columns, stride: columns, owner: memory)
   }
 
   /// A new matrix with these values, row by row.
-  public init(rows: Int, columns: Int, values: [Float]) {
+  package init(rows: Int, columns: Int, values: [Float]) {
     precondition(values.count == rows * columns, "expected \(rows * columns) values, got \(values.count)")
     self.init(rows: rows, columns: columns)
     values.withUnsafeBufferPointer { source in
@@ -37,14 +37,14 @@ public struct Matrix: @unchecked Sendable {
   }
 
   /// The rows of a range, as a view.
-  public func rows(_ range: Range<Int>) -> Matrix {
+  package func rows(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
     return Matrix(
       base: base + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride, owner: owner)
   }
 
   /// The columns of a range, as a view.
-  public func columns(_ range: Range<Int>) -> Matrix {
+  package func columns(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of \(columns)")
     return Matrix(base: base + range.lowerBound, rows: rows, columns: range.count, stride: stride, owner: owner)
   }
@@ -57,7 +57,7 @@ public struct Matrix: @unchecked Sendable {
     return Matrix(base: base, rows: rows, columns: columns + other.columns, stride: stride, owner: owner)
   }
 
-  public subscript(row: Int, column: Int) -> Float {
+  package subscript(row: Int, column: Int) -> Float {
     get {
       precondition(
         0 <= row && row < rows && 0 <= column && column < columns, "(\(row), \(column)) of [\(rows), \(columns)]")
@@ -71,7 +71,7 @@ public struct Matrix: @unchecked Sendable {
   }
 
   /// The numbers row by row, copied.
-  public var values: [Float] {
+  package var values: [Float] {
     [Float](unsafeUninitializedCapacity: rows * columns) { buffer, count in
       if let target = buffer.baseAddress {
         for row in 0..<rows { (target + row * columns).initialize(from: base + row * stride, count: columns) }
@@ -81,7 +81,7 @@ public struct Matrix: @unchecked Sendable {
   }
 
   /// Overwrites every number.
-  public func fill(_ value: Float) {
+  package func fill(_ value: Float) {
     for row in 0..<rows { (base + row * stride).update(repeating: value, count: columns) }
   }
 }
@@ -106,9 +106,9 @@ final class FloatMemory: @unchecked Sendable {
 ///
 /// A matrix from a workspace holds arbitrary numbers at first, and must not be used after the `release` of a mark
 /// that was taken before it was made.
-public final class Workspace {
+package final class Workspace {
   /// A point to which a workspace can be wound back.
-  public struct Mark {
+  package struct Mark {
     fileprivate let chunk: Int
     fileprivate let used: Int
   }
@@ -119,21 +119,21 @@ public final class Workspace {
   private var chunk = 0
   private var used = 0
 
-  public init() {}
+  package init() {}
 
   /// Floats that were in use at most.
-  public private(set) var peak = 0
+  package private(set) var peak = 0
 
-  public var mark: Mark { Mark(chunk: chunk, used: used) }
+  package var mark: Mark { Mark(chunk: chunk, used: used) }
 
   /// Takes back every matrix handed out since the mark.
-  public func release(to mark: Mark) {
+  package func release(to mark: Mark) {
     chunk = mark.chunk
     used = mark.used
   }
 
   /// A matrix of shape [rows, columns], contents arbitrary.
-  public func matrix(_ rows: Int, _ columns: Int) -> Matrix {
+  package func matrix(_ rows: Int, _ columns: Int) -> Matrix {
     let stride = Self.stride(columns)
     let count = (rows * stride + 15) / 16 * 16
     while chunk < chunks.count, used + count > chunks[chunk].count {
@@ -150,12 +150,12 @@ public final class Workspace {
 
   /// Floats from row to row. Rows a multiple of 512 bytes apart would meet in a few sets of the first-level cache and
   /// push each other out of it, so such rows get a cache line more.
-  public static func stride(_ columns: Int) -> Int {
+  package static func stride(_ columns: Int) -> Int {
     columns > 0 && columns % 128 == 0 ? columns + 16 : columns
   }
 
   /// Runs `body` and takes back the matrices it asked for.
-  public func scoped<Result>(_ body: () throws -> Result) rethrows -> Result {
+  package func scoped<Result>(_ body: () throws -> Result) rethrows -> Result {
     let start = mark
     defer { release(to: start) }
     return try body()

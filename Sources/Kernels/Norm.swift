@@ -1,20 +1,20 @@
 /// The weights of a layer norm or an RMS norm over D numbers.
-public struct NormWeights: Sendable {
-  public enum Kind: Sendable {
+package struct NormWeights: Sendable {
+  package enum Kind: Sendable {
     /// (x - mean) / sqrt(variance + epsilon) · gain + bias.
     case layer
     /// x / sqrt(mean(x²) + epsilon) · gain.
     case rootMeanSquare
   }
 
-  public let kind: Kind
+  package let kind: Kind
   /// [D].
-  public let gain: [Float]
+  package let gain: [Float]
   /// [D]; empty: none.
-  public let bias: [Float]
-  public let epsilon: Float
+  package let bias: [Float]
+  package let epsilon: Float
 
-  public init(_ kind: Kind = .layer, gain: [Float], bias: [Float] = [], epsilon: Float) {
+  package init(_ kind: Kind = .layer, gain: [Float], bias: [Float] = [], epsilon: Float) {
     precondition(bias.isEmpty || gain.count == bias.count)
     self.kind = kind
     self.gain = gain
@@ -27,7 +27,7 @@ public struct NormWeights: Sendable {
 ///
 /// x, y: [T, G · D]. `statistics`: [T, 2 · G], receives each group's mean (0 for RMS) and the factor
 /// 1 / sqrt(variance + epsilon) for the backward.
-public func norm(_ x: Matrix, _ weights: NormWeights, into y: Matrix, statistics: Matrix, on team: ThreadTeam) {
+package func norm(_ x: Matrix, _ weights: NormWeights, into y: Matrix, statistics: Matrix, on team: ThreadTeam) {
   let D = weights.gain.count
   precondition(x.columns % D == 0 && y.columns == x.columns && y.rows == x.rows, "norm: shapes differ")
   precondition(statistics.rows == x.rows && statistics.columns == 2 * (x.columns / D))
@@ -61,7 +61,7 @@ public func norm(_ x: Matrix, _ weights: NormWeights, into y: Matrix, statistics
 /// without the mean of g.
 ///
 /// x, dy, dx: [T, G · D]; `statistics` as `norm` left it. `dy` is overwritten.
-public func normBackward(
+package func normBackward(
   _ dy: Matrix, x: Matrix, _ weights: NormWeights, statistics: Matrix, addingTo dx: Matrix, on team: ThreadTeam
 ) {
   let D = weights.gain.count

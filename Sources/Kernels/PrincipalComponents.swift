@@ -2,17 +2,17 @@
 ///
 /// Source: the right singular vectors of the centred rows; their signs are chosen so that the entry of the largest
 /// magnitude is positive, which makes them the same everywhere.
-public struct PrincipalComponents: Sendable {
+package struct PrincipalComponents: Sendable {
   /// The rows' mean, [n].
-  public let mean: [Float]
+  package let mean: [Float]
   /// [count, n]; orthonormal, the most important first. Zero beyond min(m, n), where there is no direction left.
-  public let axes: Matrix
+  package let axes: Matrix
   /// The share of the rows' variance along each axis, σ² / Σ σ²; zero where all rows are equal.
-  public let shares: [Double]
+  package let shares: [Double]
 
   /// The first `count` components of the rows of a matrix [m, n]; nil when it holds a number that is not finite, or
   /// when the decomposition does not converge.
-  public init?(ofRows rows: Matrix, count: Int) {
+  package init?(ofRows rows: Matrix, count: Int) {
     let n = rows.columns
     var sums = [Double](repeating: 0, count: n)
     for row in 0..<rows.rows { for column in 0..<n { sums[column] += Double(rows[row, column]) } }
@@ -30,7 +30,7 @@ public struct PrincipalComponents: Sendable {
   }
 
   /// Where rows lie along the axes: (row - mean) · axesᵀ, [rows, count].
-  public func project(_ rows: Matrix) -> Matrix {
+  package func project(_ rows: Matrix) -> Matrix {
     precondition(rows.columns == axes.columns, "rows of \(rows.columns) numbers, axes of \(axes.columns)")
     let centred = Self.centred(rows, mean)
     let places = Matrix(rows: rows.rows, columns: axes.rows)

@@ -4,9 +4,9 @@ import Synchronization
 ///
 /// Counted are the multiplications and additions of matrix products; elementwise work counts as none. Attention's
 /// backward counts its four products, not the scores it computes again.
-public final class Profile: Sendable {
+package final class Profile: Sendable {
   /// A kernel, as the table names it.
-  public enum Operation: String, CaseIterable, Sendable {
+  package enum Operation: String, CaseIterable, Sendable {
     case linear = "linear"
     case linearBackward = "linear backward"
     case attention = "attention"
@@ -22,18 +22,18 @@ public final class Profile: Sendable {
   }
 
   /// What one kernel has taken so far.
-  public struct Entry: Sendable {
-    public var calls = 0
-    public var seconds = 0.0
-    public var operations = 0.0
+  package struct Entry: Sendable {
+    package var calls = 0
+    package var seconds = 0.0
+    package var operations = 0.0
   }
 
   private let table = Mutex<[Operation: Entry]>([:])
 
-  public init() {}
+  package init() {}
 
   /// The totals of each kernel that was called.
-  public var entries: [(operation: Operation, entry: Entry)] {
+  package var entries: [(operation: Operation, entry: Entry)] {
     table.withLock { table in Operation.allCases.compactMap { operation in table[operation].map { (operation, $0) } } }
   }
 
@@ -57,7 +57,7 @@ extension ThreadTeam {
 
   /// Floating-point operations a second of OpenBLAS's own product of square matrices with this many threads, the best
   /// of `rounds`: the yardstick for the share of the machine that a step reaches.
-  public func matrixProductRate(size: Int = 4096, rounds: Int = 3) -> Double {
+  package func matrixProductRate(size: Int = 4096, rounds: Int = 3) -> Double {
     let matrices = (0..<3).map { _ in Matrix(rows: size, columns: size) }
     for matrix in matrices { matrix.fill(0.5) }
     useBLASThreads(threads)

@@ -3,9 +3,9 @@ import Glibc
 /// Rotary position embedding: pairs of a head's numbers, turned by an angle that grows with the position.
 ///
 /// Source: RoFormer (arXiv 2104.09864).
-public struct Rotary: Sendable, Equatable {
+package struct Rotary: Sendable, Equatable {
   /// Which numbers of a head make pairs.
-  public enum Pairing: Sendable {
+  package enum Pairing: Sendable {
     /// i and i + size / 2, as GPT-NeoX and Llama.
     case halves
     /// 2i and 2i + 1, as GPT-J.
@@ -13,19 +13,19 @@ public struct Rotary: Sendable, Equatable {
   }
 
   /// Radians a position, for each pair.
-  public let inverseFrequencies: [Float]
-  public let pairing: Pairing
+  package let inverseFrequencies: [Float]
+  package let pairing: Pairing
   /// What sines and cosines are multiplied with: the attention factor of YaRN and LongRoPE.
-  public let factor: Float
+  package let factor: Float
 
-  public init(inverseFrequencies: [Float], pairing: Pairing, factor: Float = 1) {
+  package init(inverseFrequencies: [Float], pairing: Pairing, factor: Float = 1) {
     self.inverseFrequencies = inverseFrequencies
     self.pairing = pairing
     self.factor = factor
   }
 
   /// The plain embedding: θ^(-2i / size) radians a position for pair i.
-  public init(theta: Double, size: Int, pairing: Pairing) {
+  package init(theta: Double, size: Int, pairing: Pairing) {
     self.init(
       inverseFrequencies: (0..<(size / 2)).map { Float(pow(theta, -2 * Double($0) / Double(size))) }, pairing: pairing)
   }
@@ -35,13 +35,13 @@ public struct Rotary: Sendable, Equatable {
 }
 
 /// Cosines and sines for some rows, each [T, size / 2], and what they are of.
-public struct RotaryAngles: Sendable {
+package struct RotaryAngles: Sendable {
   let rotary: Rotary
   let cosines: Matrix
   let sines: Matrix
 
   /// The angles at these positions, computed in float32 as transformers does.
-  public init(_ rotary: Rotary, positions: [Int], in workspace: Workspace) {
+  package init(_ rotary: Rotary, positions: [Int], in workspace: Workspace) {
     let count = rotary.inverseFrequencies.count
     self.rotary = rotary
     cosines = workspace.matrix(positions.count, count)
@@ -57,12 +57,12 @@ public struct RotaryAngles: Sendable {
 }
 
 /// Turns every head of x in place: (a, b) becomes (a cos - b sin, b cos + a sin). x: [T, heads · headSize].
-public func rotate(_ x: Matrix, headSize: Int, by angles: RotaryAngles, on team: ThreadTeam) {
+package func rotate(_ x: Matrix, headSize: Int, by angles: RotaryAngles, on team: ThreadTeam) {
   turn(.rotary, x, headSize, angles, sign: 1, on: team)
 }
 
 /// The gradient of `rotate`, in place: the turn with the opposite angle (times the same factor).
-public func rotateBackward(_ dx: Matrix, headSize: Int, by angles: RotaryAngles, on team: ThreadTeam) {
+package func rotateBackward(_ dx: Matrix, headSize: Int, by angles: RotaryAngles, on team: ThreadTeam) {
   turn(.rotary, dx, headSize, angles, sign: -1, on: team)
 }
 

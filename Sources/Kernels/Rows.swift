@@ -1,5 +1,5 @@
 /// target = source. source, target: [T, D].
-public func copy(_ source: Matrix, into target: Matrix, on team: ThreadTeam) {
+package func copy(_ source: Matrix, into target: Matrix, on team: ThreadTeam) {
   precondition(target.rows == source.rows && target.columns == source.columns, "copy: shapes differ")
   team.rows(.rows, of: target) { rows in
     for row in rows {
@@ -9,7 +9,7 @@ public func copy(_ source: Matrix, into target: Matrix, on team: ThreadTeam) {
 }
 
 /// target += source. source, target: [T, D].
-public func add(_ source: Matrix, to target: Matrix, on team: ThreadTeam) {
+package func add(_ source: Matrix, to target: Matrix, on team: ThreadTeam) {
   precondition(target.rows == source.rows && target.columns == source.columns, "add: shapes differ")
   team.rows(.rows, of: target) { rows in
     for row in rows {
@@ -20,7 +20,7 @@ public func add(_ source: Matrix, to target: Matrix, on team: ThreadTeam) {
 }
 
 /// target row i = source row indices[i]. source: [N, D], target: [indices.count, D].
-public func gather(_ source: Matrix, rows indices: [Int], into target: Matrix, on team: ThreadTeam) {
+package func gather(_ source: Matrix, rows indices: [Int], into target: Matrix, on team: ThreadTeam) {
   precondition(target.rows == indices.count && target.columns == source.columns, "gather: shapes differ")
   precondition(indices.allSatisfy { 0 <= $0 && $0 < source.rows }, "gather: no such row")
   team.rows(.rows, of: target) { rows in
@@ -33,7 +33,7 @@ public func gather(_ source: Matrix, rows indices: [Int], into target: Matrix, o
 
 /// target = source + bias, in every row: where a residual joins a projection's bias. source, target: [T, D]; bias: [D],
 /// or empty for none.
-public func copyAddingBias(_ source: Matrix, _ bias: [Float], into target: Matrix, on team: ThreadTeam) {
+package func copyAddingBias(_ source: Matrix, _ bias: [Float], into target: Matrix, on team: ThreadTeam) {
   if bias.isEmpty { return copy(source, into: target, on: team) }
   precondition(
     bias.count == source.columns && target.rows == source.rows && target.columns == source.columns,
@@ -50,7 +50,7 @@ public func copyAddingBias(_ source: Matrix, _ bias: [Float], into target: Matri
 }
 
 /// target row indices[i] += source row i, the backward of `gather`. source: [indices.count, D], target: [N, D].
-public func scatterAdd(_ source: Matrix, rows indices: [Int], into target: Matrix) {
+package func scatterAdd(_ source: Matrix, rows indices: [Int], into target: Matrix) {
   precondition(source.rows == indices.count && target.columns == source.columns, "scatterAdd: shapes differ")
   for (row, index) in indices.enumerated() {
     precondition(0 <= index && index < target.rows)
@@ -60,7 +60,7 @@ public func scatterAdd(_ source: Matrix, rows indices: [Int], into target: Matri
 }
 
 /// y += bias, in every row. y: [T, D]; bias: [D], or empty for none.
-public func addBias(_ bias: [Float], to y: Matrix, on team: ThreadTeam) {
+package func addBias(_ bias: [Float], to y: Matrix, on team: ThreadTeam) {
   if bias.isEmpty { return }
   precondition(bias.count == y.columns, "addBias: shapes differ")
   withPointer(to: bias) { bias in
@@ -74,7 +74,7 @@ public func addBias(_ bias: [Float], to y: Matrix, on team: ThreadTeam) {
 }
 
 /// x = factor · x, in place. x: [T, D].
-public func scale(_ x: Matrix, by factor: Float) {
+package func scale(_ x: Matrix, by factor: Float) {
   for row in 0..<x.rows {
     let place = x.base + row * x.stride
     map(x.columns, place, into: place) { $0 * factor }

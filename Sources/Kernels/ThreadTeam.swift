@@ -3,14 +3,14 @@ import Synchronization
 
 /// How many threads share a kernel's work. Work is cut by the number of threads alone, so results are bit-identical
 /// from run to run at a given number.
-public struct ThreadTeam: Sendable {
-  public let threads: Int
+package struct ThreadTeam: Sendable {
+  package let threads: Int
   /// Where kernels note their time; nil: nowhere.
-  public let profile: Profile?
+  package let profile: Profile?
   private let scratch = ScratchMemory()
 
   /// A team of that many threads; OpenBLAS's own pool is switched off, since two pools would fight over the cores.
-  public init(threads: Int, profile: Profile? = nil) {
+  package init(threads: Int, profile: Profile? = nil) {
     precondition(threads >= 1)
     self.threads = threads
     self.profile = profile

@@ -1,9 +1,9 @@
 /// A frozen weight matrix where it lies in memory, in the number format and the layout its checkpoint has; only read.
-public struct Weight: @unchecked Sendable {
+package struct Weight: @unchecked Sendable {
   // Sendable: the numbers are never written after load, and `owner` keeps them alive.
 
   /// Which index runs along the stored rows.
-  public enum Layout: Sendable {
+  package enum Layout: Sendable {
     /// Stored [inputs, outputs], as GPT-2's Conv1D.
     case inputMajor
     /// Stored [outputs, inputs], as torch.nn.Linear.
@@ -11,7 +11,7 @@ public struct Weight: @unchecked Sendable {
   }
 
   /// How the numbers are stored; what is not float32 is widened piece by piece as products need it.
-  public enum Format: Sendable {
+  package enum Format: Sendable {
     case float32
     case float16
     case bfloat16
@@ -26,10 +26,10 @@ public struct Weight: @unchecked Sendable {
   }
 
   private let base: UnsafeRawPointer
-  public let format: Format
-  public let inputs: Int
-  public let outputs: Int
-  public let layout: Layout
+  package let format: Format
+  package let inputs: Int
+  package let outputs: Int
+  package let layout: Layout
   /// Numbers of a whole stored row.
   private let stride: Int
   /// Where this weight begins in what is stored.
@@ -56,7 +56,7 @@ public struct Weight: @unchecked Sendable {
   }
 
   /// A weight over `inputs * outputs` numbers at `base`, which `owner` keeps alive.
-  public init(
+  package init(
     base: UnsafeRawPointer, format: Format, inputs: Int, outputs: Int, layout: Layout, owner: AnyObject
   ) {
     self.init(
@@ -65,21 +65,21 @@ public struct Weight: @unchecked Sendable {
   }
 
   /// A weight over the numbers of a matrix of one row, in the order of its layout.
-  public init(inputs: Int, outputs: Int, layout: Layout, storage: Matrix) {
+  package init(inputs: Int, outputs: Int, layout: Layout, storage: Matrix) {
     precondition(storage.rows == 1 && storage.columns == inputs * outputs)
     self.init(
       base: storage.base, format: .float32, inputs: inputs, outputs: outputs, layout: layout, owner: storage.owner)
   }
 
   /// A weight with these values, in the order of its layout.
-  public init(inputs: Int, outputs: Int, layout: Layout, values: [Float]) {
+  package init(inputs: Int, outputs: Int, layout: Layout, values: [Float]) {
     self.init(
       inputs: inputs, outputs: outputs, layout: layout,
       storage: Matrix(rows: 1, columns: values.count, values: values))
   }
 
   /// The part that computes those outputs.
-  public func outputs(_ range: Range<Int>) -> Weight {
+  package func outputs(_ range: Range<Int>) -> Weight {
     precondition(range.lowerBound >= 0 && range.upperBound <= outputs && runs == nil, "outputs \(range) of \(outputs)")
     let isInputMajor = layout == .inputMajor
     return Weight(
@@ -90,7 +90,7 @@ public struct Weight: @unchecked Sendable {
 
   /// The part of an output-major weight that computes `run` of every `step` outputs, beginning with output `first`:
   /// the queries of a projection that has queries, keys and values head by head.
-  public func outputs(from first: Int, run: Int, ofEvery step: Int) -> Weight {
+  package func outputs(from first: Int, run: Int, ofEvery step: Int) -> Weight {
     precondition(layout == .outputMajor && runs == nil && outputs % step == 0 && first + run <= step)
     return Weight(
       base: base, format: format, inputs: inputs, outputs: outputs / step * run, layout: layout, stride: stride,
@@ -112,7 +112,7 @@ public struct Weight: @unchecked Sendable {
   }
 
   /// Whether both are the same numbers, as the word embeddings and a head tied to them.
-  public func isSame(as other: Weight) -> Bool {
+  package func isSame(as other: Weight) -> Bool {
     base == other.base && firstRow == other.firstRow && firstColumn == other.firstColumn && inputs == other.inputs
       && outputs == other.outputs
   }
@@ -127,7 +127,7 @@ public struct Weight: @unchecked Sendable {
   }
 
   /// Bytes that come into memory only as products read them: all of a mapped file's, none of what is there already.
-  public var mappedBytes: Int { owner is FloatMemory ? 0 : byteCount }
+  package var mappedBytes: Int { owner is FloatMemory ? 0 : byteCount }
 
   /// The numbers where they lie, and floats from one stored row to the next; nil where they must be widened or gathered.
   var inPlace: (base: UnsafePointer<Float>, leading: Int)? {
@@ -156,13 +156,13 @@ public struct Weight: @unchecked Sendable {
   }
 
   /// Row `index` of an output-major weight (a word embedding), copied into `inputs` floats.
-  public func copyRow(_ index: Int, into target: UnsafeMutablePointer<Float>) {
+  package func copyRow(_ index: Int, into target: UnsafeMutablePointer<Float>) {
     precondition(layout == .outputMajor && 0 <= index && index < outputs)
     widen(rows: index..<(index + 1), columns: 0..<inputs, into: target, leading: inputs)
   }
 
   /// Row `index` of an output-major weight.
-  public func row(_ index: Int) -> [Float] {
+  package func row(_ index: Int) -> [Float] {
     [Float](unsafeUninitializedCapacity: inputs) { buffer, count in
       if let start = buffer.baseAddress { copyRow(index, into: start) }
       count = inputs
@@ -170,7 +170,7 @@ public struct Weight: @unchecked Sendable {
   }
 
   /// The same weight in blocks of 8-bit numbers, in memory of its own.
-  public func quantized(on team: ThreadTeam) -> Weight {
+  package func quantized(on team: ThreadTeam) -> Weight {
     let (rows, columns) = layout == .inputMajor ? (inputs, outputs) : (outputs, inputs)
     let rowBytes = EightBitBlocks.bytes(of: columns)
     let memory = FloatMemory(count: (rows * rowBytes + 3) / 4)
@@ -187,13 +187,13 @@ public struct Weight: @unchecked Sendable {
 
 extension Weight {
   /// target row i = row ids[i] of an output-major weight (word embeddings). target: [ids.count, inputs].
-  public func copyRows(_ ids: [Int], into target: Matrix) {
+  package func copyRows(_ ids: [Int], into target: Matrix) {
     precondition(target.rows == ids.count && target.columns == inputs, "copyRows: shapes differ")
     for (row, id) in ids.enumerated() { copyRow(id, into: target.base + row * target.stride) }
   }
 
   /// target row i += row range[i] of an output-major weight (position embeddings). target: [range.count, inputs].
-  public func addRows(_ range: Range<Int>, to target: Matrix) {
+  package func addRows(_ range: Range<Int>, to target: Matrix) {
     precondition(layout == .outputMajor && range.lowerBound >= 0 && range.upperBound <= outputs)
     precondition(target.rows == range.count && target.columns == inputs, "addRows: shapes differ")
     let memory = FloatMemory(count: inputs)

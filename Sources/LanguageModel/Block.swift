@@ -1,12 +1,12 @@
 import Kernels
 
 /// y = x W + b with frozen W and b.
-public struct LinearLayer: Sendable {
-  public let weight: Weight
+package struct LinearLayer: Sendable {
+  package let weight: Weight
   /// [outputs]; empty: none.
-  public let bias: [Float]
+  package let bias: [Float]
 
-  public init(weight: Weight, bias: [Float] = []) {
+  package init(weight: Weight, bias: [Float] = []) {
     precondition(bias.isEmpty || bias.count == weight.outputs)
     self.weight = weight
     self.bias = bias
@@ -14,7 +14,7 @@ public struct LinearLayer: Sendable {
 }
 
 /// How the two halves of a block, attention A and feed-forward F, join the hidden states x; n and m are the norms.
-public enum Residual: Sendable {
+package enum Residual: Sendable {
   /// h = x + A(n(x)), y = h + F(m(h)).
   case sequential
   /// y = x + A(n(x)) + F(m(x)); without a norm of its own, F reads n(x).
@@ -26,31 +26,31 @@ public enum Residual: Sendable {
 }
 
 /// The frozen weights of one transformer block.
-public struct Block: Sendable {
-  public let residual: Residual
-  public let attentionNorm: NormWeights?
-  public let query: LinearLayer
-  public let key: LinearLayer
-  public let value: LinearLayer
+package struct Block: Sendable {
+  package let residual: Residual
+  package let attentionNorm: NormWeights?
+  package let query: LinearLayer
+  package let key: LinearLayer
+  package let value: LinearLayer
   /// Norms of each head's queries and keys, before they are rotated.
-  public let queryNorm: NormWeights?
-  public let keyNorm: NormWeights?
+  package let queryNorm: NormWeights?
+  package let keyNorm: NormWeights?
   /// Which of the decoder's rotary embeddings turns queries and keys; nil: none.
-  public let rotary: Int?
-  public let attention: AttentionShape
-  public let attentionOutput: LinearLayer
+  package let rotary: Int?
+  package let attention: AttentionShape
+  package let attentionOutput: LinearLayer
   /// A norm of A's result, before it joins (Gemma 2).
-  public let attentionOutputNorm: NormWeights?
-  public let feedForwardNorm: NormWeights?
+  package let attentionOutputNorm: NormWeights?
+  package let feedForwardNorm: NormWeights?
   /// Of a gated feed-forward, activation(gate) · up; nil: activation(up).
-  public let gate: LinearLayer?
-  public let up: LinearLayer
-  public let down: LinearLayer
-  public let activation: Activation
+  package let gate: LinearLayer?
+  package let up: LinearLayer
+  package let down: LinearLayer
+  package let activation: Activation
   /// A norm of F's result, before it joins.
-  public let feedForwardOutputNorm: NormWeights?
+  package let feedForwardOutputNorm: NormWeights?
 
-  public init(
+  package init(
     residual: Residual = .sequential, attentionNorm: NormWeights?, query: LinearLayer, key: LinearLayer,
     value: LinearLayer, queryNorm: NormWeights? = nil, keyNorm: NormWeights? = nil, rotary: Int? = nil,
     attention: AttentionShape, attentionOutput: LinearLayer, attentionOutputNorm: NormWeights? = nil,

@@ -1,5 +1,7 @@
+import Diagnostics
 import FileFormats
 import Kernels
+import System
 
 /// The `config.json` of a Hugging Face model folder, or an object in it, with errors that name file and key.
 ///

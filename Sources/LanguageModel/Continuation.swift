@@ -1,7 +1,7 @@
 import Kernels
 
 /// A text that grows token by token over keys and values computed once: what generation needs.
-public struct Continuation {
+package struct Continuation {
   private let decoder: Decoder
   private let team: ThreadTeam
   private let workspace = Workspace()
@@ -14,19 +14,19 @@ public struct Continuation {
   /// - Parameters:
   ///   - decoder: the model.
   ///   - team: the threads.
-  public init(_ decoder: Decoder, on team: ThreadTeam) {
+  package init(_ decoder: Decoder, on team: ThreadTeam) {
     self.decoder = decoder
     self.team = team
     prefix = decoder.emptyPrefix(capacity: 0)
   }
 
   /// Tokens of the text so far.
-  public var length: Int { prefix.length }
+  package var length: Int { prefix.length }
 
   /// Appends tokens, or embeddings in their place.
   ///
   /// - Returns: the log-probability of every token of the vocabulary to come next, in nats.
-  public mutating func append(_ content: TokenTree.Content) -> [Float] {
+  package mutating func append(_ content: TokenTree.Content) -> [Float] {
     workspace.scoped {
       var tree = TokenTree(prefixLength: length)
       tree.append(content)

@@ -4,33 +4,33 @@ import Kernels
 ///
 /// It runs over token trees, forward and backward to its input embeddings and to the keys and values of a prefix;
 /// its own weights have no gradients.
-public struct Decoder: Sendable {
+package struct Decoder: Sendable {
   /// Output-major [vocabulary, width].
-  public let wordEmbeddings: Weight
+  package let wordEmbeddings: Weight
   /// What word embeddings are multiplied with as they are looked up (Gemma); a prompt's rows are taken as they are.
-  public let embeddingScale: Float
+  package let embeddingScale: Float
   /// From the embeddings' width to that of the hidden states; nil where they are the same (OPT 350m).
-  public let projectionIn: LinearLayer?
+  package let projectionIn: LinearLayer?
   /// Learned position embeddings, output-major [positions, hidden width]; nil: none.
-  public let positionEmbeddings: Weight?
+  package let positionEmbeddings: Weight?
   /// The row of the first position's embedding (OPT's is 2).
-  public let positionOffset: Int
+  package let positionOffset: Int
   /// A norm of the embeddings, before the first block (BLOOM).
-  public let embeddingNorm: NormWeights?
+  package let embeddingNorm: NormWeights?
   /// The rotary embeddings that blocks refer to.
-  public let rotaries: [Rotary]
-  public let blocks: [Block]
-  public let finalNorm: NormWeights?
+  package let rotaries: [Rotary]
+  package let blocks: [Block]
+  package let finalNorm: NormWeights?
   /// Back from the width of the hidden states to that of the embeddings.
-  public let projectionOut: LinearLayer?
+  package let projectionOut: LinearLayer?
   /// To the vocabulary, output-major [vocabulary, width].
-  public let head: LinearLayer
+  package let head: LinearLayer
   /// Logits l become cap · tanh(l / cap); nil: they stay.
-  public let logitSoftCap: Float?
+  package let logitSoftCap: Float?
   /// The largest number of tokens on a path; nil: the family has no limit (ALiBi).
-  public let maximumPositions: Int?
+  package let maximumPositions: Int?
 
-  public init(
+  package init(
     wordEmbeddings: Weight, embeddingScale: Float = 1, projectionIn: LinearLayer? = nil,
     positionEmbeddings: Weight? = nil, positionOffset: Int = 0, embeddingNorm: NormWeights? = nil,
     rotaries: [Rotary] = [], blocks: [Block], finalNorm: NormWeights?, projectionOut: LinearLayer? = nil,
@@ -52,13 +52,13 @@ public struct Decoder: Sendable {
   }
 
   /// The width of the embeddings, and so of a prompt.
-  public var width: Int { wordEmbeddings.inputs }
+  package var width: Int { wordEmbeddings.inputs }
   /// D, the width of the hidden states.
-  public var hiddenWidth: Int { projectionIn?.weight.outputs ?? width }
-  public var vocabularySize: Int { wordEmbeddings.outputs }
+  package var hiddenWidth: Int { projectionIn?.weight.outputs ?? width }
+  package var vocabularySize: Int { wordEmbeddings.outputs }
 
   /// The embeddings that stand for these tokens before the first block, [ids.count, width] row by row.
-  public func embeddings(of ids: [Int]) -> [Float] {
+  package func embeddings(of ids: [Int]) -> [Float] {
     let rows = Matrix(rows: ids.count, columns: width)
     embed(ids, into: rows)
     return rows.values
@@ -71,18 +71,18 @@ public struct Decoder: Sendable {
 }
 
 /// The keys and values of a path of tokens, layer by layer, on which token trees can stand.
-public struct Prefix: Sendable {
-  public let length: Int
+package struct Prefix: Sendable {
+  package let length: Int
   let layers: [KeysAndValues]
 }
 
 /// Sums of gradients with respect to the keys and values of a prefix.
-public struct PrefixGradients: Sendable {
+package struct PrefixGradients: Sendable {
   let layers: [KeysAndValues]
 }
 
 /// What a forward leaves behind for a backward.
-public enum Retention: Sendable {
+package enum Retention: Sendable {
   /// Nothing: there will be no backward.
   case nothing
   /// Each block's input; the backward computes the block again, a third more work for a tenth of the memory.
@@ -94,12 +94,12 @@ public enum Retention: Sendable {
 /// A forward over a token tree: what it predicted and what its backward needs.
 ///
 /// Its matrices live in the workspace it was made in.
-public struct ForwardPass {
-  public let tree: TokenTree
+package struct ForwardPass {
+  package let tree: TokenTree
   /// What was said about each target asked for, in their order.
-  public let scores: [TargetScore]
+  package let scores: [TargetScore]
   /// Keys and values of the segment that was to be kept.
-  public let kept: Prefix?
+  package let kept: Prefix?
   fileprivate let prefix: Prefix?
   fileprivate let training: TrainingState?
 
@@ -123,10 +123,10 @@ private struct BlockRun {
 
 extension Prefix {
   /// Each layer's keys, after their norm and rotary embedding, and values, [length, key-value heads · head size] each.
-  public var keysAndValues: [(keys: [Float], values: [Float])] { layers.map { ($0.keys.values, $0.values.values) } }
+  package var keysAndValues: [(keys: [Float], values: [Float])] { layers.map { ($0.keys.values, $0.values.values) } }
 
   /// Zeroed gradients for its keys and values.
-  public func zeroGradients(in workspace: Workspace) -> PrefixGradients {
+  package func zeroGradients(in workspace: Workspace) -> PrefixGradients {
     PrefixGradients(
       layers: layers.map { layer in
         let gradients = KeysAndValues(
@@ -150,7 +150,7 @@ extension Decoder {
   ///   - workspace: where the pass's matrices are made.
   ///   - team: the threads.
   /// - Returns: the scores, and what was to be kept.
-  public func forward(
+  package func forward(
     _ tree: TokenTree, targets: [Target], prefix: Prefix? = nil, retention: Retention = .nothing,
     keeping segment: Int? = nil, workspace: Workspace, on team: ThreadTeam
   ) -> ForwardPass {
@@ -263,7 +263,7 @@ extension Decoder {
   ///   - team: the threads.
   /// - Returns: the gradient with respect to that segment's embeddings, [tokens, D]; nil when none is wanted.
   @discardableResult
-  public func backward(
+  package func backward(
     _ pass: ForwardPass, fromLaterPacks: PrefixGradients? = nil, prefixGradients: PrefixGradients? = nil,
     inputSegment: Int? = nil, workspace: Workspace, on team: ThreadTeam
   ) -> Matrix? {
@@ -413,7 +413,7 @@ extension Decoder {
   /// For each row, the words whose embeddings lie nearest to it (Euclidean), nearest first.
   ///
   /// rows: [T, D]. ‖r - w‖² = ‖r‖² - 2 r · w + ‖w‖², all products in one matrix product a chunk of rows.
-  public func nearestWords(to rows: Matrix, count: Int, on team: ThreadTeam) -> [[(id: Int, distance: Float)]] {
+  package func nearestWords(to rows: Matrix, count: Int, on team: ThreadTeam) -> [[(id: Int, distance: Float)]] {
     let scale = embeddingScale
     let squares = (0..<vocabularySize).map { wordEmbeddings.row($0).reduce(0) { $0 + $1 * $1 } * scale * scale }
     let workspace = Workspace()

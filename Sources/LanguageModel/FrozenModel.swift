@@ -1,15 +1,17 @@
+import Diagnostics
 import FileFormats
 import Kernels
+import System
 
 /// A model folder as Hugging Face's `save_pretrained` writes it, opened: its decoder with frozen weights.
-public struct FrozenModel: Sendable {
+package struct FrozenModel: Sendable {
   /// The folder it was read from.
-  public let folder: String
+  package let folder: String
   /// The `model_type` of config.json.
-  public let family: String
-  public let decoder: Decoder
+  package let family: String
+  package let decoder: Decoder
   /// Every tensor of its files, used or not.
-  public let tensors: [StoredTensor]
+  package let tensors: [StoredTensor]
 
   /// Reads config.json and maps the weights.
   ///
@@ -17,7 +19,7 @@ public struct FrozenModel: Sendable {
   ///   - folder: holds config.json and safetensors.
   ///   - team: the threads to hold the blocks' weight matrices as 8-bit numbers with; nil: as stored.
   /// - Throws: `InputError` naming the file, key or tensor that is missing or wrong.
-  public init(folder: String, quantizing team: ThreadTeam? = nil) throws {
+  package init(folder: String, quantizing team: ThreadTeam? = nil) throws {
     guard isDirectory(folder) else {
       throw InputError.missing(
         folder,

@@ -1,17 +1,17 @@
 import Kernels
 
 /// The sizes of a pack that decide what memory it takes.
-public struct PackShape: Sendable {
+package struct PackShape: Sendable {
   /// Rows computed.
-  public let rows: Int
+  package let rows: Int
   /// Rows that predict.
-  public let outputs: Int
+  package let outputs: Int
   /// Rows of the prefix it stands on.
-  public let prefix: Int
+  package let prefix: Int
   /// Rows whose keys and values are kept for later packs.
-  public let kept: Int
+  package let kept: Int
 
-  public init(rows: Int, outputs: Int, prefix: Int = 0, kept: Int = 0) {
+  package init(rows: Int, outputs: Int, prefix: Int = 0, kept: Int = 0) {
     self.rows = rows
     self.outputs = min(outputs, rows)
     self.prefix = prefix
@@ -20,11 +20,11 @@ public struct PackShape: Sendable {
 }
 
 /// Bytes of workspace a pack takes.
-public struct PackMemory: Sendable {
+package struct PackMemory: Sendable {
   /// From its forward to the end of its backward.
-  public let retained: Int
+  package let retained: Int
   /// At the peak of its forward or backward, `retained` included.
-  public let peak: Int
+  package let peak: Int
 }
 
 extension Block {
@@ -38,13 +38,13 @@ extension Block {
 extension Decoder {
   /// Bytes of weights that come into memory as steps read them: those used where they lie in mapped files. Of word
   /// embeddings that are no head, a step reads a few rows.
-  public var mappedBytes: Int {
+  package var mappedBytes: Int {
     let outside = [projectionIn, projectionOut].compactMap { $0?.weight } + [head.weight]
     return (outside.map(\.mappedBytes) + blocks.map(\.mappedBytes)).reduce(0, +)
   }
 
   /// Bytes a forward and backward over a pack take, matrix by matrix as `forward` and `backward` make them.
-  public func memory(of pack: PackShape, retention: Retention) -> PackMemory {
+  package func memory(of pack: PackShape, retention: Retention) -> PackMemory {
     guard let block = blocks.first else { return PackMemory(retained: 0, peak: 0) }
     let N = pack.rows, R = pack.outputs
     func floats(_ rows: Int, _ columns: Int) -> Int { rows * Workspace.stride(columns) }

@@ -1,5 +1,3 @@
-import Kernels
-
 extension Decoder {
   /// Floating-point operations of the matrix products of a forward and, unless nothing is kept for one, its backward.
   ///
@@ -12,7 +10,7 @@ extension Decoder {
   ///   - visibleKeys: Σ over the rows of how many tokens each sees; sliding windows see fewer.
   ///   - retention: what the forward keeps for its backward.
   /// - Returns: multiplications and additions.
-  public func operations(rows: Int, outputs: Int, visibleKeys: Double, retention: Retention) -> Double {
+  package func operations(rows: Int, outputs: Int, visibleKeys: Double, retention: Retention) -> Double {
     let N = Double(rows), R = Double(outputs)
     let isTrained = retention != .nothing, isAgain = retention == .inputs
     let linearPasses = isTrained ? 2.0 : 1, attentionPasses = (isTrained ? 3.0 : 1) + (isAgain ? 1 : 0)

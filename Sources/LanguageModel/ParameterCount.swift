@@ -2,7 +2,7 @@ import Kernels
 
 extension Decoder {
   /// Numbers that were trained; a head that is the word embeddings counts once.
-  public var parameters: Int {
+  package var parameters: Int {
     let layers = [projectionIn, projectionOut].compactMap { $0 }.reduce(0) { $0 + $1.parameters }
     let norms = [embeddingNorm, finalNorm].compactMap { $0 }.reduce(0) { $0 + $1.parameters }
     let embeddings = wordEmbeddings.count + (positionEmbeddings?.count ?? 0)

@@ -11,9 +11,9 @@ import Kernels
 ///              └─ example 2 ─ …
 ///
 /// The tree may stand on a prefix: the stored keys and values of a path computed earlier.
-public struct TokenTree: Sendable {
+package struct TokenTree: Sendable {
   /// What the rows of a segment hold before the first block.
-  public enum Content: Sendable {
+  package enum Content: Sendable {
     /// Word embeddings of these token ids.
     case tokens([Int])
     /// These embeddings, [tokens, width], in place of the model's.
@@ -28,36 +28,36 @@ public struct TokenTree: Sendable {
   }
 
   /// A run of tokens and its place in the tree.
-  public struct Segment: Sendable {
-    public let content: Content
+  package struct Segment: Sendable {
+    package let content: Content
     /// The segment this one continues; nil for one that continues the prefix.
-    public let parent: Int?
+    package let parent: Int?
     /// Its rows in the pack.
-    public let rows: Range<Int>
+    package let rows: Range<Int>
     /// Depth (position) of its first token.
-    public let depth: Int
+    package let depth: Int
     /// One past the last row of its last descendant.
     fileprivate(set) var endOfDescendants: Int
   }
 
   /// Tokens of the prefix the tree stands on.
-  public let prefixLength: Int
-  public private(set) var segments: [Segment] = []
+  package let prefixLength: Int
+  package private(set) var segments: [Segment] = []
 
-  public init(prefixLength: Int = 0) {
+  package init(prefixLength: Int = 0) {
     self.prefixLength = prefixLength
   }
 
-  public var rowCount: Int { segments.last?.rows.upperBound ?? 0 }
+  package var rowCount: Int { segments.last?.rows.upperBound ?? 0 }
 
   /// The number of positions the deepest path takes, prefix included.
-  public var maximumDepth: Int { segments.map { $0.depth + $0.rows.count }.max() ?? prefixLength }
+  package var maximumDepth: Int { segments.map { $0.depth + $0.rows.count }.max() ?? prefixLength }
 
   /// Adds a segment and returns its index.
   ///
   /// `parent` must be the segment added last or one of its ancestors, so that descendants stay contiguous.
   @discardableResult
-  public mutating func append(_ content: Content, parent: Int? = nil) -> Int {
+  package mutating func append(_ content: Content, parent: Int? = nil) -> Int {
     let start = rowCount
     var depth = prefixLength
     if let parent {
@@ -76,7 +76,7 @@ public struct TokenTree: Sendable {
   }
 
   /// The depth of every row.
-  public var depths: [Int] {
+  package var depths: [Int] {
     segments.flatMap { segment in (0..<segment.rows.count).map { segment.depth + $0 } }
   }
 

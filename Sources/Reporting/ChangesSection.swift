@@ -1,5 +1,3 @@
-import ContextTuning
-
 /// The rows that tuning put right, and those it put wrong.
 struct ChangesSection {
   let evaluation: EvaluationRecord

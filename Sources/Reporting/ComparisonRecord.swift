@@ -1,9 +1,14 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
+import Insights
+import Method
+import Runs
+import System
+import Tuning
 
 /// A comparison as a report shows it: its cells, what they predicted, and how their training went.
-public struct ComparisonRecord: Sendable {
-  public let path: String
+package struct ComparisonRecord: Sendable {
+  package let path: String
   let comparison: Comparison
   /// That of the first cell; nil before there is one.
   let configuration: Configuration?
@@ -15,7 +20,7 @@ public struct ComparisonRecord: Sendable {
   /// Reads the folder of a comparison.
   ///
   /// - Throws: `InputError` for a file in it.
-  public init(folder: String) throws {
+  package init(folder: String) throws {
     path = folder
     let comparison = try Comparison(folder: folder)
     self.comparison = comparison
@@ -45,12 +50,12 @@ public struct ComparisonRecord: Sendable {
   }
 
   /// Its methods over seeds, as in comparison.json.
-  public var summary: JSON { comparison.json["summary"] ?? .null }
+  package var summary: JSON { comparison.json["summary"] ?? .null }
 
   /// Whether a folder holds a comparison.
-  public static func exists(in folder: String) -> Bool { fileExists(folder + "/" + Comparison.file) }
+  package static func exists(in folder: String) -> Bool { fileExists(folder + "/" + Comparison.file) }
 
   /// The comparison's name: the last part of its path.
-  public var name: String { lastComponent(of: absolutePath(path)) }
+  package var name: String { lastComponent(of: absolutePath(path)) }
 
 }

@@ -1,5 +1,7 @@
-import ContextTuning
 import FileFormats
+import Insights
+import Method
+import System
 
 /// All that a report says of one comparison.
 struct ComparisonSection {

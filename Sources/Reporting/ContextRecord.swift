@@ -1,6 +1,7 @@
-import ContextTuning
+import Insights
 import Kernels
 import LanguageModel
+import Method
 import Tokenization
 
 /// A run's context before and after training.

@@ -1,5 +1,5 @@
-import ContextTuning
 import FileFormats
+import Insights
 
 /// The context as text, every token marked by how far it moved.
 struct ContextSection {

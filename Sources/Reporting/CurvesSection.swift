@@ -1,5 +1,4 @@
-import ContextTuning
-import FileFormats
+import Runs
 
 /// How training went: loss, accuracy, learning rate and gradient over the steps.
 struct CurvesSection {

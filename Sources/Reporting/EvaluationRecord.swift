@@ -1,15 +1,17 @@
-import ContextTuning
 import Kernels
+import Method
+import Runs
+import Tuning
 
 /// What a run's prompt says of the rows of a split, tuned and, where anything was tuned, untrained.
-public struct EvaluationRecord: Sendable {
+package struct EvaluationRecord: Sendable {
   /// What one prompt says of the rows.
-  public struct Method: Sendable {
+  package struct Method: Sendable {
     /// Its short name: "CPT".
     let name: String
     let predictions: [Prediction]
-    public let report: ClassificationReport
-    public let reliability: Reliability
+    package let report: ClassificationReport
+    package let reliability: Reliability
 
     init(_ name: String, _ predictions: [Prediction], labels: [String]) {
       self.name = name
@@ -19,17 +21,17 @@ public struct EvaluationRecord: Sendable {
     }
   }
 
-  let split: Dataset.Split
+  let split: Split
   let labels: [String]
-  public let tuned: Method
+  package let tuned: Method
   /// The same context before training: for CPT, in-context learning.
-  public let untrained: Method?
+  package let untrained: Method?
   /// Of the accuracies, tuned minus untrained.
-  public let difference: PairedDifference?
+  package let difference: PairedDifference?
 
   /// - Precondition: both predict the same rows.
   package init(
-    split: Dataset.Split, labels: [String], method: TuningMethod, tuned: [Prediction], untrained: [Prediction]?
+    split: Split, labels: [String], method: TuningMethod, tuned: [Prediction], untrained: [Prediction]?
   ) {
     self.split = split
     self.labels = labels
@@ -40,18 +42,18 @@ public struct EvaluationRecord: Sendable {
     difference = untrained.map { PairedDifference(tuned, minus: $0) }
   }
 
-  /// Predicts the rows of a split with the experiment's prompt and with the untrained one.
+  /// Predicts the rows of a split with the adapter's prompt and with the untrained one.
   ///
   /// - Throws: `InputError.badData` naming a row.
-  init(_ experiment: Experiment, split: Dataset.Split, progress: (String) -> Void) throws {
-    let examples = try experiment.examples(of: split)
-    let evaluator = Evaluator(decoder: experiment.model.decoder, workspace: Workspace(), team: experiment.team)
+  init(_ setup: EvaluationSetup, split: Split, progress: (String) -> Void) throws {
+    let examples = setup.examples
+    let evaluator = Evaluator(decoder: setup.model.decoder, workspace: Workspace(), team: setup.team)
     func predict(_ name: String, _ prompt: TunedPrompt) throws -> [Prediction] {
       try evaluator.predict(examples, prompt: prompt) { progress("\(name), \($0) of \(examples.count) rows") }
     }
-    let method = experiment.configuration.training.method, prompt = experiment.startingPrompt
+    let method = setup.configuration.training.method, prompt = setup.prompt
     self.init(
-      split: split, labels: experiment.encoder.labelNames, method: method,
+      split: split, labels: setup.encoder.labelNames, method: method,
       tuned: try predict(method.abbreviation, prompt),
       untrained: method == .icl ? nil : try predict("untrained", prompt.untrained))
   }

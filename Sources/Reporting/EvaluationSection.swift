@@ -1,5 +1,5 @@
-import ContextTuning
 import FileFormats
+import Method
 
 /// What the tuned and the untrained context say of the evaluated rows: counts by label, and how sure they are.
 struct EvaluationSection {

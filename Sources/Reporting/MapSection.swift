@@ -1,5 +1,5 @@
-import ContextTuning
 import FileFormats
+import Method
 
 /// The context's embeddings before and after training, on the plane in which they differ most.
 struct MapSection {

@@ -1,5 +1,4 @@
-import ContextTuning
-import FileFormats
+import System
 
 /// Where a run's numbers come from, and how to have them again.
 struct ProvenanceSection {

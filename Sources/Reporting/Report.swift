@@ -1,17 +1,16 @@
-import ContextTuning
 import FileFormats
 
 /// A report on runs and comparisons: one page that needs nothing but itself.
-public struct Report {
+package struct Report {
   /// Something to report on.
-  public enum Subject: Sendable {
+  package enum Subject: Sendable {
     case run(RunRecord)
     case comparison(ComparisonRecord)
 
     /// Reads a folder, whichever of them it holds.
     ///
     /// - Throws: `InputError` when it holds neither, or for a file in it.
-    public init(folder: String) throws {
+    package init(folder: String) throws {
       self =
         ComparisonRecord.exists(in: folder)
         ? .comparison(try ComparisonRecord(folder: folder)) : .run(try RunRecord(folder: folder))
@@ -31,13 +30,13 @@ public struct Report {
   /// - Parameters:
   ///   - subjects: what is reported on, in order.
   ///   - version: of the program that writes the report.
-  public init(_ subjects: [Subject], version: String) {
+  package init(_ subjects: [Subject], version: String) {
     self.subjects = subjects
     self.version = version
   }
 
   /// The page, as the text of a file.
-  public var page: String { "<!DOCTYPE html>\n" + html.markup + "\n" }
+  package var page: String { "<!DOCTYPE html>\n" + html.markup + "\n" }
 
   private var title: String { subjects.count == 1 ? subjects[0].name : "\(subjects.count) results side by side" }
 

@@ -1,12 +1,15 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
 import Kernels
 import LanguageModel
+import Runs
+import System
 import Tokenization
+import Tuning
 
 /// A run as a report shows it: what its folder holds, and what is computed from that.
-public struct RunRecord: Sendable {
-  public let path: String
+package struct RunRecord: Sendable {
+  package let path: String
   let configuration: Configuration
   let history: RunHistory
   /// When its metrics were last written.
@@ -19,12 +22,12 @@ public struct RunRecord: Sendable {
   /// The context, tuned and not; nil without an adapter.
   private(set) var context: ContextRecord?
   /// Its predictions; nil without an adapter, without rows, or when none was asked for.
-  public private(set) var evaluation: EvaluationRecord?
+  package private(set) var evaluation: EvaluationRecord?
 
   /// Reads the folder of a run.
   ///
   /// - Throws: `InputError` when it is no run, or for a file in it.
-  public init(folder: String) throws {
+  package init(folder: String) throws {
     guard fileExists(folder) else { throw InputError.missing(folder, "no such folder; expected the folder of a run") }
     let run = RunDirectory(folder)
     guard run.holdsRun else {
@@ -40,7 +43,7 @@ public struct RunRecord: Sendable {
   }
 
   /// The run's name: the last part of its path.
-  public var name: String { lastComponent(of: absolutePath(path)) }
+  package var name: String { lastComponent(of: absolutePath(path)) }
 
   /// The step after which its adapter was written.
   var adapterStep: Int { state?["step"]?.integer ?? history.lastStep }
@@ -52,11 +55,7 @@ public struct RunRecord: Sendable {
   var fingerprint: String? { state?["data_fingerprint"]?.string }
 
   /// The split that is evaluated: test rows, else validation rows; nil where there are neither.
-  var split: Dataset.Split? {
-    let data = configuration.data
-    if data.test != nil || data.testFraction != nil { return .test }
-    return data.validation != nil || data.validationFraction != nil ? .validation : nil
-  }
+  var split: Split? { configuration.data.evaluationSplit }
 
   /// Opens model and adapter, and evaluates the adapter if that is wanted; without an adapter nothing happens.
   ///
@@ -66,7 +65,7 @@ public struct RunRecord: Sendable {
   ///   - team: the threads to compute with.
   ///   - progress: hears what is being done.
   /// - Throws: `InputError` for whatever is missing or wrong.
-  public mutating func compute(
+  package mutating func compute(
     model: String?, evaluates: Bool, team: ThreadTeam, progress: (String) -> Void
   ) throws {
     guard let adapterFolder else { return }
@@ -84,9 +83,8 @@ public struct RunRecord: Sendable {
         tokenizer: try? Tokenizer(folder: configuration.tokenizer ?? folder), team: team)
       return
     }
-    let experiment = try Experiment(configuration, adapter: adapter, evaluating: split, team: team)
-    context = ContextRecord(
-      experiment.startingPrompt, decoder: experiment.model.decoder, tokenizer: experiment.tokenizer, team: team)
-    evaluation = try EvaluationRecord(experiment, split: split) { progress("\(name): \($0)") }
+    let setup = try EvaluationSetup(configuration, adapter: adapter, split: split, team: team)
+    context = ContextRecord(setup.prompt, decoder: setup.model.decoder, tokenizer: setup.tokenizer, team: team)
+    evaluation = try EvaluationRecord(setup, split: split) { progress("\(name): \($0)") }
   }
 }

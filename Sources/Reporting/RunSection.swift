@@ -1,5 +1,6 @@
-import ContextTuning
 import FileFormats
+import System
+import Tuning
 
 /// All that a report says of one run.
 struct RunSection {

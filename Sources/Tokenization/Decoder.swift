@@ -41,24 +41,24 @@ struct TokenDecoder: Sendable {
 ///
 /// What it gives out makes together what `Tokenizer.decode` makes of all the tokens; it gives out whole characters, as
 /// soon as no later token can change them.
-public struct TextStream: Sendable {
+package struct TextStream: Sendable {
   private let tokenizer: Tokenizer
   private var stages: [Stage]
 
   /// The stream of a tokenizer, before its first token.
-  public init(_ tokenizer: Tokenizer) {
+  package init(_ tokenizer: Tokenizer) {
     self.tokenizer = tokenizer
     stages = tokenizer.decoder.steps.map(Stage.init)
   }
 
   /// Adds a token and returns the text that is now certain, often none; ids that no token has are passed over.
-  public mutating func append(_ id: Int) -> String {
+  package mutating func append(_ id: Int) -> String {
     guard let spelling = tokenizer.spellingForDecoding(id) else { return "" }
     return pass([spelling], isEnd: false)
   }
 
   /// Ends the stream and returns what is left of the text.
-  public mutating func finish() -> String { pass([], isEnd: true) }
+  package mutating func finish() -> String { pass([], isEnd: true) }
 
   private mutating func pass(_ tokens: [[UInt8]], isEnd: Bool) -> String {
     var tokens = tokens

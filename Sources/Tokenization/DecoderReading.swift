@@ -1,4 +1,4 @@
-import FileFormats
+import Diagnostics
 
 extension TokenDecoder {
   /// Reads the member `decoder` of a tokenizer.json.

@@ -1,3 +1,4 @@
+import Diagnostics
 import FileFormats
 
 /// The members of an object, each known and none twice.

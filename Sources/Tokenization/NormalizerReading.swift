@@ -1,5 +1,3 @@
-import FileFormats
-
 extension Normalizer {
   /// Reads a normalizer of a tokenizer.json; nil where it leaves all texts as they are.
   ///

@@ -1,5 +1,3 @@
-import FileFormats
-
 extension PreTokenizer {
   /// Reads the member `pre_tokenizer` of a tokenizer.json.
   ///

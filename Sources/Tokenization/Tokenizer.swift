@@ -1,14 +1,15 @@
-import FileFormats
+import Diagnostics
 import Synchronization
+import System
 
 /// A token of a text and where it stands.
-public struct Token: Hashable, Sendable {
+package struct Token: Hashable, Sendable {
   /// The row of the model's embedding.
-  public let id: Int
+  package let id: Int
   /// The bytes of the text's UTF-8 that the token covers; empty for a space that the tokenizer invented.
-  public let bytes: Range<Int>
+  package let bytes: Range<Int>
 
-  public init(id: Int, bytes: Range<Int>) {
+  package init(id: Int, bytes: Range<Int>) {
     self.id = id
     self.bytes = bytes
   }
@@ -18,7 +19,7 @@ public struct Token: Hashable, Sendable {
 ///
 /// A text passes: added tokens (cut out of it) → normalizer → added tokens that are looked for in normalized text →
 /// pre-tokenizer (words) → model (tokens); token ids pass the decoder.
-public struct Tokenizer: Sendable {
+package struct Tokenizer: Sendable {
   let addedTokens: AddedTokens
   let normalizer: Normalizer?
   let preTokenizer: PreTokenizer
@@ -46,7 +47,7 @@ public struct Tokenizer: Sendable {
   ///
   /// - Throws: `InputError.missing` when neither is there, `InputError.badData` with file and entry when a file is
   ///   malformed or asks for what is not supported.
-  public init(folder: String) throws {
+  package init(folder: String) throws {
     func path(_ name: String) -> String { resolve(name, relativeTo: folder) }
     if fileExists(path("tokenizer.json")) {
       self = try TokenizerFile(path: path("tokenizer.json")).tokenizer()
@@ -60,11 +61,16 @@ public struct Tokenizer: Sendable {
     }
   }
 
+  /// Whether a folder has the files of a tokenizer.
+  package static func exists(in folder: String) -> Bool {
+    ["tokenizer.json", "vocab.json"].contains { fileExists(resolve($0, relativeTo: folder)) }
+  }
+
   /// The largest token id + 1, added tokens included.
-  public var vocabularySize: Int { max(model.vocabulary.count, addedTokens.largestID.map { $0 + 1 } ?? 0) }
+  package var vocabularySize: Int { max(model.vocabulary.count, addedTokens.largestID.map { $0 + 1 } ?? 0) }
 
   /// The algorithm that makes tokens of words, by its name in tokenizer.json.
-  public var algorithm: String {
+  package var algorithm: String {
     switch model {
     case .bytePairEncoding: "BPE"
     case .unigram: "Unigram"
@@ -72,7 +78,7 @@ public struct Tokenizer: Sendable {
   }
 
   /// The tokens that are found in a text before anything else happens to it, in the order of their file.
-  public var addedTokenIDs: [Int] { addedTokens.ids }
+  package var addedTokenIDs: [Int] { addedTokens.ids }
 
   // MARK: - Text to tokens
 
@@ -81,7 +87,7 @@ public struct Tokenizer: Sendable {
   /// The tokens cover the text without overlap or hole, except that bytes vanish which the pre-tokenizer removes, or
   /// which the vocabulary has no token for when it has no token for unknown letters either. What the normalizer
   /// rewrites as a whole, the last token of it covers.
-  public func encode(_ text: String) -> [Token] {
+  package func encode(_ text: String) -> [Token] {
     var workspace = workspaces.take() ?? Workspace(matchers: preTokenizer.matchers)
     defer {
       workspace.merging.releaseIfLarge()
@@ -180,7 +186,7 @@ public struct Tokenizer: Sendable {
   /// The text of a list of tokens; bytes that are no UTF-8 become U+FFFD.
   ///
   /// Special tokens are kept; ids that no token has are passed over, as in Hugging Face tokenizers.
-  public func decode(_ ids: [Int]) -> String {
+  package func decode(_ ids: [Int]) -> String {
     var stream = TextStream(self)
     var text = ""
     for id in ids { text += stream.append(id) }
@@ -193,18 +199,18 @@ public struct Tokenizer: Sendable {
   }
 
   /// The bytes a token stands for inside a text, which need not be whole characters; nil where no token has this id.
-  public func bytes(of id: Int) -> [UInt8]? {
+  package func bytes(of id: Int) -> [UInt8]? {
     if let content = addedTokens.content(of: id) { return Array(content.utf8) }
     return model.vocabulary.spelling(of: id).map { decoder.bytes(spelledBy: $0) }
   }
 
   /// The id of an added token by its content, or of a token by its spelling in the vocabulary (" the" is "Ġthe").
-  public func id(of token: String) -> Int? {
+  package func id(of token: String) -> Int? {
     addedTokens.id(of: token) ?? model.vocabulary.id(of: token.utf8.span)
   }
 
   /// A token's text for people: bytes that are no UTF-8 are shown as `<0xNN>`, an id that no token has as `<id N>`.
-  public func text(of id: Int) -> String {
+  package func text(of id: Int) -> String {
     guard let bytes = bytes(of: id) else { return "<id \(id)>" }
     var text = ""
     var rest = bytes[...]

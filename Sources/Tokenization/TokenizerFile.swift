@@ -1,4 +1,6 @@
+import Diagnostics
 import FileFormats
+import System
 
 /// A `tokenizer.json`, which is checked member by member: what we would not do exactly as Hugging Face tokenizers does
 /// is refused, never ignored.
@@ -126,12 +128,12 @@ private struct SpecialTokenFiles {
       throw InputError.badData(
         folder + "/added_tokens.json", "is not read beside vocab.json; add the tokenizer.json that belongs to it")
     }
-    for path in ["tokenizer_config.json", "special_tokens_map.json"].map({ folder + "/" + $0 }) where fileExists(path) {
-      let contents = try JSON.read(file: path)
+    for settings in try TokenizerSettings.files(in: folder) {
+      let contents = settings.json, path = settings.path
       addsPrefixSpace = contents["add_prefix_space"]?.bool ?? addsPrefixSpace
       for name in ["bos_token", "eos_token", "unk_token", "pad_token"] {
         guard let entry = contents[name], !entry.isNull else { continue }
-        guard let token = entry.string ?? entry["content"]?.string, !token.isEmpty else {
+        guard let token = settings.token(name), !token.isEmpty else {
           throw InputError.badData(path, "\(name) is \(entry.shortDescription); expected a token")
         }
         for flag in ["lstrip", "rstrip", "single_word"] where entry[flag]?.bool ?? false {

@@ -1,7 +1,9 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
 import Glibc
 import LanguageModel
+import Runs
+import System
 import Tokenization
 
 /// A command line, taken apart: which flags stand in it and with what values.
@@ -103,7 +105,7 @@ struct Arguments {
 
   /// Threads to compute with: `--threads`, or the cores this process may use.
   func threads() throws -> Int {
-    try integer("--threads", from: 1) ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    try integer("--threads", from: 1) ?? Cores.available
   }
 
   /// The path a flag says to write to, once it may be written.

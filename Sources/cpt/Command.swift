@@ -1,4 +1,4 @@
-import ContextTuning
+import Tuning
 
 /// A flag of a command, as the parser, the help, the completions and the man page know it.
 struct Flag: Sendable {

@@ -1,6 +1,9 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
+import Insights
 import Kernels
+import Method
+import System
 
 extension Command {
   static let compare = Command(

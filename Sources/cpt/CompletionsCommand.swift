@@ -1,4 +1,4 @@
-import ContextTuning
+import Runs
 
 /// A shell that can complete the program's command lines.
 private enum Shell: String, CaseIterable {

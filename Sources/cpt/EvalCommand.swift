@@ -1,6 +1,9 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
 import Kernels
+import Method
+import Runs
+import Tuning
 
 extension Command {
   static let evaluate = Command(
@@ -14,7 +17,7 @@ extension Command {
       .model,
       Flag(name: "--data", value: .file, help: "rows to evaluate, in place of a split"),
       Flag(
-        name: "--split", value: .choice("NAME", Dataset.Split.self), help: "train, validation or test (default: test)"),
+        name: "--split", value: .choice("NAME", Split.self), help: "train, validation or test (default: test)"),
       .set,
       Flag(name: "--no-icl", help: "leave out the baseline (the untrained context)"),
       .scoring,
@@ -29,35 +32,35 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
   let adapter = try arguments.adapter()
   var configuration = try arguments.configuration(
     of: adapter, for: "template and data must come from a configuration")
-  var split = arguments.choice("--split", default: Dataset.Split.test)
+  var split = arguments.choice("--split", default: Split.test)
   if let file = arguments["--data"] {
     if arguments.has("--split") { throw InputError.usage("--data", "contradicts --split; give one of them") }
     configuration.data.test = file
     configuration.data.testFraction = nil
     split = .test
   }
-  let experiment = try Experiment(
-    configuration, adapter: adapter, evaluating: split, team: ThreadTeam(threads: arguments.threads()))
-  let examples = try experiment.examples(of: split)
+  let setup = try EvaluationSetup(
+    configuration, adapter: adapter, split: split, team: ThreadTeam(threads: arguments.threads()))
+  let examples = setup.examples
   let predictions = try arguments.destination("--predictions", isFolder: false)
   let scoring = arguments.choice("--scoring", default: Scoring.acc)
-  let evaluator = Evaluator(decoder: experiment.model.decoder, workspace: Workspace(), team: experiment.team)
+  let evaluator = Evaluator(decoder: setup.model.decoder, workspace: Workspace(), team: setup.team)
   let terminal = Terminal()
   func predict(_ name: String, _ prompt: TunedPrompt) throws -> ScoredPredictions {
     defer { terminal.clear() }
     return try evaluator.withContext(of: prompt) { scorer in
       let predictions = try scorer.predict(examples) { terminal.status("\(name): \($0) of \(examples.count) rows") }
-      return try ScoredPredictions(predictions, scorer.priors(of: experiment.encoder), scoring)
+      return try ScoredPredictions(predictions, scorer.priors(of: setup.encoder), scoring)
     }
   }
   let start = ContinuousClock.now
-  let method = experiment.configuration.training.method
-  let tuned = try predict(method.abbreviation, experiment.startingPrompt)
+  let method = setup.configuration.training.method
+  let tuned = try predict(method.abbreviation, setup.prompt)
   let seconds = (ContinuousClock.now - start) / .seconds(1)
   // The untrained prompt is in-context learning only where it is a context of examples.
   let hasBaseline = method == .cpt && !arguments.has("--no-icl")
-  let baseline = hasBaseline ? try predict("ICL", experiment.startingPrompt.untrained) : nil
-  let labels = experiment.encoder.labelNames
+  let baseline = hasBaseline ? try predict("ICL", setup.prompt.untrained) : nil
+  let labels = setup.encoder.labelNames
 
   if let file = predictions {
     let lines = tuned.chosen.enumerated().map { index, prediction in

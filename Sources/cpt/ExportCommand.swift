@@ -1,6 +1,9 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
+import Insights
 import Kernels
+import Runs
+import System
 
 private enum ExportFormat: String, CaseIterable {
   case peft

@@ -1,7 +1,9 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
 import Glibc
 import Kernels
+import System
+import Tuning
 
 extension Command {
   static let generate = Command(

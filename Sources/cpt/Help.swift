@@ -1,5 +1,6 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
+import Runs
 
 /// The version `cpt --version` prints.
 let version = "0.1.0"

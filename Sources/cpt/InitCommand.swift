@@ -1,6 +1,11 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
+import Insights
 import Kernels
+import Method
+import Runs
+import System
+import Tuning
 
 extension Command {
   static let initialize = Command(
@@ -81,12 +86,12 @@ private func likeliest(
 
 /// The mean of -log P(label) in nats behind the untrained context, over up to 16 validation rows.
 private func untrainedLoss(_ configuration: Configuration, threads: Int) throws -> Double {
-  let experiment = try Experiment(configuration, team: ThreadTeam(threads: threads))
-  let examples = try experiment.examples(of: .validation)
+  let setup = try TrainingSetup(configuration, team: ThreadTeam(threads: threads))
+  let examples = try setup.examples(of: .validation)
   let some = stride(from: 0, to: examples.count, by: max(1, examples.count / 16)).prefix(16).map { examples[$0] }
-  let evaluator = Evaluator(decoder: experiment.model.decoder, workspace: Workspace(), team: experiment.team)
-  let predictions = try evaluator.predict(some, prompt: experiment.startingPrompt)
-  return ClassificationReport(predictions, labels: experiment.encoder.labelNames).loss
+  let evaluator = Evaluator(decoder: setup.model.decoder, workspace: Workspace(), team: setup.team)
+  let predictions = try evaluator.predict(some, prompt: setup.startingPrompt)
+  return ClassificationReport(predictions, labels: setup.encoder.labelNames).loss
 }
 
 /// "a/tickets.2024.csv" → "tickets.2024", "sst2/train.tsv" → "sst2".

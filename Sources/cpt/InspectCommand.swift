@@ -1,6 +1,9 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
+import Insights
 import Kernels
+import Runs
+import Tuning
 
 /// What `cpt inspect` looks at: each has a flag that names it.
 private enum Subject: String, CaseIterable {
@@ -56,7 +59,7 @@ private func runInspect(_ arguments: Arguments) throws -> Int32 {
     let row = try arguments.integer("--row", from: 1) ?? 1
     let configuration = try Configuration(
       file: arguments.required(subject.rawValue), overrides: arguments.overrides())
-    let inspection = try RunInspection(Experiment(configuration, team: team), row: row - 1)
+    let inspection = try RunInspection(TrainingSetup(configuration, team: team), row: row - 1)
     (text, json) = (inspection.text(showsAll: showsAll), inspection.json)
   case .checkpoint:
     let adapter = try arguments.adapter()

@@ -1,5 +1,6 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
+import Tuning
 
 /// Rows with what was predicted for them, in the shape they came in: JSON lines stay JSON lines, tables get columns, and
 /// plain lines become a table of tabs.

@@ -1,4 +1,4 @@
-import FileFormats
+import Diagnostics
 import Glibc
 
 @main

@@ -1,4 +1,4 @@
-import ContextTuning
+import Runs
 
 extension Command {
   static let man = Command(

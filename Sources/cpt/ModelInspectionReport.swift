@@ -1,7 +1,5 @@
-import ContextTuning
 import FileFormats
-import LanguageModel
-import Tokenization
+import Insights
 
 /// What `cpt inspect --model` prints.
 extension ModelInspection {

@@ -1,5 +1,5 @@
-import ContextTuning
 import FileFormats
+import Insights
 
 /// What `cpt inspect --checkpoint` prints.
 extension PromptInspection {

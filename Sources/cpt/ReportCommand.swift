@@ -1,4 +1,4 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
 import Kernels
 import Reporting

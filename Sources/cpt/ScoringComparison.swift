@@ -1,5 +1,6 @@
-import ContextTuning
 import FileFormats
+import Method
+import Tuning
 
 /// What one prompt said about all rows, decided by each scoring.
 struct ScoredPredictions {

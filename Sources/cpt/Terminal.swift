@@ -1,5 +1,6 @@
-import FileFormats
+import Diagnostics
 import Glibc
+import System
 
 /// Where progress goes: standard error, as a line that is redrawn on a terminal and as plain lines elsewhere.
 final class Terminal {

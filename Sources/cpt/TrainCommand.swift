@@ -1,7 +1,9 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
 import Kernels
-import LanguageModel
+import Runs
+import System
+import Tuning
 
 extension Command {
   static let train = Command(
@@ -35,12 +37,12 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   }
   let profile = arguments.has("--profile") ? Profile() : nil
   let team = ThreadTeam(threads: try arguments.threads(), profile: profile)
-  let experiment = try Experiment(configuration, team: team)
+  let setup = try TrainingSetup(configuration, team: team)
   let run = RunDirectory(output)
-  var trainer = try Trainer(experiment, run: run)
+  var trainer = try Trainer(setup, run: run)
   let stopAfter = try arguments.integer("--stop-after", from: 1)
   if arguments.has("--dry-run") {
-    let summary = DrySummary(experiment, trainer)
+    let summary = DrySummary(setup, trainer)
     try printResult(arguments.has("--json") ? summary.json.pretty : summary.text)
     return 0
   }
@@ -100,9 +102,9 @@ private struct DrySummary {
   let facts: [(name: String, value: Int, text: String)]
   let packing: String
 
-  init(_ experiment: Experiment, _ trainer: Trainer) {
-    configuration = experiment.configuration.resolvedJSON
-    let plan = trainer.plan, decoder = experiment.model.decoder
+  init(_ setup: TrainingSetup, _ trainer: Trainer) {
+    configuration = setup.configuration.resolvedJSON
+    let plan = trainer.plan, decoder = setup.model.decoder
     let positions = decoder.maximumPositions.map { [("positions", $0, "positions of the model")] } ?? []
     facts =
       [

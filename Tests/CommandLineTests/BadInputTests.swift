@@ -1,6 +1,7 @@
 import FileFormats
-import TestSupport
+import System
 import Testing
+import TestSupport
 
 /// Each mistake: one line, the right exit code, nothing written.
 @Suite struct BadInputTests {

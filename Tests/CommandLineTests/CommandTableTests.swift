@@ -1,8 +1,9 @@
-import ContextTuning
 import FileFormats
 import Glibc
-import TestSupport
+import Runs
+import System
 import Testing
+import TestSupport
 
 /// The one table of commands and flags, and all that is made of it.
 @Suite struct CommandTableTests {

@@ -1,8 +1,11 @@
-import ContextTuning
+import Insights
+import Method
+import Tuning
 import FileFormats
 import Foundation
-import TestSupport
+import System
 import Testing
+import TestSupport
 
 @Suite struct CompareTests {
   private func compare(_ flags: [String], in folder: String) throws -> Program.Outcome {

@@ -1,7 +1,7 @@
-import FileFormats
 import Glibc
-import TestSupport
+import System
 import Testing
+import TestSupport
 
 /// What would give one thing the name or the numbers of another is refused.
 @Suite struct ContradictionTests {

@@ -1,8 +1,8 @@
-import ContextTuning
-import FileFormats
 import Foundation
-import TestSupport
+import Runs
+import System
 import Testing
+import TestSupport
 
 /// What the documentation says is what the program does.
 @Suite struct DocumentationTests {

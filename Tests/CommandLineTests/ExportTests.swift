@@ -1,6 +1,7 @@
 import FileFormats
-import TestSupport
+import System
 import Testing
+import TestSupport
 
 /// `cpt export-prompt` for serving; scripts/make-prefix-goldens makes the adapters.
 @Suite struct ExportTests {

@@ -1,7 +1,7 @@
-import FileFormats
 import Glibc
-import TestSupport
+import System
 import Testing
+import TestSupport
 
 /// `cpt generate` over a checkpoint it trained.
 @Suite struct GenerateTests {

@@ -1,7 +1,9 @@
-import ContextTuning
+import Diagnostics
 import FileFormats
-import TestSupport
+import Runs
+import System
 import Testing
+import TestSupport
 
 /// `cpt init`, on files as people have them.
 @Suite struct InitTests {

@@ -1,6 +1,7 @@
 import FileFormats
-import TestSupport
+import System
 import Testing
+import TestSupport
 
 @Suite struct InspectTests {
   private func inspect(_ arguments: [String], in folder: String = repository) throws -> Program.Outcome {

@@ -1,7 +1,8 @@
 import FileFormats
 import Foundation
-import TestSupport
+import System
 import Testing
+import TestSupport
 
 /// `cpt predict` over a checkpoint it trained.
 @Suite struct PredictTests {

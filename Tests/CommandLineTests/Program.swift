@@ -1,5 +1,6 @@
 import FileFormats
 import Foundation
+import System
 import TestSupport
 
 /// The built `cpt`, run as a user runs it.
@@ -20,7 +21,7 @@ struct Program {
   static let path: String = {
     let bundle =
       (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
-    return FileFormats.folder(of: bundle) + "/cpt"
+    return System.folder(of: bundle) + "/cpt"
   }()
 
   /// Runs it, or another executable, with arguments, in a folder, its standard input these bytes.

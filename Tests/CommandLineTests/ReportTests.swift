@@ -1,8 +1,9 @@
-import FileFormats
+import Diagnostics
 import Foundation
 import FoundationXML
-import TestSupport
+import System
 import Testing
+import TestSupport
 
 /// A page as a reader of XML sees it.
 private final class Page: NSObject, XMLParserDelegate {

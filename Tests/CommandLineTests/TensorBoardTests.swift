@@ -1,6 +1,7 @@
 import FileFormats
-import TestSupport
+import System
 import Testing
+import TestSupport
 
 @Suite struct TensorBoardTests {
   /// A stopped run and its second half leave a file each, which say what metrics.jsonl says.

@@ -1,6 +1,7 @@
 import FileFormats
-import TestSupport
+import System
 import Testing
+import TestSupport
 
 /// A small classification task in a folder, that tests break in one place each.
 ///

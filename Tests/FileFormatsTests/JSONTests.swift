@@ -1,6 +1,7 @@
+import Diagnostics
 import FileFormats
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct JSONTests {
   @Test func readsEveryKindOfValue() throws {

@@ -1,6 +1,8 @@
+import Diagnostics
 import FileFormats
-import TestSupport
+import System
 import Testing
+import TestSupport
 
 /// A safetensors file with that header and so many bytes of data.
 private func file(_ header: String, data: Int, claiming length: Int? = nil) -> [UInt8] {

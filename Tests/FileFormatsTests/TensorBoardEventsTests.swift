@@ -1,6 +1,6 @@
 import FileFormats
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct TensorBoardEventsTests {
   /// RFC 3720, B.4, and the check value of the CRC catalogue.

@@ -1,7 +1,7 @@
 import Glibc
 import Kernels
-import TestSupport
 import Testing
+import TestSupport
 
 private let team = ThreadTeam(threads: 2)
 

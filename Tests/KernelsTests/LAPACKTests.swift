@@ -1,6 +1,6 @@
 import Kernels
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct SingularValueDecompositionTests {
   @Test(arguments: [(7, 5), (5, 7), (33, 17), (3, 129), (1, 6), (6, 1), (1, 1)])

@@ -1,6 +1,6 @@
 import Kernels
-import TestSupport
 import Testing
+import TestSupport
 
 private let team = ThreadTeam(threads: 2)
 

@@ -1,9 +1,11 @@
+import Diagnostics
 import FileFormats
 import Glibc
 import Kernels
 import LanguageModel
-import TestSupport
+import System
 import Testing
+import TestSupport
 
 private let team = ThreadTeam(threads: 2)
 

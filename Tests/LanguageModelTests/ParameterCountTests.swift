@@ -1,6 +1,6 @@
 import LanguageModel
-import TestSupport
 import Testing
+import TestSupport
 
 /// `num_parameters()` of transformers 5.23.0's model of each config.json (`AutoModelForCausalLM.from_config`).
 private let expected = [

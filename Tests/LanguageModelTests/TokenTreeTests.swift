@@ -1,8 +1,8 @@
 import Glibc
 import Kernels
 import LanguageModel
-import TestSupport
 import Testing
+import TestSupport
 
 private let team = ThreadTeam(threads: 2)
 

@@ -1,42 +1,43 @@
+import Diagnostics
 import FileFormats
 import Testing
 
 /// What transformers and PEFT compute for a small model of every family; scripts/make-family-goldens makes them.
-public struct FamilyGoldens {
-  public struct Case: Sendable, CustomTestStringConvertible {
-    public let name: String
+package struct FamilyGoldens {
+  package struct Case: Sendable, CustomTestStringConvertible {
+    package let name: String
     /// Of the model.
-    public let folder: String
+    package let folder: String
     /// A text whose logits are known.
-    public let ids: [Int]
+    package let ids: [Int]
     /// A context and a batch, ids with types, whose loss and gradient are known.
-    public let context: (ids: [Int], types: [Int])
-    public let rows: [(ids: [Int], types: [Int])]
-    public let loss: Double
+    package let context: (ids: [Int], types: [Int])
+    package let rows: [(ids: [Int], types: [Int])]
+    package let loss: Double
 
-    public var testDescription: String { name }
+    package var testDescription: String { name }
   }
 
   /// Another config.json for the model of a case.
-  public struct Spelling: Sendable, CustomTestStringConvertible {
-    public let golden: Case
-    public let configuration: JSON
+  package struct Spelling: Sendable, CustomTestStringConvertible {
+    package let golden: Case
+    package let configuration: JSON
     let kind: String
 
-    public var testDescription: String { "\(golden.name), \(kind)" }
+    package var testDescription: String { "\(golden.name), \(kind)" }
   }
 
-  public let cases: [Case]
-  public let spellings: [Spelling]
-  public let decayFactor: Double
+  package let cases: [Case]
+  package let spellings: [Spelling]
+  package let decayFactor: Double
   private static let folder = fixtures + "/families"
 
   /// `<case>.logits` and `<case>.gradient`.
-  public static var tensors: SafetensorsFile {
+  package static var tensors: SafetensorsFile {
     get throws { try SafetensorsFile(path: folder + "/goldens.safetensors") }
   }
 
-  public init() throws {
+  package init() throws {
     let file = Self.folder + "/goldens.json"
     let json = try JSON.read(file: file)
     func missing(_ key: String) -> InputError { .badData(file, "lacks \(key)") }

@@ -2,7 +2,7 @@
 ///
 /// The slope is the five-point difference (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h, whose error is h⁴ f⁗ / 30;
 /// differences are relative to |gradient| |v|, since a direction may be nearly orthogonal to the gradient.
-public func gradientError(
+package func gradientError(
   at x: [Float], gradient: [Float], step h: Float = 0.02, directions: Int = 5, seed: UInt64 = 1,
   loss: ([Float]) -> Double
 ) -> Double {
@@ -22,7 +22,7 @@ public func gradientError(
 }
 
 /// |a - b| / |b|, Euclidean.
-public func relativeDifference(_ a: [Float], _ b: [Float]) -> Double {
+package func relativeDifference(_ a: [Float], _ b: [Float]) -> Double {
   precondition(a.count == b.count, "\(a.count) values against \(b.count)")
   let difference = zip(a, b).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
   let size = b.reduce(0.0) { $0 + Double($1) * Double($1) }
@@ -30,6 +30,6 @@ public func relativeDifference(_ a: [Float], _ b: [Float]) -> Double {
 }
 
 /// Σ a · b in double precision.
-public func dot(_ a: [Float], _ b: [Float]) -> Double {
+package func dot(_ a: [Float], _ b: [Float]) -> Double {
   zip(a, b).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
 }

@@ -1,4 +1,4 @@
-import FileFormats
+import System
 import TestSupport
 import Tokenization
 

@@ -1,6 +1,6 @@
 import FileFormats
-import TestSupport
 import Testing
+import TestSupport
 import Tokenization
 
 /// What Hugging Face tokenizers makes of hard texts; scripts/make-tokenizer-goldens recorded it.

@@ -1,6 +1,6 @@
-import FileFormats
-import TestSupport
+import Diagnostics
 import Testing
+import TestSupport
 import Tokenization
 
 /// A change to a good file and what must be said about it.

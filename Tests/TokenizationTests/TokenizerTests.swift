@@ -1,7 +1,8 @@
 import FileFormats
 import Glibc
-import TestSupport
+import System
 import Testing
+import TestSupport
 import Tokenization
 
 @Suite struct TokenizerTests {

@@ -1,5 +1,3 @@
-import Kernels
-
 extension Family {
   /// Gemma: Llama with gains of 1 + w, scaled embeddings and a tanh GELU.
   ///

@@ -1,5 +1,3 @@
-import Kernels
-
 extension Family {
   /// Mistral: Llama with a window in every layer.
   ///

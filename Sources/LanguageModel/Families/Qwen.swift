@@ -1,5 +1,3 @@
-import Kernels
-
 extension Family {
   /// Qwen 2 and 2.5: Llama with biases of queries, keys and values.
   ///

@@ -1,5 +1,7 @@
+import Diagnostics
 import FileFormats
 import Kernels
+import System
 
 /// The tensors of a Hugging Face model folder: `model.safetensors`, or shards listed in `model.safetensors.index.json`.
 ///

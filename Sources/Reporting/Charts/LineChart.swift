@@ -1,5 +1,3 @@
-import FileFormats
-
 /// Values over the steps of a run, as a small chart.
 struct LineChart {
   /// One measured quantity.

@@ -1,5 +1,5 @@
-import ContextTuning
 import FileFormats
+import Tuning
 
 /// Accuracy by confidence in bins, beside the line where both are equal.
 struct ReliabilityDiagram {

@@ -1,0 +1,199 @@
+import Diagnostics
+import FileFormats
+import Kernels
+import Method
+import Runs
+import System
+import Tuning
+
+/// Trains and evaluates methods over seeds, cell by cell, and remembers every finished cell.
+package struct ComparisonRun {
+  /// What happens while cells are worked on.
+  package enum Event {
+    /// A cell begins.
+    case began(TuningMethod, seed: Int)
+    case training(TrainingEvent)
+    /// So many of so many rows have been scored.
+    case scoring(rows: Int, of: Int)
+    case finished(Comparison.Cell)
+    /// A cell was finished by an earlier run.
+    case skipped(Comparison.Cell)
+  }
+
+  /// How it ended.
+  package struct Outcome: Sendable {
+    package let comparison: Comparison
+    /// Whether it was stopped before its last cell.
+    package let wasInterrupted: Bool
+  }
+
+  private let file: String
+  private let folder: String
+  private let team: ThreadTeam
+  /// The configuration of each cell, in the order of methods, then seeds.
+  private let plan: [(method: TuningMethod, seed: Int, configuration: Configuration)]
+  private var comparison: Comparison
+
+  /// Reads the configuration of every cell.
+  ///
+  /// - Parameters:
+  ///   - file: the configuration to compare methods on.
+  ///   - settings: the texts of `--set`, to be remembered.
+  ///   - overrides: what `--set` changes of it, for a method.
+  ///   - methods: what to compare.
+  ///   - seeds: how many seeds, from the configuration's own on.
+  ///   - folder: where the comparison is kept; nil: the configuration's output_dir with "-compare".
+  ///   - team: the threads to compute with.
+  /// - Throws: `InputError` for what is wrong with the configuration.
+  package init(
+    file: String, settings: [String], overrides: (TuningMethod) -> [(path: String, value: JSON)],
+    methods: [TuningMethod], seeds: Int, folder: String?, team: ThreadTeam
+  ) throws {
+    let configurations = try methods.map { method in
+      try Configuration(
+        file: file, overrides: overrides(method) + [(path: "training.method", value: .string(method.rawValue))])
+    }
+    guard let first = configurations.first else { preconditionFailure("there are methods to compare") }
+    guard let folder = folder ?? first.outputDirectory.map({ $0 + "-compare" }) else {
+      throw InputError.usage(
+        "--output", "is missing, and \(file) has no \"output_dir\"; expected a folder for the results")
+    }
+    guard let split = first.data.evaluationSplit else {
+      throw InputError.badData(file, "has no data.test to compare methods on; set it, or data.test_fraction")
+    }
+    self.file = file
+    self.folder = folder
+    self.team = team
+    let allSeeds = (0..<seeds).map { first.training.seed + $0 }
+    plan = configurations.flatMap { configuration in
+      allSeeds.map { seed in
+        var cell = configuration
+        let method = configuration.training.method
+        cell.training.seed = seed
+        cell.outputDirectory = folder + "/" + Comparison.Cell.folder(method, seed: seed)
+        return (method, seed, cell)
+      }
+    }
+    comparison = Comparison(
+      configuration: absolutePath(file), settings: settings, split: split, methods: methods, seeds: allSeeds, cells: [])
+  }
+
+  package var path: String { folder }
+
+  /// Makes sure of the folder: that it is free, or that the comparison in it can go on.
+  ///
+  /// - Throws: `InputError` when it holds something else, or cells with other settings.
+  package mutating func claim(resuming: Bool, overwriting: Bool) throws {
+    let holdsComparison = fileExists(folder + "/" + Comparison.file)
+    if fileExists(folder), !isDirectory(folder) {
+      throw InputError.usage(folder, "is a file; expected a folder to write results into")
+    }
+    if overwriting {
+      guard holdsComparison || names(inDirectory: folder).isEmpty else {
+        throw InputError.usage(
+          folder, "holds files but no comparison; --overwrite replaces only comparisons, use another --output")
+      }
+      let cells = TuningMethod.allCases.map { $0.rawValue + "-seed-" }
+      for name in names(inDirectory: folder) where name == Comparison.file || cells.contains(where: name.hasPrefix) {
+        try removeRecursively(folder + "/" + name)
+      }
+    } else if resuming {
+      guard holdsComparison else {
+        throw InputError.usage("--resume", "there is no comparison in \(folder); start one without --resume")
+      }
+      try takeOver(Comparison(folder: folder))
+    } else if !names(inDirectory: folder).isEmpty {
+      throw InputError.usage(
+        folder,
+        "is not empty; use --resume to go on with the comparison in it, --overwrite to start anew, or another "
+          + "--output")
+    }
+  }
+
+  /// Takes over finished cells, those of other methods and seeds included.
+  private mutating func takeOver(_ earlier: Comparison) throws {
+    for cell in earlier.cells {
+      guard let planned = plan.first(where: { $0.method == cell.method && $0.seed == cell.seed }) else { continue }
+      let file = RunDirectory(folder + "/" + cell.folder).configurationFile
+      let found = try Configuration(file: file)
+      var asked = planned.configuration.applyingMethod()
+      // Labels that the configuration does not list were found in the data.
+      asked.data.labelWords = asked.data.labelWords ?? found.data.labelWords
+      if let key = asked.firstDifference(thatMattersFrom: found) {
+        throw InputError.usage(
+          "--resume",
+          "\"\(key)\" differs from \(file); cells can only be compared when they were made alike "
+            + "(start anew with --overwrite or another --output)")
+      }
+    }
+    guard earlier.split == comparison.split else {
+      throw InputError.usage("--resume", "the comparison in \(folder) is on the \(earlier.split.rawValue) rows")
+    }
+    comparison.cells = earlier.cells
+    comparison.methods = TuningMethod.allCases.filter { (earlier.methods + comparison.methods).contains($0) }
+    comparison.seeds = Set(earlier.seeds + comparison.seeds).sorted()
+  }
+
+  /// Works on every cell that is not finished.
+  ///
+  /// - Throws: `InputError` of a cell's run; the cells finished before stay.
+  package mutating func run(shouldStop: () -> Bool, report: (Event) -> Void) throws -> Outcome {
+    for (method, seed, configuration) in plan {
+      if let cell = comparison.cell(method, seed: seed) {
+        report(.skipped(cell))
+        continue
+      }
+      report(.began(method, seed: seed))
+      let setup = try TrainingSetup(configuration, team: team)
+      guard let cell = try finish(method, seed, setup, shouldStop: shouldStop, report: report) else {
+        return Outcome(comparison: comparison, wasInterrupted: true)
+      }
+      comparison.cells.append(cell)
+      comparison.sortCells()
+      try write()
+      report(.finished(cell))
+    }
+    return Outcome(comparison: comparison, wasInterrupted: false)
+  }
+
+  /// Trains a cell, or goes on with it, and evaluates what was best on the validation rows; nil when it was stopped.
+  private func finish(
+    _ method: TuningMethod, _ seed: Int, _ setup: TrainingSetup, shouldStop: () -> Bool, report: (Event) -> Void
+  ) throws -> Comparison.Cell? {
+    let directory = RunDirectory(folder + "/" + Comparison.Cell.folder(method, seed: seed))
+    var trainer = try Trainer(setup, run: directory)
+    try makeDirectory(folder)
+    try write()
+    try trainer.resume()
+    let summary = try trainer.train(shouldStop: shouldStop) { report(.training($0)) }
+    if summary.wasInterrupted { return nil }
+    let decoder = setup.model.decoder
+    let adapter = try Adapter(folder: summary.bestStep == nil ? directory.path : directory.best)
+    let examples = try setup.examples(of: comparison.split)
+    let evaluator = Evaluator(decoder: decoder, workspace: Workspace(), team: team)
+    let predictions = try evaluator.predict(examples, prompt: adapter.prompt(over: decoder)) {
+      report(.scoring(rows: $0, of: examples.count))
+    }
+    let labels = setup.encoder.labelNames
+    let records = predictions.map { PredictionRecord($0, baseline: nil, labels: labels).json.compact + "\n" }
+    try writeAtomically(records.joined(), to: directory.path + "/" + Comparison.predictionsFile)
+    let result = ClassificationReport(predictions, labels: labels)
+    return Comparison.Cell(
+      method: method, seed: seed, accuracy: result.accuracy, accuracyStandardError: result.accuracyStandardError,
+      macroF1: result.macroF1, loss: result.loss, trainingSeconds: summary.elapsedSeconds)
+  }
+
+  private func write() throws {
+    try writeAtomically(comparison.json.pretty + "\n", to: folder + "/" + Comparison.file)
+  }
+}
+
+extension Comparison {
+  /// Puts cells in the order of methods, then seeds.
+  fileprivate mutating func sortCells() {
+    let order = methods
+    cells.sort { a, b in
+      (order.firstIndex(of: a.method) ?? 0, a.seed) < (order.firstIndex(of: b.method) ?? 0, b.seed)
+    }
+  }
+}

@@ -1,0 +1,223 @@
+import FileFormats
+import Method
+import Runs
+import System
+
+/// A first configuration for a data file: every choice with its reason, as comments.
+///
+/// A model may have learnt to see a label's word begin with its space, or, seldom, without: the way of tokenizing is
+/// what gives the labels of a few rows the higher probability behind the untrained context.
+///
+/// The context is a few examples of each label, as many as a model's window or, unknown, a small one holds. Its
+/// tokens' balls and the learning rate follow from the model's width and the number of steps.
+package struct ConfigurationDraft: Sendable {
+  package let data: DataSurvey
+  package let model: ModelSurvey?
+  package let tokenization: Template.Tokenization
+  /// The word to predict for each label, by frequency of the labels.
+  package let labelWords: [LabelWord]
+  /// What to look at before training, for people.
+  package let notes: [String]
+  private let entries: [Entry]
+
+  /// A key with its value or the entries of a section, and the reason.
+  private struct Entry: Sendable {
+    enum Content: Sendable {
+      case value(JSON)
+      case section([Entry])
+    }
+
+    let key: String
+    let content: Content
+    let comment: String
+
+    init(_ key: String, _ value: JSON, _ comment: String = "") {
+      self.key = key
+      content = .value(value)
+      self.comment = comment
+    }
+
+    init(_ key: String, _ entries: [Entry]) {
+      self.key = key
+      content = .section(entries)
+      comment = ""
+    }
+  }
+
+  /// Chooses settings.
+  ///
+  /// - Parameters:
+  ///   - data: the training file.
+  ///   - siblings: files with validation and test rows, where there are any.
+  ///   - model: the model to tune for; nil: not known yet.
+  ///   - tokenization: how examples become tokens.
+  ///   - output: the folder for a run's results.
+  ///   - path: how the configuration calls a file or folder.
+  package init(
+    data: DataSurvey, siblings: SplitSiblings, model: ModelSurvey?, tokenization: Template.Tokenization,
+    output: String, path: (String) -> String
+  ) {
+    self.data = data
+    self.model = model
+    self.tokenization = tokenization
+    let words = Self.words(for: data.labels.map(\.label))
+    labelWords = words.words
+    let sizes = DraftSizes(data: data, siblings: siblings, model: model)
+    notes = data.notes + siblings.notes + words.notes + sizes.notes
+    let model = [
+      Entry(
+        "base_model_name_or_path", model.map { .string(path($0.folder)) } ?? .null,
+        model == nil ? "the folder of a downloaded Hugging Face model: put it here" : "")
+    ]
+    let method = [
+      Entry(
+        "opt_weighted_loss_type", .string("decay"), "labels count the less the earlier they stand in the context"),
+      Entry("opt_loss_decay_factor", .number(0.95)),
+      Entry("opt_projection_epsilon", .number(sizes.epsilon), sizes.epsilonReason),
+      Entry("opt_projection_format_epsilon", .number(sizes.formatEpsilon)),
+    ]
+    entries =
+      model + method + [
+        Entry("template", Self.template(for: self.model, tokenization)),
+        Entry("data", Self.files(data, siblings, sizes, path) + Self.rows(data, labelWords, words.reason, sizes)),
+        Entry("training", Self.training(sizes)),
+        Entry("output_dir", .string(output)),
+      ]
+  }
+
+  private static func template(for model: ModelSurvey?, _ tokenization: Template.Tokenization) -> [Entry] {
+    let way =
+      switch tokenization {
+      case .whole: "a label's word begins with its space, as in the texts models learn from; \"pieces\" is PEFT's way"
+      case .pieces: "each part is tokenized on its own; \"whole\" would let a label's word begin with its space"
+      }
+    let measured = model == nil ? "" : " (this model finds the labels likelier so)"
+    var entries = [
+      Entry("input", .string("input: {}"), "words that say what the texts and labels are may help: \"review: {}\""),
+      Entry("output", .string("output: {}")),
+      Entry("tokenization", .string(tokenization.rawValue), way + measured),
+    ]
+    if let model, !model.hasEndOfText {
+      entries.append(Entry("end_of_text", .bool(false), "the model's files name no end-of-text token"))
+      entries.append(Entry("emit_inter_separator", .bool(true), "examples end with a line break instead"))
+    }
+    if let model, model.expectsBeginningOfText {
+      entries.append(Entry("beginning_of_text", .bool(true), "the model's texts began with this token"))
+    }
+    return entries
+  }
+
+  private static func files(
+    _ data: DataSurvey, _ siblings: SplitSiblings, _ sizes: DraftSizes, _ path: (String) -> String
+  ) -> [Entry] {
+    func split(_ key: String, _ file: String?, _ fraction: Double?) -> [Entry] {
+      if let file { return [Entry(key, .string(path(file)))] }
+      return fraction.map { share in
+        let rows = Int((share * Double(data.rows)).rounded())
+        return [Entry("\(key)_fraction", .number(share), "\(rows) rows of the file; or give \"\(key)\" a file")]
+      } ?? []
+    }
+    return [Entry("train", .string(path(data.file)))]
+      + split("validation", siblings.validation, sizes.validationFraction)
+      + split("test", siblings.test, sizes.testFraction)
+  }
+
+  private static func rows(
+    _ data: DataSurvey, _ words: [LabelWord], _ reason: String, _ sizes: DraftSizes
+  ) -> [Entry] {
+    var entries = [
+      Entry("text_column", .string(data.textColumn)), Entry("label_column", .string(data.labelColumn)),
+      Entry("label_words", .object(words.map { .init($0.label, .string($0.word)) }), reason),
+      Entry("context_examples", .integer(sizes.contextExamples), sizes.contextReason),
+    ]
+    if !sizes.isBalanced {
+      entries.append(Entry("balanced_context", .bool(false), "some labels have too few rows to draw evenly"))
+    }
+    if let limit = sizes.trainingLimit {
+      entries.append(
+        Entry("max_train_examples", .integer(limit), "a small set is enough for a prompt; more rows, more time"))
+    }
+    if let limit = sizes.validationLimit {
+      entries.append(Entry("max_validation_examples", .integer(limit), "keeps evaluations during training short"))
+    }
+    if sizes.truncates {
+      entries.append(Entry("truncate_text", .bool(true), "the longest texts do not fit the model's window"))
+    }
+    return entries
+  }
+
+  private static func training(_ sizes: DraftSizes) -> [Entry] {
+    [
+      Entry("learning_rate", .number(sizes.learningRate), sizes.learningRateReason),
+      Entry("num_train_epochs", .integer(sizes.epochs), "\(sizes.steps) steps"),
+      Entry(
+        "batch_size", .integer(sizes.batchSize), "the context is computed once a step, so a batch costs little more"),
+      Entry("eval_steps", .integer(sizes.evaluationSteps), "the best of these evaluations becomes best/"),
+      Entry("save_steps", .integer(sizes.evaluationSteps), "what --resume goes on from"),
+      Entry("save_total_limit", .integer(1)),
+      Entry(
+        "metric_for_best_model", .string(sizes.isUneven ? "macro_f1" : "accuracy"),
+        sizes.isUneven ? "labels differ much in frequency, and this counts them alike" : ""),
+    ]
+  }
+
+  /// The word for each label: the label in lower case, its underscores as spaces.
+  private static func words(for labels: [String]) -> (words: [LabelWord], reason: String, notes: [String]) {
+    var reason = "label in the data: text the model predicts; choose words that say what they mean"
+    var notes: [String] = []
+    func simplified(_ label: String) -> String {
+      let text = label.lowercased().map { $0 == "_" || $0.isWhitespace ? " " : $0 }
+      return String(text).split(separator: " ").joined(separator: " ")
+    }
+    var words = labels.map(simplified)
+    if Set(words).count < words.count || words.contains("") {
+      let twice = words.indices.first { words[..<$0].contains(words[$0]) }
+      let twin = twice.flatMap { index in words.firstIndex(of: words[index]).map { (labels[$0], labels[index]) } }
+      if let twin {
+        notes.append("\"\(twin.0)\" and \"\(twin.1)\" look like one label; they count as two until the data says one")
+      }
+      words = labels
+    }
+    if labels.allSatisfy({ Double($0) != nil }) {
+      notes.append("labels are numbers: edit data.label_words to words the model knows, such as \"negative\"")
+    }
+    if !sequencesThatBeginOthers(words.map { Array($0.utf8) }).isEmpty {
+      words = words.map { $0 + "." }
+      reason += "; with a full stop, because no word may begin another"
+    }
+    return (zip(labels, words).map { LabelWord(label: $0, word: $1) }, reason, notes)
+  }
+}
+
+// MARK: - Writing
+
+extension ConfigurationDraft {
+  /// The configuration as a run would read it from a file of that path.
+  ///
+  /// - Throws: `InputError` where values contradict each other.
+  package func configuration(at path: String) throws -> Configuration {
+    try Configuration(text: Array(text.utf8), file: path)
+  }
+
+  /// The configuration file: JSON with `//` comments.
+  package var text: String {
+    let found = "\(lastComponent(of: data.file)): \(data.rows) rows, \(data.labels.count) labels"
+    let lead = ["{", "  // Written by cpt init for \(found).", "  // cpt help config explains every key."]
+    return (lead + Self.lines(entries, indent: "  ") + ["}", ""]).joined(separator: "\n")
+  }
+
+  private static func lines(_ entries: [Entry], indent: String) -> [String] {
+    entries.enumerated().flatMap { index, entry in
+      let comma = index == entries.count - 1 ? "" : ","
+      let comment = entry.comment.isEmpty ? [] : ["\(indent)// \(entry.comment)"]
+      let key = "\(indent)\(JSON.string(entry.key).compact): "
+      switch entry.content {
+      case .section(let inner):
+        return comment + ["\(key){"] + lines(inner, indent: indent + "  ") + ["\(indent)}\(comma)"]
+      case .value(let value):
+        let text = value.pretty.split(separator: "\n").joined(separator: "\n" + indent)
+        return comment + ["\(key)\(text)\(comma)"]
+      }
+    }
+  }
+}

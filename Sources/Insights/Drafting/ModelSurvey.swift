@@ -1,0 +1,37 @@
+import LanguageModel
+import Method
+import Tokenization
+
+/// What a first configuration has to know of a model and of texts in its tokens.
+package struct ModelSurvey: Sendable {
+  package let folder: String
+  /// Numbers of an embedding.
+  package let width: Int
+  /// Tokens the model can see; nil: any number.
+  package let positions: Int?
+  /// Tokens of an example in the template, of up to 2000 texts and the longest one, ascending.
+  package let exampleTokens: [Int]
+  package let hasEndOfText: Bool
+  /// Whether the tokenizer puts the beginning-of-text token before what it encodes.
+  package let expectsBeginningOfText: Bool
+
+  /// Opens a model's folder and encodes texts.
+  ///
+  /// - Throws: `InputError` naming the file that is missing or wrong.
+  package init(folder: String, texts: [String], labels: [String]) throws {
+    let decoder = try FrozenModel(folder: folder).decoder
+    let tokenizer = try Tokenizer(folder: folder)
+    self.folder = folder
+    width = decoder.width
+    positions = decoder.maximumPositions
+    let specialTokens = SpecialTokens(folder: folder, modelFolder: folder)
+    let endOfText = try? specialTokens.id(of: .endOfText, tokenizer: tokenizer)
+    hasEndOfText = endOfText != nil
+    let encoder = ExampleEncoder(template: Template(), tokenizer: tokenizer, endOfText: endOfText, beginningOfText: nil)
+    let label = labels.max { $0.utf8.count < $1.utf8.count } ?? ""
+    let longest = texts.max { $0.utf8.count < $1.utf8.count }.map { [$0] } ?? []
+    let sample = stride(from: 0, to: texts.count, by: max(1, texts.count / 2000)).map { texts[$0] }
+    exampleTokens = (sample + longest).map { encoder.encode(text: $0, label: label).count }.sorted()
+    expectsBeginningOfText = try specialTokens.expectsBeginningOfText(tokenizer: tokenizer)
+  }
+}

@@ -1,0 +1,31 @@
+import LanguageModel
+import System
+import Tokenization
+
+/// A model folder as a run would use it.
+package struct ModelInspection: Sendable {
+  package let model: FrozenModel
+  /// The tokenizer, or why it cannot be used.
+  package let tokenizer: Result<Tokenizer, any Error>
+  /// The ids that `template.end_of_text` and `template.beginning_of_text` would put, or why there is none.
+  package let endOfText: Result<Int, any Error>
+  package let beginningOfText: Result<Int, any Error>
+  /// Bytes the process takes once a pass has read its weights, but for what it computes.
+  package let memory: Int
+
+  /// Opens a folder.
+  ///
+  /// - Throws: `InputError` when its model cannot be used.
+  package init(folder: String) throws {
+    model = try FrozenModel(folder: folder)
+    let tokenizer = Result { try Tokenizer(folder: folder) }
+    let specialTokens = SpecialTokens(folder: folder, modelFolder: folder)
+    func id(_ marker: SpecialTokens.Marker) -> Result<Int, any Error> {
+      Result { try specialTokens.id(of: marker, tokenizer: tokenizer.get()) }
+    }
+    self.tokenizer = tokenizer
+    endOfText = id(.endOfText)
+    beginningOfText = id(.beginningOfText)
+    memory = Memory.resident + model.decoder.mappedBytes
+  }
+}

@@ -1,0 +1,51 @@
+import Diagnostics
+
+/// The tokens that stand before every input, and whose embeddings are tuned.
+package struct Context: Sendable, Equatable {
+  package let tokens: TypedTokens
+
+  /// A context of given tokens; those whose mask is 0 are left out.
+  ///
+  /// PEFT stores the mask and reads it nowhere; leaving the tokens out is what it would have to mean, and the adapter
+  /// we write lists what is left, so PEFT computes the same.
+  package init(tokenIDs: [Int], mask: [Int]?, types: [Int]?) {
+    let kept = tokenIDs.indices.filter { mask?[$0] != 0 }
+    tokens = TypedTokens(ids: kept.map { tokenIDs[$0] }, types: kept.map { types?[$0] ?? 1 })
+  }
+
+  /// A context of encoded examples, example k's types raised by 4k.
+  package init(examples: [TypedTokens], beginning: [Int]) {
+    var tokens = TypedTokens(ids: beginning, types: beginning.map { _ in 0 })
+    for (index, example) in examples.enumerated() { tokens.append(example.raisingTypes(by: 4 * index)) }
+    self.tokens = tokens
+  }
+
+  /// A context that starts with virtual tokens, the only ones to be trained; what follows stays and is not predicted.
+  package init(virtualTokens: [Int], before fixed: TypedTokens) {
+    tokens = TypedTokens(
+      ids: virtualTokens + fixed.ids,
+      types: virtualTokens.map { _ in TokenRole.inputTemplate.rawValue }
+        + fixed.ids.map { _ in TokenRole.none.rawValue })
+  }
+
+  package var count: Int { tokens.count }
+
+  /// Labelled examples in it: its types give each label another.
+  package var exampleCount: Int { Set(tokens.labelPositions.map { tokens.types[$0] }).count }
+
+  /// Checks that the tokens are the model's and leave room for an example.
+  ///
+  /// - Throws: `InputError.badData`.
+  package func validate(vocabularySize: Int, maximumPositions: Int, place: String) throws {
+    guard count > 0 else { throw InputError.badData(place, "the context is empty; it needs at least one token") }
+    if let id = tokens.ids.first(where: { $0 >= vocabularySize }) {
+      throw InputError.badData(place, "context token id \(id) is outside the model's vocabulary of \(vocabularySize)")
+    }
+    guard count < maximumPositions else {
+      throw InputError.badData(
+        place,
+        "the context has \(count) tokens, the model \(maximumPositions) positions; use fewer or shorter context examples"
+      )
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/// The part a token plays in an example; `type mod 4` says it, and type 0 is none.
+package enum TokenRole: Int, Sendable, CaseIterable {
+  /// Separators, end of text, padding.
+  case none = 0
+  /// "input: ".
+  case inputTemplate
+  /// The user's text.
+  case input
+  /// "output: ".
+  case outputTemplate
+  /// What is to be predicted; never moved.
+  case label
+
+  /// The role a PEFT token type stands for.
+  package init(type: Int) {
+    self = type <= 0 ? .none : TokenRole(rawValue: (type - 1) % 4 + 1) ?? .none
+  }
+
+  /// Whether tokens of this role are optimised.
+  package var isTrained: Bool { self != .none && self != .label }
+
+  /// The role in words.
+  package var name: String {
+    switch self {
+    case .none: "none"
+    case .inputTemplate: "input template"
+    case .input: "input"
+    case .outputTemplate: "output template"
+    case .label: "label"
+    }
+  }
+}
+
+/// Token ids with PEFT's token types: `type mod 4` is the role, `(type - 1) div 4` the example.
+package struct TypedTokens: Sendable, Equatable {
+  package var ids: [Int]
+  package var types: [Int]
+
+  /// - Precondition: both are of one length.
+  package init(ids: [Int] = [], types: [Int] = []) {
+    precondition(ids.count == types.count)
+    self.ids = ids
+    self.types = types
+  }
+
+  package var count: Int { ids.count }
+
+  package mutating func append(_ other: TypedTokens) {
+    ids += other.ids
+    types += other.types
+  }
+
+  /// The tokens with their non-zero types raised.
+  package func raisingTypes(by offset: Int) -> TypedTokens {
+    TypedTokens(ids: ids, types: types.map { $0 > 0 ? $0 + offset : $0 })
+  }
+
+  /// The tokens of a range.
+  package subscript(range: Range<Int>) -> TypedTokens {
+    TypedTokens(ids: Array(ids[range]), types: Array(types[range]))
+  }
+
+  /// What the types of tokens that follow are raised by: the next multiple of 4 of the largest type.
+  ///
+  /// PEFT adds the largest type itself, which is the same whenever the tokens end with a label group, and turns
+  /// templates into targets otherwise.
+  package var nextTypeOffset: Int { ((types.max() ?? 0) + 3) / 4 * 4 }
+
+  /// Tokens that are computed of an example: those before its last label, which is only predicted.
+  package var computedCount: Int { labelPositions.last ?? 0 }
+
+  /// Positions of label tokens.
+  package var labelPositions: [Int] { types.indices.filter { TokenRole(type: types[$0]) == .label } }
+}

@@ -1,0 +1,63 @@
+/// The loss over label tokens of context and example, later ones counting more.
+///
+/// Σ weight · cross entropy / number of label tokens, over every row "context then example" of a batch. Label tokens of
+/// the last group (the example's) weigh 1, the group before f, then f², …; all 1 without decay.
+/// Source: PEFT, `CPTEmbedding.calculate_loss`.
+package struct WeightedLoss: Sendable, Equatable {
+  package enum Kind: String, CaseIterable, Sendable {
+    case none
+    case decay
+  }
+
+  package var kind = Kind.none
+  /// f, `opt_loss_decay_factor`.
+  package var decayFactor = 1.0
+
+  package init() {}
+
+  /// The weights of a batch's label tokens, already divided by their number.
+  package struct Weights: Equatable {
+    /// Position in the context of each of its label tokens, and the sum of its weights over the batch.
+    package var context: [(position: Int, weight: Float)]
+    /// The same for each example.
+    package var examples: [[(position: Int, weight: Float)]]
+
+    package static func == (a: Weights, b: Weights) -> Bool {
+      a.context.elementsEqual(b.context, by: ==)
+        && a.examples.elementsEqual(b.examples) { $0.elementsEqual($1, by: ==) }
+    }
+  }
+
+  /// Weights for a batch of examples after a context. `examples`' types are their own, not yet raised.
+  ///
+  /// A label that is the very first token has no token before it to predict it from, and does not count.
+  package func weights(context: TypedTokens, examples: [TypedTokens]) -> Weights {
+    let offset = context.nextTypeOffset
+    let contextPositions = context.labelPositions.filter { $0 > 0 }
+    var contextWeights = [Double](repeating: 0, count: contextPositions.count)
+    var exampleWeights: [[(position: Int, weight: Double)]] = []
+    var count = 0
+    for example in examples {
+      let positions = example.labelPositions
+      let contextGroups = contextPositions.map { context.types[$0] }
+      let exampleGroups = positions.map { example.types[$0] + offset }
+      let groups = Set(contextGroups + exampleGroups).sorted(by: >)
+      let weightOfGroup = Dictionary(uniqueKeysWithValues: groups.enumerated().map { ($1, weight(ofGroup: $0)) })
+      for (index, group) in contextGroups.enumerated() { contextWeights[index] += weightOfGroup[group] ?? 0 }
+      exampleWeights.append(zip(positions, exampleGroups).map { ($0, weightOfGroup[$1] ?? 0) })
+      count += contextPositions.count + positions.count
+    }
+    let share = 1 / Double(max(count, 1))
+    return Weights(
+      context: zip(contextPositions, contextWeights).map { ($0, Float($1 * share)) },
+      examples: exampleWeights.map { $0.map { ($0.position, Float($0.weight * share)) } })
+  }
+
+  /// Weight of the n-th label group from the end.
+  private func weight(ofGroup n: Int) -> Double {
+    guard kind == .decay else { return 1 }
+    var weight = 1.0
+    for _ in 0..<n { weight *= decayFactor }
+    return weight
+  }
+}

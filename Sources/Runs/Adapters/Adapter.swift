@@ -1,0 +1,151 @@
+import Diagnostics
+import FileFormats
+import LanguageModel
+import Method
+import System
+
+/// What an adapter says of the model it was trained over.
+package struct AdapterModel {
+  let folder: String
+  let layers: Int
+  let attentionHeads: Int
+
+  package init(_ model: FrozenModel) {
+    folder = absolutePath(model.folder)
+    layers = model.decoder.blocks.count
+    attentionHeads = model.decoder.blocks.first?.attention.heads ?? 1
+  }
+}
+
+/// A CPT adapter as PEFT stores it: `adapter_config.json` and `adapter_model.safetensors`.
+package struct Adapter: Sendable {
+  static let configurationFile = "adapter_config.json"
+  static let weightsFile = "adapter_model.safetensors"
+  static let tensorName = "prompt_embeddings"
+  /// The version of PEFT whose files these are like.
+  static let peftVersion = "0.21.2"
+
+  package let folder: String
+  /// Its adapter_config.json.
+  package var configurationPath: String { folder + "/" + Self.configurationFile }
+  /// The CPTConfig, paths resolved.
+  package private(set) var configuration: Configuration
+  package let context: Context
+  /// e0 + delta, [tokens, width], row by row.
+  package let embeddings: [Float]
+  package let width: Int
+
+  /// Reads an adapter folder, ours or PEFT's.
+  ///
+  /// - Throws: `InputError` when a file is missing or does not fit the other.
+  package init(folder: String) throws {
+    let file = folder + "/" + Self.configurationFile
+    guard fileExists(file) else {
+      throw InputError.missing(file, "not found; expected the folder of a CPT adapter, such as a run's best/")
+    }
+    self.folder = folder
+    if let type = try JSON.read(file: file)["peft_type"], type != .string("CPT") {
+      throw InputError.badData(
+        file, "\"peft_type\" is \(type.shortDescription); expected a CPT adapter, such as a run's best/")
+    }
+    let configuration = try Configuration(file: file)
+    self.configuration = configuration
+    guard let ids = configuration.tokenIDs else {
+      throw InputError.badData(file, "\"cpt_token_ids\" is missing; expected the token ids of the context")
+    }
+    context = Context(tokenIDs: ids, mask: configuration.mask, types: configuration.tokenTypes)
+    let weights = try SafetensorsFile(path: folder + "/" + Self.weightsFile)
+    guard let tensor = weights[Self.tensorName], tensor.shape.count == 2, tensor.shape[0] == ids.count else {
+      throw InputError.badData(
+        folder + "/" + Self.weightsFile,
+        "expected a tensor \"\(Self.tensorName)\" of shape [\(ids.count), width], found "
+          + (weights[Self.tensorName].map { "shape \($0.shape)" } ?? "none"))
+    }
+    let width = tensor.shape[1]
+    self.width = width
+    let all = try tensor.floats()
+    // Rows whose mask is 0 are left out of the context.
+    let kept = ids.indices.filter { configuration.mask?[$0] != 0 }
+    embeddings = kept.flatMap { all[($0 * width)..<(($0 + 1) * width)] }
+  }
+
+  /// An adapter of a prompt, to be written.
+  package init(prompt: TunedPrompt, configuration: Configuration, model: AdapterModel) {
+    folder = ""
+    context = prompt.context
+    embeddings = prompt.embeddings
+    width = prompt.width
+    var stored = Configuration()
+    stored.baseModel = model.folder
+    stored.tokenizer = configuration.tokenizer.map(absolutePath) ?? model.folder
+    stored.revision = configuration.revision
+    stored.inferenceMode = true
+    stored.loss = configuration.loss
+    stored.projection = configuration.projection
+    stored.tokenIDs = context.tokens.ids
+    stored.mask = context.tokens.ids.map { _ in 1 }
+    stored.tokenTypes = context.tokens.types
+    stored.virtualTokens = context.count
+    stored.tokenDimension = width
+    stored.layers = model.layers
+    stored.attentionHeads = model.attentionHeads
+    stored.peftVersion = .string(Self.peftVersion)
+    self.configuration = stored
+  }
+
+  /// The same adapter, its model and that model's tokenizer by another name.
+  package func naming(baseModel name: String) -> Adapter {
+    var copy = self
+    let isOwn = configuration.tokenizer == nil || configuration.tokenizer == configuration.baseModel
+    copy.configuration.tokenizer = isOwn ? name : configuration.tokenizer
+    copy.configuration.baseModel = name
+    return copy
+  }
+
+  /// The members PEFT writes, by name, as `json.dumps(sort_keys=True)`.
+  private var configurationJSON: JSON {
+    let sections = Configuration.keys.filter { !$0.inner.isEmpty }.map(\.name)
+    let ours = Set(sections + ["initial_adapter", "output_dir"])
+    let members = configuration.json.object ?? []
+    return .object(members.filter { !ours.contains($0.key) }.sorted { $0.key < $1.key })
+  }
+
+  private var tensor: FloatTensor {
+    FloatTensor(name: Self.tensorName, shape: [context.count, width], values: embeddings)
+  }
+
+  /// The weights as a safetensors file.
+  package var safetensorsFile: [UInt8] { safetensors([tensor], metadata: [("format", "pt")]) }
+
+  /// The weights as a NumPy file.
+  package var numPyFile: [UInt8] { numPyArray(shape: tensor.shape, values: embeddings) }
+
+  /// Writes the pair into a folder that is there.
+  package func write(to folder: String) throws {
+    try writeAtomically(safetensorsFile, to: folder + "/" + Self.weightsFile)
+    try writeAtomically(configurationJSON.pretty + "\n", to: folder + "/" + Self.configurationFile)
+  }
+
+  /// The adapter as a prompt around the embeddings of its tokens.
+  ///
+  /// - Throws: `InputError.badData` when it is of another width than the model.
+  package func prompt(over untrained: TunedPrompt) throws -> TunedPrompt {
+    guard width == untrained.width else {
+      throw InputError.badData(folder, "is \(width) wide, the model \(untrained.width); is it the right model?")
+    }
+    var prompt = untrained
+    prompt.delta = zip(embeddings, untrained.initial).map { $0 - $1 }
+    return prompt
+  }
+}
+
+extension Adapter {
+  /// The adapter as a prompt over a model, with the radii it was trained with or those that are given.
+  ///
+  /// - Throws: `InputError.badData` when it is of another width or vocabulary than the model.
+  package func prompt(over decoder: Decoder, radii: ProjectionRadii? = nil) throws -> TunedPrompt {
+    try context.validate(
+      vocabularySize: decoder.vocabularySize, maximumPositions: decoder.maximumPositions ?? .max, place: folder)
+    return try prompt(over: TunedPrompt(context: context, decoder: decoder, radii: radii ?? configuration.projection))
+  }
+}

@@ -1,0 +1,70 @@
+import FileFormats
+import Kernels
+import LanguageModel
+import Method
+
+/// The keys and values a frozen model computes of a tuned context, layer by layer: what its cache holds once it has read
+/// it. A model whose cache starts with them reads a text as if the context stood before it, and computes nothing of it.
+package struct ContextCache: Sendable {
+  struct Layer {
+    let heads: Int
+    /// Heads of queries that share each of them.
+    let queriesPerHead: Int
+    let headSize: Int
+    /// After their norm and rotary embedding, [tokens, heads · headSize].
+    let keys: [Float]
+    /// [tokens, heads · headSize].
+    let values: [Float]
+  }
+
+  package let tokens: Int
+  let layers: [Layer]
+  package var layerCount: Int { layers.count }
+  /// The `model_type` of config.json.
+  let family: String
+
+  /// Runs the model over the prompt.
+  package init(_ prompt: TunedPrompt, model: FrozenModel, team: ThreadTeam) {
+    let workspace = Workspace()
+    var tree = TokenTree()
+    tree.append(.embeddings(Matrix(rows: prompt.context.count, columns: prompt.width, values: prompt.embeddings)))
+    let pass = model.decoder.forward(tree, targets: [], keeping: 0, workspace: workspace, on: team)
+    tokens = prompt.context.count
+    family = model.family
+    layers = zip(model.decoder.blocks, pass.kept?.keysAndValues ?? []).map { block, kept in
+      let shape = block.attention
+      return Layer(
+        heads: shape.keyValueHeads, queriesPerHead: shape.heads / shape.keyValueHeads, headSize: shape.headSize,
+        keys: kept.keys, values: kept.values)
+    }
+  }
+
+  /// A safetensors file: `layers.N.key` and `layers.N.value`, [key-value heads, tokens, head size], N from 0.
+  ///
+  /// Metadata: `model_type`, `layers`, `tokens`.
+  package var safetensorsFile: [UInt8] {
+    let tensors = layers.enumerated().flatMap { index, layer in
+      [("key", layer.keys), ("value", layer.values)].map { name, rows in
+        FloatTensor(
+          name: "layers.\(index).\(name)", shape: [layer.heads, tokens, layer.headSize],
+          values: headByHead(rows, layer))
+      }
+    }
+    return safetensors(
+      tensors,
+      metadata: [
+        ("format", "pt"), ("layers", String(layers.count)), ("model_type", family), ("tokens", String(tokens)),
+      ])
+  }
+
+  /// [tokens, heads · headSize] as [heads, tokens, headSize].
+  private func headByHead(_ rows: [Float], _ layer: Layer) -> [Float] {
+    let width = layer.heads * layer.headSize
+    return (0..<layer.heads).flatMap { head in
+      (0..<tokens).flatMap { token in
+        let start = token * width + head * layer.headSize
+        return rows[start..<(start + layer.headSize)]
+      }
+    }
+  }
+}

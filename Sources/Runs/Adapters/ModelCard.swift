@@ -1,0 +1,235 @@
+import FileFormats
+import Method
+import System
+
+/// The card of an adapter: the README.md the Hugging Face Hub shows, with the metadata it reads in front.
+///
+/// Source: https://huggingface.co/docs/hub/model-cards
+package struct ModelCard {
+  package static let file = "README.md"
+
+  /// What kind of adapter it describes.
+  package enum Kind: Sendable {
+    case cpt
+    case prefixTuning
+  }
+
+  private let kind: Kind
+  private let name: String
+  /// On the Hub.
+  private let baseModel: String?
+  private let adapter: Adapter
+  private let record: AdapterRecord?
+  private let labels: [LabelWord]
+
+  /// A card.
+  ///
+  /// - Parameters:
+  ///   - adapter: what is described.
+  ///   - kind: how it is stored.
+  ///   - name: what it is called.
+  ///   - baseModel: the model's name on the Hub, where it is known.
+  ///   - record: the run that made it, where it is known.
+  package init(of adapter: Adapter, kind: Kind, name: String, baseModel: String?, record: AdapterRecord?) {
+    self.adapter = adapter
+    self.kind = kind
+    self.name = name
+    self.baseModel = baseModel
+    self.record = record
+    labels = record?.configuration.data.labelWords ?? []
+  }
+
+  /// The whole file.
+  package var text: String {
+    let parts = [introduction, use, template, training, evaluation].compactMap { $0 }
+    return "---\n\(metadata)---\n\n\(parts.joined(separator: "\n\n"))\n"
+  }
+
+  private var isClassifier: Bool { !labels.isEmpty }
+  private var task: String { isClassifier ? "text-classification" : "text-generation" }
+
+  // MARK: - Metadata
+
+  /// YAML; a JSON text is a YAML text.
+  private var metadata: String {
+    var lines = ["library_name: peft"]
+    if let baseModel { lines.append("base_model: \(quoted(baseModel))") }
+    lines.append("pipeline_tag: \(task)")
+    lines.append("tags:")
+    let ofMethod =
+      record?.configuration.training.method.trainsVirtualTokens == true ? [] : ["context-aware-prompt-tuning"]
+    lines += (["cpt"] + ofMethod + [kind == .cpt ? "prompt-tuning" : "prefix-tuning"]).map { "- \($0)" }
+    if isClassifier { lines += ["metrics:", "- accuracy", "- f1"] }
+    if isClassifier, let record, let evaluation = record.evaluation {
+      let data = quoted(validationData(of: record.configuration.data))
+      lines += [
+        "model-index:", "- name: \(quoted(name))", "  results:", "  - task:", "      type: \(task)", "    dataset:",
+        "      name: \(data)", "      type: \(data)", "      split: validation", "    metrics:",
+      ]
+      for (type, name, value) in [
+        ("accuracy", "accuracy", evaluation.accuracy), ("f1", "macro-F1", evaluation.macroF1),
+        ("loss", "mean -log P(label), nats", evaluation.loss),
+      ] {
+        lines += ["    - type: \(type)", "      name: \(quoted(name))", "      value: \(JSON.number(value).compact)"]
+      }
+    }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// The file the validation rows come from.
+  private func validationData(of data: DataConfiguration) -> String {
+    (data.validation ?? data.train).map(lastComponent) ?? "validation rows"
+  }
+
+  private func quoted(_ text: String) -> String { JSON.string(text).compact }
+
+  // MARK: - Text
+
+  private var introduction: String {
+    let tokens = adapter.context.count
+    let task = isClassifier ? "Sorts texts into \(labels.count) classes" : "Goes on from texts"
+    let model = baseModel.map { "the frozen model [\($0)](https://huggingface.co/\($0))" } ?? "a frozen language model"
+    let paragraphs = [
+      "# \(name)",
+      "\(task) with \(model) behind a context of \(tokens) tokens.", method,
+      kind == .cpt
+        ? "This adapter holds the embeddings of the context."
+        : "This adapter holds the keys and values that the model computes of the context's embeddings, for PEFT's prefix "
+          + "tuning: it gives the same answers, and reading a text costs nothing for the context.",
+    ]
+    return paragraphs.joined(separator: "\n\n")
+  }
+
+  /// How the context was made.
+  private var method: String {
+    let examples = adapter.context.exampleCount
+    let content =
+      examples > 1 ? "\(examples) labelled examples were" : examples == 1 ? "A labelled example was" : "A text was"
+    let frozen = "The weights of the model stay as they are."
+    return switch record?.configuration.training.method ?? .cpt {
+    case .cpt:
+      "Made by Context-aware Prompt Tuning ([CPT](https://arxiv.org/abs/2410.17222)): \(content) laid out as a context, as "
+        + "in in-context learning; then the embeddings of its tokens were optimised, each inside a small ball around "
+        + "where it started. \(frozen)"
+    case .icl: "In-context learning: \(content) laid out as a context, and nothing was trained."
+    case .promptTuning: "Made by prompt tuning: the embeddings of its virtual tokens were optimised. \(frozen)"
+    case .instructionPromptTuning:
+      "Made by instruction prompt tuning: the embeddings of virtual tokens before a context that stays were optimised. "
+        + frozen
+    }
+  }
+
+  private var use: String {
+    let folder = adapter.configuration.baseModel.map(lastComponent) ?? "model"
+    let base = baseModel.map(quoted) ?? "\(quoted(folder))  # the folder of the model the context was tuned for"
+    let opening = """
+      import torch
+      from peft import PeftModel
+      from transformers import AutoModelForCausalLM, AutoTokenizer
+
+      base_model = \(base)
+      adapter = \(quoted(name))  # this folder, or its name on the Hub
+      tokenizer = AutoTokenizer.from_pretrained(base_model)
+      model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_model), adapter).eval()
+      """
+    return "## Use\n\n```python\n\(opening)\n\(isClassifier ? classification : generation)\n```"
+  }
+
+  private var generation: String {
+    """
+    tokens = tokenizer("a text", return_tensors="pt", add_special_tokens=False)
+    print(tokenizer.decode(model.generate(**tokens, max_new_tokens=20)[0]))
+    """
+  }
+
+  /// Code that scores whole labels as `Evaluator` does.
+  private var classification: String {
+    let template = record?.configuration.template ?? Template()
+    let input = Template.parts(of: template.input) ?? ("", ""), output = Template.parts(of: template.output) ?? ("", "")
+    let between = input.after + template.intraSeparator + output.before
+    let words = JSON.object(labels.map { .init($0.label, .string($0.word)) }).compact
+    let encoding =
+      template.tokenization == .pieces
+      ? """
+      def encode(text, word):
+          def ids(*parts):  # each part by itself, as it was tuned
+              return [i for part in parts if part for i in tokenizer(part, add_special_tokens=False)["input_ids"]]
+          before = ids(\(quoted(input.before)), text, \(quoted(input.after)), \(quoted(template.intraSeparator)), \(quoted(output.before)))
+          label = ids(word)
+          return before + label, range(len(before), len(before) + len(label))
+      """
+      : """
+      def encode(text, word):
+          before = \(quoted(input.before)) + text + \(quoted(between))
+          found = tokenizer(before + word + \(quoted(output.after)), add_special_tokens=False, return_offsets_mapping=True)
+          label = [k for k, (start, end) in enumerate(found["offset_mapping"])
+                   if start < len(before + word) and end > len(before)]
+          return found["input_ids"], label
+      """
+    return """
+
+      # Each label, and what the model says for it.
+      labels = \(words)
+
+      \(encoding)
+
+      @torch.no_grad()
+      def classify(text):
+          scores = {}
+          for label, word in labels.items():
+              ids, positions = encode(text, word)
+              tokens = torch.tensor([ids])
+              logits = model(input_ids=tokens, attention_mask=torch.ones_like(tokens)).logits[0, -len(ids):]
+              log_probabilities = logits.log_softmax(-1)
+              scores[label] = sum(log_probabilities[k - 1, ids[k]].item() for k in positions)
+          return max(scores, key=scores.get)
+
+      print(classify("a text"))
+      """
+  }
+
+  private var template: String? {
+    guard let record else { return nil }
+    let labelled = isClassifier ? "; the labels and the words that stand for them" : ""
+    let members: [JSON.Member] =
+      [.init("template", record.configuration.template.json)]
+      + (isClassifier ? [.init("label_words", .object(labels.map { .init($0.label, .string($0.word)) }))] : [])
+    return "## Template\n\nHow a text becomes tokens\(labelled).\n\n```json\n\(JSON.object(members).pretty)\n```"
+  }
+
+  private var training: String? {
+    guard let record else { return nil }
+    let configuration = record.configuration, training = configuration.training
+    let steps = record.step.map { "\($0) steps" }, rows = record.trainingRows.map { "\($0) rows" }
+    let summary = [steps, rows].compactMap { $0 }.joined(separator: " over ")
+    let trainsVirtualTokens = training.method.trainsVirtualTokens
+    let settings: [(String, String)] = [
+      ("tuned for", summary), ("batch", "\(training.batchSize) × \(training.accumulationSteps)"),
+      ("optimiser", "\(training.optimizer.rawValue), weight decay \(training.weightDecay)"),
+      ("learning rate", "\(training.learningRate), \(training.schedule.rawValue)"),
+      ("gradient clipped to", training.maxGradientNorm.map { "\($0)" } ?? "no limit"),
+      ("opt_projection_epsilon", trainsVirtualTokens ? "" : "\(configuration.projection.input)"),
+      ("opt_projection_format_epsilon", trainsVirtualTokens ? "" : "\(configuration.projection.format)"),
+      ("opt_weighted_loss_type", "\(configuration.loss.kind.rawValue), factor \(configuration.loss.decayFactor)"),
+      ("seed", "\(training.seed)"),
+    ]
+    let table = settings.filter { !$0.1.isEmpty }.map { "| \($0.0) | \($0.1) |" }.joined(separator: "\n")
+    return "## Training\n\n| | |\n| --- | --- |\n\(table)"
+  }
+
+  private var evaluation: String? {
+    guard let record, let evaluation = record.evaluation else { return nil }
+    let rows = record.validationRows.map { "\($0) rows" } ?? "rows"
+    func rounded(_ value: Double) -> String { "\((value * 1e4).rounded() / 1e4)" }
+    return """
+      ## Evaluation
+
+      On \(rows) of validation data, by the log-likelihood of whole labels. A run picks its best checkpoint on these rows, so
+      the numbers may be a little too good.
+
+      | accuracy | macro-F1 | loss (mean -log P(label), nats) |
+      | --- | --- | --- |
+      | \(rounded(evaluation.accuracy)) | \(rounded(evaluation.macroF1)) | \(rounded(evaluation.loss)) |
+      """
+  }
+}

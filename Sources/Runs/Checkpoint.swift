@@ -1,0 +1,91 @@
+import Diagnostics
+import FileFormats
+import Method
+import System
+
+/// The state of a run between two steps: what going on bit by bit needs.
+///
+/// Stored beside the adapter as `cpt_state.safetensors` (e0, delta, moments) and `trainer_state.json` (step and best so
+/// far). The order of data and every other draw follow from seed and step, so no generator has to be stored.
+package struct Checkpoint {
+  package static let stateFile = "trainer_state.json"
+  package static let tensorsFile = "cpt_state.safetensors"
+
+  package var step = 0
+  package var bestStep: Int?
+  package var bestMetric: Double?
+  package var prompt: TunedPrompt
+  package var optimizer: Optimizer
+  /// Rows that are trained and validated on, for those who read the file.
+  package let rows: (training: Int, validation: Int)
+
+  /// The state before the first step.
+  package init(prompt: TunedPrompt, optimizer: Optimizer, rows: (training: Int, validation: Int)) {
+    self.prompt = prompt
+    self.optimizer = optimizer
+    self.rows = rows
+  }
+
+  /// Writes a folder with the adapter and this state: aside first, then renamed.
+  package func write(to folder: String, configuration: Configuration, model: AdapterModel, fingerprint: String) throws {
+    let partial = folder + ".partial"
+    try removeRecursively(partial)
+    try makeDirectory(partial)
+    try Adapter(prompt: prompt.projected, configuration: configuration, model: model).write(to: partial)
+    let shape = [prompt.context.count, prompt.width]
+    var tensors = [
+      FloatTensor(name: "initial", shape: shape, values: prompt.initial),
+      FloatTensor(name: "delta", shape: shape, values: prompt.delta),
+    ]
+    if optimizer.kind == .adamW {
+      tensors.append(FloatTensor(name: "first_moment", shape: shape, values: optimizer.firstMoment))
+      tensors.append(FloatTensor(name: "second_moment", shape: shape, values: optimizer.secondMoment))
+    }
+    try writeAtomically(safetensors(tensors), to: partial + "/" + Self.tensorsFile)
+    try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: partial + "/config.json")
+    let state: JSON = .object([
+      .init("step", .integer(step)),
+      .init("best_step", bestStep.map(JSON.integer) ?? .null),
+      .init("best_metric", bestMetric.map(JSON.number) ?? .null),
+      .init("training_rows", .integer(rows.training)),
+      .init("validation_rows", .integer(rows.validation)),
+      .init("data_fingerprint", .string(fingerprint)),
+    ])
+    try writeAtomically(state.pretty + "\n", to: partial + "/" + Self.stateFile)
+    try replaceDirectory(at: folder, with: partial)
+  }
+
+  /// Takes over the state in a folder.
+  ///
+  /// - Throws: `InputError.badData` when it belongs to other data, another context or another model.
+  package mutating func read(from folder: String, fingerprint: String, totalSteps: Int) throws {
+    let stateFile = folder + "/" + Self.stateFile
+    let state = try JSON.read(file: stateFile)
+    guard let step = state["step"]?.integer, (0...totalSteps).contains(step) else {
+      throw InputError.badData(
+        stateFile,
+        "\"step\" must be a whole number up to \(totalSteps), found \(state["step"]?.shortDescription ?? "nothing")")
+    }
+    guard state["data_fingerprint"]?.string == fingerprint else {
+      throw InputError.badData(
+        folder,
+        "was made with other data: rows have changed since; a run can only go on as it was started "
+          + "(start a new one with --overwrite or another --output)")
+    }
+    let file = try SafetensorsFile(path: folder + "/" + Self.tensorsFile)
+    let shape = [prompt.context.count, prompt.width]
+    guard try file.floats("initial", shape: shape) == prompt.initial else {
+      throw InputError.badData(
+        folder, "was made with other token embeddings; resume needs the model and the context it was started with")
+    }
+    prompt.delta = try file.floats("delta", shape: shape)
+    if optimizer.kind == .adamW {
+      optimizer.firstMoment = try file.floats("first_moment", shape: shape)
+      optimizer.secondMoment = try file.floats("second_moment", shape: shape)
+    }
+    optimizer.step = step
+    self.step = step
+    bestStep = state["best_step"]?.integer
+    bestMetric = state["best_metric"]?.number
+  }
+}

@@ -1,0 +1,197 @@
+import Diagnostics
+import FileFormats
+import Method
+import System
+
+/// Everything a run depends on: PEFT's CPTConfig and sections for template, data and training.
+///
+/// The file is a JSON object, which may have `//` comments; PEFT's own `adapter_config.json` is a valid one. Paths are
+/// relative to the file.
+package struct Configuration: Sendable, Equatable {
+  // PEFT's fields, by its names.
+  var peftType = "CPT"
+  var taskType: String? = "CAUSAL_LM"
+  package var baseModel: String?
+  package var tokenizer: String?
+  var revision: JSON = .null
+  var inferenceMode = false
+  var autoMapping: JSON = .null
+  package var tokenDimension: Int?
+  var layers: Int?
+  var attentionHeads: Int?
+  var transformerSubmodules: Int? = 1
+  package var virtualTokens: Int?
+  var modulesToSave: JSON = .null
+  var peftVersion: JSON = .null
+  package var tokenIDs: [Int]?
+  package var mask: [Int]?
+  package var tokenTypes: [Int]?
+  package var loss = WeightedLoss()
+  package var projection = ProjectionRadii()
+
+  // Ours.
+  package var template = Template()
+  package var data = DataConfiguration()
+  package var training = TrainingConfiguration()
+  package var promptTuning = PromptTuningConfiguration()
+  package var model = ModelConfiguration()
+  /// An adapter folder to continue from; its token ids are the context.
+  package var initialAdapter: String?
+  package var outputDirectory: String?
+
+  package init() {}
+
+  /// Every key, in file order, for documentation.
+  package static var reference: [ConfigurationKeyDescription] { descriptions(of: Configuration()) }
+}
+
+extension Configuration: ConfigurationSection {
+  static let keys: [ConfigurationKey<Configuration>] = [
+    .text("peft_type", \.peftType, "PEFT's name of the method; always \"CPT\""),
+    .text("task_type", \.taskType, "PEFT's name of the task; always \"CAUSAL_LM\""),
+    .text("base_model_name_or_path", \.baseModel, "folder of the frozen model"),
+    .text("tokenizer_name_or_path", \.tokenizer, "folder of the tokenizer; null: the model's"),
+    .integers("cpt_token_ids", \.tokenIDs, "token ids of the context; null: built from training examples"),
+    .integers("cpt_mask", \.mask, "1 for context tokens that count, 0 for those left out; null: all count"),
+    .integers(
+      "cpt_tokens_type_mask", \.tokenTypes,
+      "type of each context token: 0 none, else 1 input template, 2 input, 3 output template, 4 label, plus 4 an example"
+    ),
+    .choice("opt_weighted_loss_type", \.loss.kind, "\"decay\": earlier labels count less; \"none\": all count 1"),
+    .nonNegative("opt_loss_decay_factor", \.loss.decayFactor, "weight of a label group relative to the one after it"),
+    .nonNegative(
+      "opt_projection_epsilon", \.projection.input, "radius of an input token's ball, times sqrt(width / 2048)"),
+    .nonNegative(
+      "opt_projection_format_epsilon", \.projection.format,
+      "radius of a template token's ball, times sqrt(width / 2048)"),
+    .section("template", \.template, defaults: Template(), "how an example becomes text"),
+    .section("data", \.data, defaults: DataConfiguration(), "where examples come from"),
+    .section("training", \.training, defaults: TrainingConfiguration(), "how the prompt is optimised"),
+    .section(
+      "prompt_tuning", \.promptTuning, defaults: PromptTuningConfiguration(),
+      "the virtual tokens of methods that train them"),
+    .section("model", \.model, defaults: ModelConfiguration(), "how the frozen model is held in memory"),
+    .text("initial_adapter", \.initialAdapter, "folder of a CPT adapter to continue from (its tokens, its prompt)"),
+    .text("output_dir", \.outputDirectory, "folder for checkpoints, metrics and the adapter"),
+    .carried("revision", \.revision, "PEFT: revision of the base model; carried along"),
+    .flag("inference_mode", \.inferenceMode, "PEFT: whether the adapter was saved for inference; carried along"),
+    .carried("auto_mapping", \.autoMapping, "PEFT: carried along"),
+    .integer("token_dim", \.tokenDimension, from: 1, "PEFT: width of the embeddings; checked against the model"),
+    .integer("num_layers", \.layers, from: 1, "PEFT: carried along"),
+    .integer("num_attention_heads", \.attentionHeads, from: 1, "PEFT: carried along"),
+    .integer("num_transformer_submodules", \.transformerSubmodules, from: 1, "PEFT: always 1"),
+    .integer("num_virtual_tokens", \.virtualTokens, from: 1, "PEFT: number of context tokens; checked against them"),
+    .carried("modules_to_save", \.modulesToSave, "PEFT: modules trained beside the prompt; must be null"),
+    .carried("peft_version", \.peftVersion, "PEFT: version that wrote the file; carried along"),
+  ]
+}
+
+extension Configuration {
+  /// Reads a configuration file, lays `--set` overrides over it, resolves its paths, and checks that values fit together.
+  ///
+  /// An override is a dotted path ("training.seed") and a value.
+  ///
+  /// - Throws: `InputError` naming file and key.
+  package init(file: String, overrides: [(path: String, value: JSON)] = []) throws {
+    try self.init(text: readBytes(of: file), file: file, overrides: overrides)
+  }
+
+  /// The same for the contents of a configuration file, which need not be there yet.
+  package init(text: [UInt8], file: String, overrides: [(path: String, value: JSON)] = []) throws {
+    var json = try JSON(parsing: text, file: file, allowsComments: true)
+    for override in overrides {
+      json = try json.setting(
+        override.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init), to: override.value)
+    }
+    let origin = ConfigurationOrigin(file: file, overridden: Set(overrides.map(\.path)))
+    self.init()
+    try read(json, origin)
+    try validate(origin)
+    resolvePaths(relativeTo: folder(of: file))
+  }
+
+  private mutating func resolvePaths(relativeTo folder: String) {
+    for path in Self.paths { self[keyPath: path] = self[keyPath: path].map { resolve($0, relativeTo: folder) } }
+  }
+
+  private static let paths: [WritableKeyPath<Configuration, String?> & Sendable] = [
+    \.baseModel, \.tokenizer, \.initialAdapter, \.outputDirectory, \.data.train, \.data.validation, \.data.test,
+  ]
+
+  /// Every key with its value, all paths from the root: the resolved configuration a run writes beside its results.
+  package var resolvedJSON: JSON {
+    var copy = self
+    for path in Self.paths { copy[keyPath: path] = copy[keyPath: path].map(absolutePath) }
+    return copy.json
+  }
+
+  /// The configuration as its method uses it: virtual tokens have no ball, and only the example's label counts.
+  package func applyingMethod() -> Configuration {
+    guard training.method.trainsVirtualTokens else { return self }
+    var copy = self
+    copy.projection = .unbounded
+    copy.loss = WeightedLoss()
+    return copy
+  }
+
+  private func validate(_ origin: ConfigurationOrigin) throws {
+    func require(_ condition: Bool, _ key: String, _ problem: @autoclosure () -> String) throws {
+      if !condition { throw origin.error(key, problem()) }
+    }
+    try require(peftType == "CPT", "peft_type", "must be \"CPT\", found \"\(peftType)\"")
+    try require(
+      taskType == "CAUSAL_LM", "task_type", "must be \"CAUSAL_LM\", found \(taskType.map { "\"\($0)\"" } ?? "null")")
+    try require(modulesToSave.isNull, "modules_to_save", "must be null: nothing but the prompt is trained")
+    try require(transformerSubmodules ?? 1 == 1, "num_transformer_submodules", "must be 1 for a decoder")
+    if let tokenIDs {
+      try require(!tokenIDs.isEmpty, "cpt_token_ids", "must hold at least one token, or be null")
+      for (key, list) in [("cpt_mask", mask), ("cpt_tokens_type_mask", tokenTypes)] {
+        if let list {
+          try require(
+            list.count == tokenIDs.count, key,
+            "has \(list.count) entries, \"cpt_token_ids\" has \(tokenIDs.count); they must be equal")
+        }
+      }
+      if let virtualTokens {
+        try require(
+          virtualTokens == tokenIDs.count, "num_virtual_tokens",
+          "is \(virtualTokens), \"cpt_token_ids\" has \(tokenIDs.count)")
+      }
+      try require(initialAdapter == nil, "initial_adapter", "contradicts \"cpt_token_ids\": the adapter brings its own")
+    } else {
+      for (key, isSet) in [("cpt_mask", mask != nil), ("cpt_tokens_type_mask", tokenTypes != nil)] {
+        try require(!isSet, key, "needs \"cpt_token_ids\"")
+      }
+    }
+    try require(
+      initialAdapter == nil || training.method == .cpt, "initial_adapter",
+      "is for training.method \"cpt\", found \"\(training.method.rawValue)\"; remove one of them")
+    if let mask { try require(mask.allSatisfy { $0 <= 1 }, "cpt_mask", "must hold only 0 and 1") }
+    var inData = origin
+    inData.section = "data."
+    try data.validate(inData)
+    var inTraining = origin
+    inTraining.section = "training."
+    try training.validate(inTraining)
+    var inPromptTuning = origin
+    inPromptTuning.section = "prompt_tuning."
+    try promptTuning.validate(inPromptTuning)
+  }
+}
+
+extension JSON {
+  /// The value with the member at a path of keys replaced or added; objects on the way are made.
+  fileprivate func setting(_ path: [String], to value: JSON) throws -> JSON {
+    guard let key = path.first else { return value }
+    guard case .object(var members) = isNull ? .object([]) : self else {
+      throw InputError.usage("--set", "\"\(key)\" stands inside something that is no object")
+    }
+    let rest = Array(path.dropFirst())
+    if let index = members.firstIndex(where: { $0.key == key }) {
+      members[index] = Member(key, try members[index].value.setting(rest, to: value))
+    } else {
+      members.append(Member(key, try JSON.null.setting(rest, to: value)))
+    }
+    return .object(members)
+  }
+}

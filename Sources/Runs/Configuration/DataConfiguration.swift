@@ -1,0 +1,82 @@
+import Method
+
+/// What labelled rows are for.
+package enum Split: String, CaseIterable, Sendable {
+  case train
+  case validation
+  case test
+}
+
+/// The `data` section: files, columns, labels, and which rows become the context.
+package struct DataConfiguration: Sendable, Equatable {
+  /// Which rows of the training file are trained on.
+  package enum TrainOn: String, CaseIterable, Sendable {
+    /// The rows that are not in the context (PEFT's notebook).
+    case rest
+    /// The rows of the context themselves (the paper).
+    case context
+    case all
+  }
+
+  package var train: String?
+  package var validation: String?
+  package var test: String?
+  package var validationFraction: Double?
+  package var testFraction: Double?
+  package var textColumn = "text"
+  package var labelColumn = "label"
+  package var labelWords: [LabelWord]?
+  package var contextExamples = 10
+  package var contextExamplesPerLabel: Int?
+  package var isContextBalanced = true
+  package var trainOn = TrainOn.rest
+  package var maxTrainExamples: Int?
+  package var maxValidationExamples: Int?
+  package var truncatesText = false
+
+  /// The rows that results are measured on: test rows, else validation rows; nil where there are neither.
+  package var evaluationSplit: Split? {
+    if test != nil || testFraction != nil { return .test }
+    return validation != nil || validationFraction != nil ? .validation : nil
+  }
+}
+
+extension DataConfiguration: ConfigurationSection {
+  static let keys: [ConfigurationKey<DataConfiguration>] = [
+    .text("train", \.train, "file with training rows: .jsonl, .csv or .tsv"),
+    .text("validation", \.validation, "file with validation rows"),
+    .text("test", \.test, "file with test rows"),
+    .fraction(
+      "validation_fraction", \.validationFraction, "share of the training rows to validate on, drawn by the seed"),
+    .fraction("test_fraction", \.testFraction, "share of the training rows to test on, drawn by the seed"),
+    .text("text_column", \.textColumn, "column (or JSON key) of the text"),
+    .text("label_column", \.labelColumn, "column (or JSON key) of the label"),
+    .labelWords("label_words", \.labelWords, "word to predict for each label; null: labels stand as they are"),
+    .integer("context_examples", \.contextExamples, from: 0, "examples in the context"),
+    .integer(
+      "context_examples_per_label", \.contextExamplesPerLabel, from: 1,
+      "examples of each label in the context, in place of context_examples"),
+    .flag("balanced_context", \.isContextBalanced, "draw the context evenly over the labels"),
+    .choice(
+      "train_on", \.trainOn,
+      "rows trained on: those not in the context, the context's own, or all"),
+    .integer("max_train_examples", \.maxTrainExamples, from: 1, "train on at most so many rows"),
+    .integer("max_validation_examples", \.maxValidationExamples, from: 1, "validate on at most so many rows"),
+    .flag("truncate_text", \.truncatesText, "cut the end of texts that do not fit the model, never a label"),
+  ]
+
+  func validate(_ origin: ConfigurationOrigin) throws {
+    for (key, file, fraction) in [
+      ("validation_fraction", validation, validationFraction), ("test_fraction", test, testFraction),
+    ] where file != nil && fraction != nil {
+      throw origin.error(key, "contradicts \"\(origin.section)\(key.dropLast("_fraction".count))\"; give one of them")
+    }
+    if (validationFraction ?? 0) + (testFraction ?? 0) >= 1 {
+      throw origin.error(
+        "test_fraction", "and \"data.validation_fraction\" leave no training rows; their sum must be below 1")
+    }
+    if textColumn == labelColumn {
+      throw origin.error("label_column", "must differ from \"data.text_column\" (\"\(textColumn)\")")
+    }
+  }
+}

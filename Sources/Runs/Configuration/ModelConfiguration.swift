@@ -1,0 +1,18 @@
+/// The `model` section.
+package struct ModelConfiguration: Sendable, Equatable {
+  /// The number format of the weights in memory.
+  package enum Weights: String, CaseIterable, Sendable {
+    /// As the file has them, used where they lie in it.
+    case stored
+    /// The blocks' matrices in 8-bit blocks, made as the model is opened.
+    case q8
+  }
+
+  package var weights = Weights.stored
+}
+
+extension ModelConfiguration: ConfigurationSection {
+  static let keys: [ConfigurationKey<ModelConfiguration>] = [
+    .choice("weights", \.weights, "\"stored\": as in the file; \"q8\": the blocks' matrices in 8 bits, made at load")
+  ]
+}

@@ -1,0 +1,102 @@
+import Diagnostics
+import FileFormats
+import System
+
+/// The folder a run writes into.
+///
+///     config.json                 the resolved configuration
+///     metrics.jsonl               a line a step, a line an evaluation
+///     checkpoint-N/, best/        adapter and training state after step N, and after the best one
+///     tensorboard/                event files, where training.report_to asks for them
+///     adapter_config.json, adapter_model.safetensors    the last adapter
+package struct RunDirectory: Sendable {
+  package let path: String
+
+  package init(_ path: String) { self.path = path }
+
+  package var configurationFile: String { path + "/config.json" }
+  package var metricsFile: String { path + "/metrics.jsonl" }
+  package var best: String { path + "/best" }
+  package var tensorBoard: String { path + "/" + Self.tensorBoardFolder }
+
+  private static let tensorBoardFolder = "tensorboard"
+
+  package func checkpoint(_ step: Int) -> String { "\(path)/checkpoint-\(step)" }
+
+  /// Steps that have a complete checkpoint, ascending.
+  package var checkpointSteps: [Int] {
+    names(inDirectory: path).compactMap { name in
+      name.hasPrefix("checkpoint-") ? Int(name.dropFirst("checkpoint-".count)) : nil
+    }.filter { fileExists(checkpoint($0) + "/" + Checkpoint.stateFile) }.sorted()
+  }
+
+  /// Whether the run came to its last step: only then is there an adapter beside the checkpoints.
+  package var isFinished: Bool { fileExists(path + "/" + Adapter.configurationFile) }
+
+  /// The folder of the run's adapter: the best one, else the last one, else the newest checkpoint; nil before the first.
+  package var adapterFolder: String? {
+    if fileExists(best + "/" + Adapter.configurationFile) { return best }
+    return isFinished ? path : checkpointSteps.last.map(checkpoint)
+  }
+
+  /// The trainer_state.json beside an adapter: step, best so far, fingerprint of the data; nil where there is none.
+  ///
+  /// - Throws: `InputError.badData` when it is malformed.
+  package func state(of adapterFolder: String) throws -> JSON? {
+    let file = adapterFolder + "/" + Checkpoint.stateFile
+    return fileExists(file) ? try JSON.read(file: file) : nil
+  }
+
+  /// Whether a run has written here.
+  package var holdsRun: Bool { fileExists(metricsFile) }
+
+  /// Removes what a run wrote here, and nothing else.
+  private func removeRun() throws {
+    for name in names(inDirectory: path) where Self.isRunFile(name) { try removeRecursively(path + "/" + name) }
+  }
+
+  private static func isRunFile(_ name: String) -> Bool {
+    let first = name.split(separator: ".").first.map(String.init) ?? name
+    return [
+      "config.json", "metrics.jsonl", tensorBoardFolder, Adapter.configurationFile, Adapter.weightsFile,
+    ].contains(name)
+      || first == "best" || (first.hasPrefix("checkpoint-") && Int(first.dropFirst("checkpoint-".count)) != nil)
+  }
+
+  /// Keeps the lines of metrics.jsonl up to a step, for a run that goes on from there; a crash may have left half of one.
+  package func keepMetrics(upTo step: Int) throws {
+    guard fileExists(metricsFile) else { return }
+    let kept = try readBytes(of: metricsFile).split(separator: UInt8(ascii: "\n")).filter { line in
+      let json = try? JSON(parsing: Array(line), file: metricsFile)
+      return (json?["step"]?.integer).map { $0 <= step } ?? false
+    }
+    try writeAtomically(kept.flatMap { Array($0) + [UInt8(ascii: "\n")] }, to: metricsFile)
+  }
+
+  package var isInUse: InputError { .usage(path, "another cpt is training here; wait for it, or use another --output") }
+
+  /// Checks that a run may write here.
+  ///
+  /// - Throws: `InputError.usage` when the folder holds something and neither flag was given.
+  package func claim(resuming: Bool, overwriting: Bool) throws {
+    if fileExists(path), !isDirectory(path) {
+      throw InputError.usage(path, "is a file; expected a folder to write results into")
+    }
+    if isLocked(metricsFile) { throw isInUse }
+    let isEmpty = names(inDirectory: path).isEmpty
+    if overwriting {
+      guard isEmpty || holdsRun else {
+        throw InputError.usage(
+          path, "holds files but no run (no metrics.jsonl); --overwrite replaces only runs, use another --output")
+      }
+      try removeRun()
+    } else if resuming {
+      guard holdsRun else {
+        throw InputError.usage("--resume", "there is no run in \(path); start one without --resume")
+      }
+    } else if !isEmpty {
+      throw InputError.usage(
+        path, "is not empty; use --resume to go on with the run in it, --overwrite to start anew, or another --output")
+    }
+  }
+}

@@ -1,0 +1,291 @@
+import Diagnostics
+import Glibc
+
+/// Joins a path that stands in a file to the folder of that file; absolute paths stay as they are.
+///
+/// `..` takes back the component before it: `a/b` and `../c` give `a/c`.
+package func resolve(_ path: String, relativeTo folder: String) -> String {
+  if path.hasPrefix("/") { return path }
+  var components: [Substring] = []
+  for component in (folder + "/" + path).split(separator: "/") where component != "." {
+    if component == "..", let last = components.last, last != ".." {
+      components.removeLast()
+    } else {
+      components.append(component)
+    }
+  }
+  let joined = components.joined(separator: "/")
+  return folder.hasPrefix("/") ? "/" + joined : joined.isEmpty ? "." : joined
+}
+
+/// The folder a path stands in: `a/b.json` → `a`, `b.json` → `.`, `/b` → `/`.
+package func folder(of path: String) -> String {
+  guard let slash = path.lastIndex(of: "/") else { return "." }
+  return slash == path.startIndex ? "/" : String(path[..<slash])
+}
+
+/// The last component of a path.
+package func lastComponent(of path: String) -> String {
+  path.split(separator: "/").last.map(String.init) ?? path
+}
+
+package func fileExists(_ path: String) -> Bool {
+  access(path, F_OK) == 0
+}
+
+package func isDirectory(_ path: String) -> Bool {
+  var status = stat()
+  return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
+/// When a file was last written, as "2026-11-21 16:30 UTC"; nil where there is none.
+package func modificationTime(of path: String) -> String? {
+  var status = stat(), parts = tm()
+  guard unsafe stat(path, &status) == 0, unsafe gmtime_r(&status.st_mtim.tv_sec, &parts) != nil else { return nil }
+  func two(_ value: Int32) -> String { (value < 10 ? "0" : "") + String(value) }
+  return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) "
+    + "\(two(parts.tm_hour)):\(two(parts.tm_min)) UTC"
+}
+
+/// The reason of the last failed system call, in the system's words.
+func systemReason() -> String {
+  unsafe String(cString: strerror(errno))
+}
+
+/// The names in a folder, sorted; empty where it does not exist.
+package func names(inDirectory path: String) -> [String] {
+  guard let directory = unsafe opendir(path) else { return [] }
+  defer { unsafe closedir(directory) }
+  var names: [String] = []
+  while let entry = unsafe readdir(directory) {
+    let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+      unsafe String(cString: UnsafeRawPointer(pointer).assumingMemoryBound(to: CChar.self))
+    }
+    if name != ".", name != ".." { names.append(name) }
+  }
+  return names.sorted()
+}
+
+/// Reads a whole file.
+///
+/// - Throws: `InputError.missing` when it cannot be opened or read.
+package func readBytes(of path: String) throws -> [UInt8] {
+  let descriptor = open(path, O_RDONLY)
+  guard descriptor >= 0 else { throw InputError.missing(path, "cannot be opened: \(systemReason())") }
+  defer { close(descriptor) }
+  var status = stat()
+  guard unsafe fstat(descriptor, &status) == 0 else { throw InputError.missing(path, systemReason()) }
+  guard status.st_mode & S_IFMT != S_IFDIR else { throw InputError.missing(path, "is a folder, expected a file") }
+  var bytes: [UInt8] = []
+  bytes.reserveCapacity(Int(status.st_size))
+  var chunk = [UInt8](repeating: 0, count: 1 << 20)
+  while true {
+    let count = unsafe read(descriptor, &chunk, chunk.count)
+    if count < 0 {
+      if errno == EINTR { continue }
+      throw InputError.missing(path, "cannot be read: \(systemReason())")
+    }
+    if count == 0 { return bytes }
+    bytes.append(contentsOf: chunk[..<count])
+  }
+}
+
+/// Makes a folder and those above it; an existing folder is fine.
+///
+/// - Throws: `InputError.failure` when the system refuses.
+package func makeDirectory(_ path: String) throws {
+  if isDirectory(path) { return }
+  let parent = folder(of: path)
+  if parent != path, parent != "." { try makeDirectory(parent) }
+  if mkdir(path, 0o777) == 0 { return }
+  let reason = systemReason()
+  guard isDirectory(path) else { throw InputError.failure(path, "cannot make this folder: \(reason)") }
+}
+
+/// Removes a file, or a folder with all that is in it; nothing there is fine.
+package func removeRecursively(_ path: String) throws {
+  var status = stat()
+  guard unsafe lstat(path, &status) == 0 else { return }
+  if status.st_mode & S_IFMT == S_IFDIR {
+    for name in names(inDirectory: path) { try removeRecursively(path + "/" + name) }
+    guard rmdir(path) == 0 else { throw InputError.failure(path, "cannot be removed: \(systemReason())") }
+  } else {
+    guard unlink(path) == 0 else { throw InputError.failure(path, "cannot be removed: \(systemReason())") }
+  }
+}
+
+/// Puts `source` in the place of `destination`; an older folder there is moved aside first and removed last, so that
+/// a crash at any point leaves one whole version.
+package func replaceDirectory(at destination: String, with source: String) throws {
+  let old = destination + ".old"
+  try removeRecursively(old)
+  if fileExists(destination), rename(destination, old) != 0 {
+    throw InputError.failure(destination, "cannot be moved aside: \(systemReason())")
+  }
+  guard rename(source, destination) == 0 else {
+    throw InputError.failure(destination, "cannot be put in place: \(systemReason())")
+  }
+  try removeRecursively(old)
+}
+
+/// A file that is there whole or not at all: it grows as a temporary sibling, which takes its name in the end.
+///
+/// A link is followed, and a device or pipe is written to as it is.
+package final class ReplacingFile {
+  /// Where the bytes are until the end; nil for a device or pipe.
+  package private(set) var temporary: String?
+  private let path: String
+  private let file: AppendingFile
+
+  /// Makes the temporary file, whose path `announce` hears before it is there.
+  ///
+  /// - Throws: `InputError.failure` when the system refuses.
+  package init(path: String, announce: (String) -> Void = { _ in }) throws {
+    var status = stat()
+    let isOther = unsafe stat(path, &status) == 0 && ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
+    self.path = fileExists(path) ? absolutePath(path) : path
+    temporary = isOther ? nil : "\(self.path).partial-\(getpid())"
+    if let temporary { announce(temporary) }
+    file = try AppendingFile(path: temporary ?? path, truncating: !isOther, shownAs: path)
+  }
+
+  /// Without `finish`, nothing is left behind.
+  deinit {
+    if let temporary { unlink(temporary) }
+  }
+
+  package func append(_ bytes: [UInt8]) throws { try file.append(bytes) }
+
+  /// Flushes the bytes to disk and gives the file its name.
+  ///
+  /// - Throws: `InputError.failure` when the system refuses.
+  package func finish() throws {
+    guard let temporary else { return }
+    try file.synchronize()
+    guard rename(temporary, path) == 0 else {
+      throw InputError.failure(path, "cannot be put in place: \(systemReason())")
+    }
+    self.temporary = nil
+  }
+}
+
+/// Writes a file so that it is there whole or not at all.
+///
+/// - Throws: `InputError.failure` when the system refuses; nothing is left behind then.
+package func writeAtomically(_ bytes: [UInt8], to path: String) throws {
+  let file = try ReplacingFile(path: path)
+  try file.append(bytes)
+  try file.finish()
+}
+
+/// Writes text as UTF-8, whole or not at all.
+package func writeAtomically(_ text: String, to path: String) throws {
+  try writeAtomically(Array(text.utf8), to: path)
+}
+
+/// A file that grows at its end; each `append` has reached the system when it returns.
+package final class AppendingFile {
+  private let descriptor: Int32
+  private let path: String
+
+  /// Opens or makes the file; `truncating` empties it first; errors name it `shownAs`.
+  package init(path: String, truncating: Bool = false, shownAs name: String? = nil) throws {
+    self.path = name ?? path
+    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (truncating ? O_TRUNC : 0), 0o666)
+    guard descriptor >= 0 else { throw InputError.failure(self.path, "cannot be written: \(systemReason())") }
+  }
+
+  deinit { close(descriptor) }
+
+  package func append(_ bytes: [UInt8]) throws {
+    var done = 0
+    while done < bytes.count {
+      let count = unsafe bytes.withUnsafeBytes {
+        unsafe write(descriptor, $0.baseAddress?.advanced(by: done), bytes.count - done)
+      }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw InputError.failure(path, "cannot be written: \(systemReason())")
+      }
+      done += count
+    }
+  }
+
+  package func append(line: String) throws {
+    try append(Array(line.utf8) + [UInt8(ascii: "\n")])
+  }
+
+  /// Takes the file for this process, until it lets go of it; false when another process has taken it.
+  package func lock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+
+  /// Waits until what was written is on the disk.
+  package func synchronize() throws {
+    guard fsync(descriptor) == 0 else { throw InputError.failure(path, "cannot be flushed: \(systemReason())") }
+  }
+}
+
+/// Whether another process has taken a file by `AppendingFile.lock`.
+package func isLocked(_ path: String) -> Bool {
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { return false }
+  defer { close(descriptor) }
+  return flock(descriptor, LOCK_SH | LOCK_NB) != 0
+}
+
+/// A file mapped read-only into memory: pages are read from disk when touched, and shared with other processes.
+package final class MappedFile: @unchecked Sendable {
+  // Sendable: the mapping is immutable from init to deinit.
+  package let path: String
+  package let bytes: UnsafeRawBufferPointer
+
+  /// Maps the whole file.
+  ///
+  /// - Throws: `InputError.missing` when it cannot be opened or mapped.
+  package init(path: String) throws {
+    self.path = path
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw InputError.missing(path, "cannot be opened: \(systemReason())") }
+    defer { close(descriptor) }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw InputError.missing(path, "is not a regular file")
+    }
+    let length = Int(status.st_size)
+    if length == 0 {
+      unsafe bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    let address = unsafe mmap(nil, length, PROT_READ, MAP_PRIVATE, descriptor, 0)
+    guard let address = unsafe address, unsafe address != UnsafeMutableRawPointer(bitPattern: -1) else {
+      throw InputError.missing(path, "cannot be mapped: \(systemReason())")
+    }
+    unsafe bytes = UnsafeRawBufferPointer(start: address, count: length)
+  }
+
+  /// Lets go of the memory that some of the bytes take; they are read from the file again when they are next asked for.
+  package func release(_ part: UnsafeRawBufferPointer) {
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    guard let start = part.baseAddress else { return }
+    let first = (Int(bitPattern: start) + page - 1) / page * page
+    let end = (Int(bitPattern: start) + part.count) / page * page
+    // Whole pages only; that it may fail costs memory, nothing else.
+    if end > first { madvise(UnsafeMutableRawPointer(bitPattern: first), end - first, MADV_DONTNEED) }
+  }
+
+  deinit {
+    if let address = unsafe bytes.baseAddress {
+      unsafe munmap(UnsafeMutableRawPointer(mutating: address), bytes.count)
+    }
+  }
+}
+
+/// The path from the root: links resolved where it exists, otherwise below the current folder.
+package func absolutePath(_ path: String) -> String {
+  if let resolved = unsafe realpath(path, nil) {
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+  let parent = folder(of: path)
+  if path.hasPrefix("/") || parent == path { return path }
+  return resolve(lastComponent(of: path), relativeTo: absolutePath(parent))
+}

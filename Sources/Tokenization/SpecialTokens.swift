@@ -1,0 +1,101 @@
+import Diagnostics
+import FileFormats
+import System
+
+/// What the files of a tokenizer and its model say of the tokens that mark the start and the end of a text.
+package struct SpecialTokens: Sendable {
+  package enum Marker: Sendable {
+    case beginningOfText
+    case endOfText
+
+    /// Its name in the tokenizer's files; with `_id` behind it, in the model's.
+    fileprivate var key: String { self == .endOfText ? "eos_token" : "bos_token" }
+    /// The configuration key that asks for it.
+    fileprivate var setting: String { self == .endOfText ? "template.end_of_text" : "template.beginning_of_text" }
+  }
+
+  private let folder: String
+  private let modelFolder: String
+
+  /// - Parameters:
+  ///   - folder: of the tokenizer.
+  ///   - modelFolder: of the model.
+  package init(folder: String, modelFolder: String) {
+    self.folder = folder
+    self.modelFolder = modelFolder
+  }
+
+  /// The id of a marker: by name in the tokenizer's files, else by id in the model's config.json.
+  ///
+  /// - Throws: `InputError.badData` when no file says it.
+  package func id(of marker: Marker, tokenizer: Tokenizer) throws -> Int {
+    if let id = try named(marker, tokenizer: tokenizer) { return id }
+    if let id = try ids(of: marker, in: "config.json").first { return id }
+    throw InputError.badData(
+      folder, "no file says which token is the \(marker.key); set \(marker.setting) to false")
+  }
+
+  /// The tokens that end a text: the tokenizer's, and those of config.json and generation_config.json.
+  ///
+  /// - Throws: `InputError.badData` for an `eos_token_id` that is neither a token nor a list of tokens.
+  package func endTokens(tokenizer: Tokenizer) throws -> Set<Int> {
+    let named = try named(.endOfText, tokenizer: tokenizer).map { [$0] } ?? []
+    return try Set(named + ["config.json", "generation_config.json"].flatMap { try ids(of: .endOfText, in: $0) })
+  }
+
+  /// Whether the tokenizer puts the beginning-of-text token before what it encodes: as tokenizer_config.json says, or
+  /// the post-processor of tokenizer.json does.
+  ///
+  /// - Throws: `InputError.badData` for a name the tokenizer does not know.
+  package func expectsBeginningOfText(tokenizer: Tokenizer) throws -> Bool {
+    guard try named(.beginningOfText, tokenizer: tokenizer) != nil else { return false }
+    for settings in try TokenizerSettings.files(in: folder) {
+      if let flag = settings.json["add_bos_token"]?.bool { return flag }
+    }
+    let file = folder + "/tokenizer.json"
+    guard fileExists(file), let processor = try JSON.read(file: file)["post_processor"] else { return false }
+    let steps = [processor] + (processor["processors"]?.array ?? [])
+    return steps.contains { $0["single"]?.array?.first?["SpecialToken"] != nil }
+  }
+
+  /// Its id by name in the tokenizer's files; nil where they do not say.
+  private func named(_ marker: Marker, tokenizer: Tokenizer) throws -> Int? {
+    for settings in try TokenizerSettings.files(in: folder) {
+      guard let text = settings.token(marker.key) else { continue }
+      guard let id = tokenizer.id(of: text) else {
+        throw InputError.badData(
+          settings.path, "\"\(marker.key)\" is \"\(text)\", which is not in the tokenizer's vocabulary")
+      }
+      return id
+    }
+    return nil
+  }
+
+  /// The ids a file of the model gives: one, several, or none.
+  private func ids(of marker: Marker, in name: String) throws -> [Int] {
+    let file = modelFolder + "/" + name, key = marker.key + "_id"
+    guard fileExists(file), let entry = try JSON.read(file: file)[key], !entry.isNull else { return [] }
+    return try (entry.array ?? [entry]).compactMap { item in
+      guard let id = item.integer else {
+        throw InputError.badData(
+          file, "\"\(key)\" must be a token id or a list of them, found \(entry.shortDescription)")
+      }
+      return id >= 0 ? id : nil
+    }
+  }
+}
+
+/// A file beside a tokenizer that names special tokens.
+struct TokenizerSettings {
+  let path: String
+  let json: JSON
+
+  /// `tokenizer_config.json` and `special_tokens_map.json`, those that are there.
+  static func files(in folder: String) throws -> [TokenizerSettings] {
+    try ["tokenizer_config.json", "special_tokens_map.json"].map { folder + "/" + $0 }.filter(fileExists)
+      .map { TokenizerSettings(path: $0, json: try JSON.read(file: $0)) }
+  }
+
+  /// The text of a token: an entry is the text, or an added token with its `content`.
+  func token(_ name: String) -> String? { json[name]?.string ?? json[name]?["content"]?.string }
+}

@@ -1,0 +1,63 @@
+import Diagnostics
+import FileFormats
+import Method
+
+/// A row of a data file, before it is encoded.
+package struct DataRow: Sendable, Equatable {
+  package enum Content: Sendable, Equatable {
+    case text(String, label: String)
+    /// Tokens and types as PEFT's collator takes them.
+    case tokens(TypedTokens)
+  }
+
+  /// "train.tsv:12", for messages.
+  package let place: String
+  package let content: Content
+}
+
+/// Reads the labelled rows of JSONL, CSV and TSV files.
+package enum DataFile {
+  /// All rows of a file, by its ending: `.jsonl` (or `.json`), `.csv`, `.tsv`.
+  ///
+  /// A JSONL row is an object with the text and label columns, or with `input_ids` and `input_type_mask`.
+  /// - Throws: `InputError` with file and line.
+  package static func rows(of file: String, textColumn: String, labelColumn: String) throws -> [DataRow] {
+    guard let format = DataFormat(endingOf: file), format != .lines else {
+      throw InputError.badData(file, "unknown kind of file; expected a name that ends in .jsonl, .csv or .tsv")
+    }
+    var reader = try RecordReader(file, format: format)
+    let remedy = "set data.text_column and data.label_column"
+    let text = try reader.column(textColumn, remedy: remedy), label = try reader.column(labelColumn, remedy: remedy)
+    var rows: [DataRow] = []
+    while let record = try reader.next()?.get() {
+      if case .object(let json, _) = record.content, json["input_ids"] != nil {
+        rows.append(try tokenRow(record.place, json))
+      } else {
+        let content = DataRow.Content.text(try record.text(in: text), label: try record.label(in: label))
+        rows.append(DataRow(place: record.place, content: content))
+      }
+    }
+    guard !rows.isEmpty else { throw InputError.badData(file, "holds no rows") }
+    return rows
+  }
+
+  private static func tokenRow(_ place: String, _ json: JSON) throws -> DataRow {
+    func integers(_ key: String) throws -> [Int] {
+      guard let values = json[key]?.array, case let integers = values.compactMap(\.integer),
+        integers.count == values.count,
+        integers.allSatisfy({ (0...Int(Int32.max)).contains($0) })
+      else {
+        throw InputError.badData(
+          place,
+          "\"\(key)\" must be a list of whole numbers of at least 0, found \(json[key]?.shortDescription ?? "nothing")")
+      }
+      return integers
+    }
+    let ids = try integers("input_ids"), types = try integers("input_type_mask")
+    guard ids.count == types.count else {
+      throw InputError.badData(
+        place, "\"input_ids\" has \(ids.count) entries, \"input_type_mask\" \(types.count); they must be equal")
+    }
+    return DataRow(place: place, content: .tokens(TypedTokens(ids: ids, types: types)))
+  }
+}

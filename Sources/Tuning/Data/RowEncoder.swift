@@ -1,0 +1,195 @@
+import Diagnostics
+import Method
+
+/// A row as typed tokens, once with each label it may have.
+package struct CandidateRow: Sendable {
+  /// "test.tsv:12".
+  package let place: String
+  /// The row's text; nil for a row of tokens.
+  package let text: String?
+  /// The row with each candidate label in turn, types 0 to 4.
+  package let candidates: [TypedTokens]
+}
+
+/// A labelled row as typed tokens, with the other labels it might have had.
+package struct EncodedExample: Sendable {
+  package let row: CandidateRow
+  /// Which candidate is its own.
+  package let label: Int
+
+  package var place: String { row.place }
+  /// The row with its own label.
+  package var tokens: TypedTokens { candidates[label] }
+  /// The row with each candidate label in turn.
+  package var candidates: [TypedTokens] { row.candidates }
+}
+
+/// Turns rows into typed tokens that fit the model.
+package struct RowEncoder: Sendable {
+  /// The labels a row may have, in the order of classes.
+  package let labelNames: [String]
+  private let labels: [LabelWord]
+  /// Label tokens of each class, for rows that come as tokens.
+  private let tokenLabels: [[Int]]
+  private let encoder: ExampleEncoder?
+  private let vocabularySize: Int
+  /// Tokens an example may have after the context.
+  private let room: Int
+  private let contextCount: Int
+  private let truncatesText: Bool
+
+  /// An encoder for rows; token rows among `rows` decide the candidate labels.
+  init(
+    labels: [LabelWord], rows: [DataRow], encoder: ExampleEncoder?, vocabularySize: Int, maximumPositions: Int,
+    contextCount: Int, truncatesText: Bool
+  ) {
+    self.labels = labels
+    self.encoder = encoder
+    self.vocabularySize = vocabularySize
+    self.contextCount = contextCount
+    self.truncatesText = truncatesText
+    room = maximumPositions - contextCount
+    var distinct: Set<[Int]> = []
+    for row in rows {
+      if case .tokens(let tokens) = row.content { distinct.insert(Self.labelTokens(of: tokens)) }
+    }
+    tokenLabels = distinct.sorted { $0.lexicographicallyPrecedes($1) }
+    labelNames =
+      labels.isEmpty
+      ? tokenLabels.map { ids in encoder.map { $0.tokenizer.decode(ids) } ?? ids.map(String.init).joined(separator: " ")
+      }
+      : labels.map(\.label)
+  }
+
+  /// The tokens of the last label group.
+  package static func labelTokens(of tokens: TypedTokens) -> [Int] {
+    let positions = tokens.labelPositions
+    guard let last = positions.last else { return [] }
+    return positions.filter { tokens.types[$0] == tokens.types[last] }.map { tokens.ids[$0] }
+  }
+
+  /// A row as training sees it: its own label only.
+  ///
+  /// - Throws: `InputError.badData` naming the row.
+  func tokens(of row: DataRow) throws -> TypedTokens {
+    switch row.content {
+    case .tokens(let tokens): return try fitted(tokens, at: row.place)
+    case .text(let text, let label):
+      guard let word = labels.first(where: { $0.label == label })?.word else { throw unknownLabel(label, row.place) }
+      return try fitted(encode(text, word, at: row.place), at: row.place)
+    }
+  }
+
+  /// Labelled rows as evaluation sees them.
+  ///
+  /// - Throws: `InputError.badData` naming the row.
+  package func examples(of rows: [DataRow]) throws -> [EncodedExample] {
+    let examples = try rows.map(example)
+    if let first = examples.first { try refuseLabelsThatBeginOthers(in: first.row) }
+    return examples
+  }
+
+  /// A row as evaluation sees it: once with each candidate label.
+  ///
+  /// - Throws: `InputError.badData` naming the row.
+  package func example(of row: DataRow) throws -> EncodedExample {
+    let candidates: CandidateRow
+    let label: Int?
+    switch row.content {
+    case .text(let text, let name):
+      label = labels.firstIndex { $0.label == name }
+      if label == nil { throw unknownLabel(name, row.place) }
+      candidates = try self.candidates(of: text, at: row.place)
+    case .tokens(let tokens):
+      let own = Self.labelTokens(of: tokens)
+      label = tokenLabels.firstIndex(of: own)
+      candidates = CandidateRow(
+        place: row.place, text: nil,
+        candidates: try tokenLabels.map {
+          try fitted(replacingLabel(of: tokens, by: $0, at: row.place), at: row.place)
+        })
+    }
+    guard let label, candidates.candidates.indices.contains(label) else { throw unknownLabel("", row.place) }
+    return EncodedExample(row: candidates, label: label)
+  }
+
+  /// A text, whose label nobody needs to know, with each candidate label.
+  ///
+  /// - Throws: `InputError.badData` naming its place.
+  package func candidates(of text: String, at place: String) throws -> CandidateRow {
+    CandidateRow(
+      place: place, text: text,
+      candidates: try labels.map { try fitted(encode(text, $0.word, at: place), at: place) })
+  }
+
+  /// Characters of each label's word, as lm-evaluation-harness counts them; nil where labels come as tokens.
+  var characterCounts: [Int]? {
+    labels.isEmpty ? nil : labels.map(\.word.unicodeScalars.count)
+  }
+
+  /// Refuses a label whose tokens begin another's: it is never less probable, so that the longer one could not win.
+  ///
+  /// - Throws: `InputError.badData` naming both.
+  func refuseLabelsThatBeginOthers(in row: CandidateRow) throws {
+    let labels = row.candidates.map { candidate in candidate.labelPositions.map { candidate.ids[$0] } }
+    guard let (label, longer) = sequencesThatBeginOthers(labels).first, let other = longer.first else { return }
+    throw InputError.badData(
+      "data.label_words",
+      "the tokens of label \"\(labelNames[label])\" begin those of \"\(labelNames[other])\", which could then "
+        + "never win; choose words none of which begins another")
+  }
+
+  private func encode(_ text: String, _ word: String, at place: String) throws -> TypedTokens {
+    guard let encoder else {
+      throw InputError.missing(place, "holds text and there is no tokenizer; set tokenizer_name_or_path")
+    }
+    return encoder.encode(text: text, label: word)
+  }
+
+  private func unknownLabel(_ label: String, _ place: String) -> InputError {
+    .badData(place, "label \"\(label)\" is none of \(labelNames.map { "\"\($0)\"" }.joined(separator: ", "))")
+  }
+
+  private func replacingLabel(of tokens: TypedTokens, by label: [Int], at place: String) throws -> TypedTokens {
+    guard let last = tokens.labelPositions.last else { throw lacksLabel(place) }
+    let positions = tokens.labelPositions.filter { tokens.types[$0] == tokens.types[last] }
+    guard let first = positions.first, last - first + 1 == positions.count else {
+      throw InputError.badData(place, "the tokens of its label are not next to each other")
+    }
+    var result = tokens[0..<first]
+    result.append(TypedTokens(ids: label, types: label.map { _ in tokens.types[last] }))
+    result.append(tokens[(last + 1)..<tokens.count])
+    return result
+  }
+
+  private func lacksLabel(_ place: String) -> InputError {
+    .badData(place, "has no label token (type 4), so there is nothing to predict")
+  }
+
+  /// The tokens when they are the model's, hold a label, and fit behind the context; cut when that was asked for.
+  private func fitted(_ tokens: TypedTokens, at place: String) throws -> TypedTokens {
+    if let id = tokens.ids.first(where: { $0 >= vocabularySize }) {
+      throw InputError.badData(place, "token id \(id) is outside the model's vocabulary of \(vocabularySize)")
+    }
+    guard let lastLabel = tokens.labelPositions.last else { throw lacksLabel(place) }
+    // What follows the last label is never computed, and the last label is only predicted.
+    let excess = lastLabel - room
+    if excess <= 0 { return tokens }
+    guard truncatesText else {
+      throw InputError.badData(
+        place,
+        "context (\(contextCount) tokens) and example (\(lastLabel)) need \(contextCount + lastLabel) positions, the "
+          + "model has \(contextCount + room); use a smaller context, or set data.truncate_text to true")
+    }
+    let inputs = tokens.types.indices.filter { TokenRole(type: tokens.types[$0]) == .input }
+    guard inputs.count > excess else {
+      throw InputError.badData(
+        place,
+        "does not fit the model's \(contextCount + room) positions behind a context of \(contextCount) tokens, even "
+          + "without its text; use a smaller context")
+    }
+    let cut = Set(inputs.suffix(excess))
+    let kept = tokens.ids.indices.filter { !cut.contains($0) }
+    return TypedTokens(ids: kept.map { tokens.ids[$0] }, types: kept.map { tokens.types[$0] })
+  }
+}

@@ -1,0 +1,107 @@
+import Diagnostics
+import Method
+import Runs
+
+/// The labelled rows of a training run, sorted by what they are for.
+package struct TrainingRows: Sendable {
+  /// Labels and words, in the order of classes.
+  package let labels: [LabelWord]
+  /// Rows whose texts make the context, in its order.
+  package let context: [DataRow]
+  /// Rows trained on.
+  package let training: [DataRow]
+  package let validation: [DataRow]
+  package let test: [DataRow]
+
+  /// Draws splits, context and training rows by the seed.
+  ///
+  /// No row is taken for the context when its tokens are given and `drawsContext` is false. Where the context's rows are
+  /// not shown, they are trained on before the others, so that every method learns from the same rows.
+  ///
+  /// - Throws: `InputError` for files, rows and labels, or when there are too few rows.
+  init(_ configuration: DataConfiguration, seed: Int, drawsContext: Bool, showsContext: Bool) throws {
+    guard let trainFile = configuration.train else {
+      throw InputError.badData("data.train", "is missing: expected a file with training rows (.jsonl, .csv or .tsv)")
+    }
+    let rows = try SplitRows(configuration, seed: seed, Set(Split.allCases))
+    labels = configuration.labelWords ?? rows.train.labels
+    let train = rows.train
+    let drawn =
+      drawsContext ? try Self.drawContext(configuration, train, labels: labels, seed: seed, file: trainFile) : []
+    context = drawn.map { train[$0] }
+    let inContext = Set(drawn)
+    var candidates: [Int]
+    switch configuration.trainOn {
+    case .rest: candidates = train.indices.filter { !inContext.contains($0) }
+    case .context: candidates = drawn
+    case .all: candidates = Array(train.indices)
+    }
+    guard !candidates.isEmpty else {
+      throw InputError.badData(
+        trainFile,
+        "has \(train.count) training rows and none is left to train on; add rows, or set data.train_on to "
+          + "\"\(drawsContext ? "context" : "all")\"")
+    }
+    if let limit = configuration.maxTrainExamples, limit < candidates.count {
+      var generator = SeededGenerator(seed: seed, .trainingRows)
+      candidates = Array(candidates.shuffled(using: &generator).prefix(limit)).sorted()
+    }
+    if !showsContext, configuration.trainOn == .rest { candidates = drawn + candidates }
+    training = candidates.map { train[$0] }
+    validation = Array(rows.validation.prefix(configuration.maxValidationExamples ?? .max))
+    test = rows.test
+    try (train + validation + test).requireLabels(labels, of: configuration)
+  }
+
+  /// The rows of a split.
+  package subscript(split: Split) -> [DataRow] {
+    switch split {
+    case .train: training
+    case .validation: validation
+    case .test: test
+    }
+  }
+
+  /// Every row that a run uses.
+  var all: [DataRow] { context + training + validation + test }
+
+  /// Indices of the rows that make the context, in its order.
+  private static func drawContext(
+    _ configuration: DataConfiguration, _ rows: [DataRow], labels: [LabelWord], seed: Int, file: String
+  ) throws -> [Int] {
+    var generator = SeededGenerator(seed: seed, .context)
+    let shuffled = rows.indices.shuffled(using: &generator)
+    func label(_ index: Int) -> String? {
+      if case .text(_, let label) = rows[index].content { label } else { nil }
+    }
+    let total = configuration.contextExamplesPerLabel.map { $0 * max(1, labels.count) } ?? configuration.contextExamples
+    guard total > 0 else {
+      throw InputError.badData(
+        "data.context_examples", "is 0 and there are no \"cpt_token_ids\"; the context needs at least one example")
+    }
+    guard total <= rows.count else {
+      throw InputError.badData(
+        file, "has \(rows.count) training rows, the context asks for \(total); add rows or ask for fewer")
+    }
+    guard configuration.isContextBalanced || configuration.contextExamplesPerLabel != nil, !labels.isEmpty else {
+      return Array(shuffled.prefix(total))
+    }
+    // As even as possible; which labels get one more is drawn too.
+    let order = labels.map(\.label).shuffled(using: &generator)
+    var room = Dictionary(
+      uniqueKeysWithValues: order.enumerated().map { ($1, total / order.count + ($0 < total % order.count ? 1 : 0)) })
+    var drawn: [Int] = []
+    for index in shuffled {
+      guard let name = label(index), let left = room[name], left > 0 else { continue }
+      room[name] = left - 1
+      drawn.append(index)
+    }
+    if let lacking = order.first(where: { (room[$0] ?? 0) > 0 }) {
+      throw InputError.badData(
+        file,
+        "has too few training rows labelled \"\(lacking)\" for a context of \(total) examples; add rows, ask for fewer, "
+          + "or set data.balanced_context to false")
+    }
+    return drawn
+  }
+}

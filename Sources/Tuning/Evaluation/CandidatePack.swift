@@ -1,0 +1,104 @@
+import Diagnostics
+import Kernels
+import LanguageModel
+import Method
+
+/// Rows, each with all of its candidate labels, that are scored in one pass over a prompt's context.
+package struct CandidatePack {
+  /// Tokens of a full pack; more give larger matrix products and take more memory.
+  private static let tokens = 1024
+
+  private(set) var tree: TokenTree
+  private var rows: [(place: String, branches: CandidateBranches)] = []
+
+  /// An empty pack over a context of so many tokens.
+  init(contextCount: Int) {
+    tree = TokenTree(prefixLength: contextCount)
+  }
+
+  package var isFull: Bool { tree.rowCount >= Self.tokens }
+
+  /// Adds a row.
+  ///
+  /// - Throws: `InputError.badData` when it starts with its label.
+  package mutating func append(_ row: CandidateRow) throws {
+    guard row.candidates.allSatisfy({ $0.labelPositions.first != 0 }) else {
+      throw InputError.badData(row.place, "starts with its label; there is no token to predict it from")
+    }
+    rows.append((row.place, CandidateBranches(row.candidates, growing: &tree)))
+  }
+
+  /// The label tokens of all rows.
+  var targets: [Target] { rows.flatMap(\.branches.targets) }
+
+  /// What the targets' scores say about each row.
+  ///
+  /// - Throws: `InputError.badData` naming a row whose probabilities are not finite.
+  func scores(of targets: [TargetScore]) throws -> [CandidateScores] {
+    var rest = targets[...]
+    return try rows.map { place, branches in
+      let own = rest.prefix(branches.targets.count)
+      rest = rest.dropFirst(branches.targets.count)
+      let scores = branches.scores(of: Array(own))
+      guard scores.logProbabilities.allSatisfy(\.isFinite) else {
+        throw InputError.badData(
+          place, "the model's probabilities are not finite; check its weights, and that it is the adapter's model")
+      }
+      return scores
+    }
+  }
+}
+
+/// One example in a token tree: what its candidates share as one segment, what they do not as branches under it.
+private struct CandidateBranches {
+  /// The label tokens to score; candidates that begin alike share them.
+  private(set) var targets: [Target] = []
+  /// For each candidate, the targets that make up its label.
+  private var targetsOfCandidate: [[Int]]
+
+  init(_ candidates: [TypedTokens], growing tree: inout TokenTree) {
+    targetsOfCandidate = candidates.map { _ in [] }
+    // Up to where all are alike, and nothing is to be predicted yet.
+    let limit = candidates.map { ($0.labelPositions.first ?? 1) }.min() ?? 1
+    var shared = 1
+    while shared < limit, Set(candidates.map { $0.ids[shared] }).count == 1 { shared += 1 }
+    guard let first = candidates.first else { return }
+    let segment = tree.append(.tokens(Array(first.ids[..<shared])))
+    grow(candidates, Array(candidates.indices), from: shared, under: segment, &tree)
+  }
+
+  /// Adds what follows `position` of these candidates, which are alike before it.
+  private mutating func grow(
+    _ candidates: [TypedTokens], _ members: [Int], from position: Int, under parent: Int, _ tree: inout TokenTree
+  ) {
+    let row = tree.segments[parent].rows.upperBound - 1
+    var groups: [(token: Int, members: [Int])] = []
+    for member in members {
+      guard let last = candidates[member].labelPositions.last, position <= last else { continue }
+      let token = candidates[member].ids[position]
+      if let index = groups.firstIndex(where: { $0.token == token }) {
+        groups[index].members.append(member)
+      } else {
+        groups.append((token, [member]))
+      }
+    }
+    for group in groups {
+      let scoring = group.members.filter { TokenRole(type: candidates[$0].types[position]) == .label }
+      if !scoring.isEmpty {
+        for member in scoring { targetsOfCandidate[member].append(targets.count) }
+        targets.append(Target(row: row, token: group.token))
+      }
+      let longer = group.members.filter { position < candidates[$0].labelPositions.last ?? 0 }
+      if longer.isEmpty { continue }
+      let segment = tree.append(.tokens([group.token]), parent: parent)
+      grow(candidates, longer, from: position + 1, under: segment, &tree)
+    }
+  }
+
+  /// What its targets' scores say about each candidate's label.
+  func scores(of targets: [TargetScore]) -> CandidateScores {
+    CandidateScores(
+      logProbabilities: targetsOfCandidate.map { $0.reduce(0.0) { $0 + Double(targets[$1].logProbability) } },
+      tokenCounts: targetsOfCandidate.map(\.count))
+  }
+}

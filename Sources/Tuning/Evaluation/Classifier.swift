@@ -1,0 +1,53 @@
+import Diagnostics
+import Kernels
+import Runs
+
+/// A tuned prompt with its model and its labels, ready to label texts.
+package struct Classifier {
+  /// The labels, in the order of the scores.
+  package var labels: [String] { encoder.labelNames }
+  private let prompted: PromptedModel
+  private let encoder: RowEncoder
+  private let team: ThreadTeam
+
+  /// Opens what a configuration names; labels that it does not list come from its training rows.
+  ///
+  /// - Throws: `InputError` for whatever is missing or wrong.
+  package init(_ configuration: Configuration, adapter: Adapter, team: ThreadTeam) throws {
+    let labels = try configuration.data.labels(seed: configuration.training.seed)
+    guard !labels.isEmpty else {
+      throw InputError.badData(
+        "data.label_words", "is missing, and the training rows hold tokens; expected a word for each label of a text")
+    }
+    prompted = try PromptedModel(configuration, adapter: adapter, team: team)
+    encoder = prompted.rowEncoder(labels: labels, truncatesText: configuration.data.truncatesText)
+    self.team = team
+    try encoder.refuseLabelsThatBeginOthers(in: encoder.candidates(of: "any text", at: adapter.folder))
+  }
+
+  /// A text as tokens, once with each label.
+  ///
+  /// - Throws: `InputError.badData` naming its place, when it does not fit the model.
+  package func candidates(of text: String, at place: String) throws -> CandidateRow {
+    try encoder.candidates(of: text, at: place)
+  }
+
+  /// Computes the context and hands over an empty pack and what scores packs of rows by a scoring.
+  ///
+  /// - Throws: what `body` throws; scoring throws `InputError` for a scoring the template has no use for.
+  package func withScorer(
+    _ scoring: Scoring,
+    _ body: (_ emptyPack: CandidatePack, _ scores: (CandidatePack) throws -> [CandidateScores]) throws -> Void
+  ) throws {
+    let evaluator = Evaluator(decoder: prompted.model.decoder, workspace: Workspace(), team: team)
+    try evaluator.withContext(of: prompted.prompt) { scorer in
+      let priors = scorer.priors(of: encoder)
+      try body(scorer.emptyPack) { pack in
+        try scorer.scores(of: pack).map { row in
+          guard let scores = priors.scores(of: row, by: scoring) else { throw scoring.unavailable }
+          return scores
+        }
+      }
+    }
+  }
+}

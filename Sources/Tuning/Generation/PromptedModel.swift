@@ -1,0 +1,97 @@
+import Diagnostics
+import Kernels
+import LanguageModel
+import Method
+import Runs
+import Tokenization
+
+/// A frozen model with a tuned prompt in front and the template texts are put into: what new texts need of a run.
+package struct PromptedModel: Sendable {
+  /// Where a text to go on from was given.
+  package enum Source: Sendable {
+    case flag
+    case standardInput
+
+    /// What is wrong with the text.
+    package func error(_ problem: String) -> InputError {
+      switch self {
+      case .flag: .usage("--prompt", problem)
+      case .standardInput: .badData("standard input", problem)
+      }
+    }
+  }
+
+  package let model: FrozenModel
+  package let prompt: TunedPrompt
+  private let base: TextModel
+  private let tokenizer: Tokenizer
+  private let encoder: ExampleEncoder
+  /// The words a label may be, where the configuration says.
+  private let labelWords: [String]
+  /// Tokens that end a text.
+  package let endTokens: Set<Int>
+
+  /// Opens model and tokenizer of a configuration, to compute with these threads.
+  ///
+  /// - Throws: `InputError` for whatever is missing or wrong.
+  package init(_ configuration: Configuration, adapter: Adapter, team: ThreadTeam) throws {
+    base = try TextModel(configuration, for: .texts, team: team)
+    guard let tokenizer = base.tokenizer, let encoder = base.exampleEncoder else {
+      preconditionFailure("a model opened for texts has a tokenizer")
+    }
+    self.tokenizer = tokenizer
+    self.encoder = encoder
+    model = base.model
+    prompt = try adapter.prompt(over: model.decoder)
+    labelWords = configuration.data.labelWords?.map(\.word) ?? []
+    endTokens = try base.specialTokens.endTokens(tokenizer: tokenizer)
+  }
+
+  /// What turns texts into rows with each of these labels, behind the prompt.
+  func rowEncoder(labels: [LabelWord], truncatesText: Bool) -> RowEncoder {
+    base.rowEncoder(labels: labels, rows: [], contextCount: prompt.context.count, truncatesText: truncatesText)
+  }
+
+  /// Runs the model over a text, to go on from it.
+  ///
+  /// - Parameters:
+  ///   - text: what to go on from.
+  ///   - source: where it was given.
+  ///   - isRaw: whether it is taken as it is, not put into the template up to where a label would begin.
+  ///   - usesContext: whether the tuned prompt stands in front.
+  ///   - settings: when to stop and how to choose tokens.
+  /// - Returns: the text that follows, before its first token.
+  /// - Throws: `InputError` when there is nothing to go on from, or more than the model has positions for.
+  package func generator(
+    after text: String, from source: Source, isRaw: Bool, usesContext: Bool, settings: TextGenerator.Settings
+  ) throws -> TextGenerator {
+    let ids = try tokens(of: text, from: source, isRaw: isRaw, usesContext: usesContext)
+    let context = usesContext ? prompt : nil
+    let contextCount = context?.context.count ?? 0, length = contextCount + ids.count
+    let decoder = model.decoder
+    if let positions = decoder.maximumPositions, length > positions {
+      throw source.error(
+        usesContext
+          ? "context (\(contextCount) tokens) and prompt (\(ids.count)) need \(length) positions, the model has "
+            + "\(positions); shorten the prompt"
+          : "takes \(ids.count) tokens, the model has \(positions) positions; shorten it")
+    }
+    return TextGenerator(
+      decoder, context: context, prompt: ids, tokenizer: tokenizer, endTokens: endTokens, settings: settings,
+      on: base.team)
+  }
+
+  /// The tokens of a text, without the context.
+  package func tokens(of text: String, from source: Source, isRaw: Bool, usesContext: Bool) throws -> [Int] {
+    let isEnough = isRaw ? usesContext || !text.isEmpty : text.contains { !$0.isWhitespace }
+    guard isEnough else { throw source.error("the text is empty") }
+    let ids =
+      (usesContext ? [] : encoder.beginning)
+      + (isRaw ? tokenizer.encode(text).map(\.id) : encoder.prompt(text: text, labels: labelWords))
+    if let id = ids.first(where: { $0 >= model.decoder.vocabularySize }) {
+      throw source.error("token id \(id) is outside the model's vocabulary of \(model.decoder.vocabularySize)")
+    }
+    guard usesContext || !ids.isEmpty else { throw source.error("the tokenizer has no token for any of it") }
+    return ids
+  }
+}

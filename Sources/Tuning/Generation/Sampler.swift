@@ -1,0 +1,75 @@
+import Glibc
+import Method
+
+/// How the next token is chosen from its distribution.
+package struct Sampling: Sendable, Equatable {
+  /// Log-probabilities are divided by it; 0 takes the most probable token.
+  package var temperature = 0.0
+  /// Only so many of the most probable tokens can be drawn; nil: all.
+  package var topK: Int?
+  /// Only the smallest set of tokens whose probability reaches this can be drawn; 1: all.
+  package var topP = 1.0
+  /// Decides all draws.
+  package var seed = 0
+
+  package init() {}
+}
+
+/// Draws tokens: temperature, then top-k, then top-p, as the logits warpers of transformers do.
+package struct Sampler: Sendable {
+  private let settings: Sampling
+  private var generator: SeededGenerator
+
+  package init(_ settings: Sampling) {
+    precondition(settings.temperature >= 0 && settings.topK ?? 1 > 0 && settings.topP > 0)
+    self.settings = settings
+    generator = SeededGenerator(seed: settings.seed, .sampling)
+  }
+
+  /// The next token, from the log-probability of every token; the first of equals where none is drawn.
+  package mutating func next(_ logProbabilities: [Float]) -> Int {
+    guard settings.temperature > 0 else {
+      return logProbabilities.indices.max { logProbabilities[$0] < logProbabilities[$1] } ?? 0
+    }
+    let candidates = candidates(of: logProbabilities)
+    var point = Double(generator.next() >> 11) * 0x1p-53
+    for candidate in candidates {
+      point -= candidate.probability
+      if point < 0 { return candidate.id }
+    }
+    // Rounding has left the probabilities' sum just below 1.
+    return candidates.last { $0.probability > 0 }?.id ?? 0
+  }
+
+  /// The tokens that can be drawn at a temperature above 0, and their probabilities, which sum to 1.
+  ///
+  /// As in transformers, tokens as probable as the k-th of top-k stay too.
+  package func candidates(of logProbabilities: [Float]) -> [(id: Int, probability: Double)] {
+    let largest = logProbabilities.max() ?? 0
+    var threshold = -Float.infinity
+    if let k = settings.topK, k < logProbabilities.count { threshold = logProbabilities.sorted(by: >)[k - 1] }
+    var kept: [(id: Int, probability: Double)] = []
+    for (id, value) in logProbabilities.enumerated() where value >= threshold {
+      kept.append((id, exp(Double(value - largest) / settings.temperature)))
+    }
+    normalise(&kept)
+    guard settings.topP < 1 else { return kept }
+    // Tokens below this together have less than 1 - P, so the others reach P without them: they need no sorting.
+    let least = (1 - settings.topP) / Double(kept.count)
+    kept.removeAll { $0.probability < least }
+    kept.sort { ($1.probability, $0.id) < ($0.probability, $1.id) }
+    var sum = 0.0
+    let count = kept.firstIndex { candidate in
+      sum += candidate.probability
+      return sum >= settings.topP
+    }
+    if let count { kept.removeSubrange((count + 1)...) }
+    normalise(&kept)
+    return kept
+  }
+
+  private func normalise(_ candidates: inout [(id: Int, probability: Double)]) {
+    let sum = candidates.reduce(0) { $0 + $1.probability }
+    for index in candidates.indices { candidates[index].probability /= sum }
+  }
+}

@@ -1,0 +1,113 @@
+import Diagnostics
+import Kernels
+import LanguageModel
+import Method
+import Tokenization
+
+/// A text that a model goes on with, token by token.
+package struct TextGenerator {
+  /// When to stop, and how tokens are chosen.
+  package struct Settings: Sendable {
+    package var maxTokens = 64
+    package var sampling = Sampling()
+    /// The text ends before the first of these.
+    package var stops: [String] = []
+
+    package init() {}
+  }
+
+  /// Why a text is over.
+  package enum Ending: String, Sendable {
+    /// The model said so.
+    case endOfText = "end_of_text"
+    /// One of the texts to stop at.
+    case stop
+    case maxTokens = "max_tokens"
+    /// The model has no position left.
+    case window
+  }
+
+  /// The tokens chosen, one that ended the text included.
+  package private(set) var tokens: [Int] = []
+  /// The model's log-probability of each, in nats, before temperature.
+  package private(set) var logProbabilities: [Float] = []
+  /// The text so far: the pieces joined.
+  package private(set) var text = ""
+  /// Why the text is over, once it is.
+  package private(set) var ending: Ending?
+
+  private let maxTokens: Int
+  private let maximumPositions: Int
+  private let endTokens: Set<Int>
+  private var continuation: Continuation
+  private var sampler: Sampler
+  private var words: TextStream
+  private var upToStop: TextUpToStop
+  /// Of every token to come next.
+  private var distribution: [Float]
+
+  /// Runs the model over a prompt.
+  ///
+  /// - Parameters:
+  ///   - decoder: the model.
+  ///   - context: what stands in front, if anything.
+  ///   - prompt: the tokens to go on from.
+  ///   - tokenizer: turns tokens into text.
+  ///   - endTokens: the tokens that end a text.
+  ///   - settings: when to stop and how to choose.
+  ///   - team: the threads.
+  /// - Precondition: context and prompt hold a token, and fit the model's positions.
+  package init(
+    _ decoder: Decoder, context: TunedPrompt?, prompt: [Int], tokenizer: Tokenizer, endTokens: Set<Int>,
+    settings: Settings, on team: ThreadTeam
+  ) {
+    let length = (context?.context.count ?? 0) + prompt.count
+    maximumPositions = decoder.maximumPositions ?? .max
+    precondition(length > 0 && length <= maximumPositions && settings.maxTokens > 0)
+    maxTokens = settings.maxTokens
+    self.endTokens = endTokens
+    sampler = Sampler(settings.sampling)
+    words = TextStream(tokenizer)
+    // Some tokenizers write a text's first token differently: what stands before counts.
+    for id in ((context?.context.tokens.ids ?? []) + prompt).suffix(8) { _ = words.append(id) }
+    upToStop = TextUpToStop(settings.stops)
+    continuation = Continuation(decoder, on: team)
+    distribution = []
+    if let context {
+      distribution = continuation.append(
+        .embeddings(Matrix(rows: context.context.count, columns: context.width, values: context.embeddings)))
+    }
+    if !prompt.isEmpty { distribution = continuation.append(.tokens(prompt)) }
+  }
+
+  /// Chooses the next token and returns the text it makes certain, often none; nil when the text is over.
+  ///
+  /// - Throws: `InputError.failure` when the model's probabilities are no numbers.
+  package mutating func next() throws -> String? {
+    if ending != nil { return nil }
+    if let last = tokens.last { distribution = continuation.append(.tokens([last])) }
+    guard !distribution.contains(where: \.isNaN) else {
+      throw InputError.failure(
+        "", "the model's probabilities are not finite; check its weights, and that it is the adapter's model")
+    }
+    let token = sampler.next(distribution)
+    tokens.append(token)
+    logProbabilities.append(distribution[token])
+    var piece = ""
+    if endTokens.contains(token) {
+      ending = .endOfText
+    } else {
+      piece = upToStop.append(words.append(token))
+      if tokens.count == maxTokens {
+        ending = .maxTokens
+      } else if continuation.length == maximumPositions {
+        ending = .window
+      }
+    }
+    if ending != nil { piece += upToStop.append(words.finish()) }
+    if upToStop.isAtStop { ending = .stop }
+    if ending != nil { piece += upToStop.finish() }
+    text += piece
+    return piece
+  }
+}

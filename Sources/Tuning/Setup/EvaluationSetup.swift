@@ -1,0 +1,37 @@
+import Kernels
+import LanguageModel
+import Method
+import Runs
+import Tokenization
+
+/// What an evaluation needs of a configuration and an adapter: the model, the prompt, and the labelled rows of a split.
+package struct EvaluationSetup: Sendable {
+  /// The configuration as its method uses it, the labels found in the data filled in.
+  package let configuration: Configuration
+  package let model: FrozenModel
+  /// nil where rows come as tokens and the folder has no tokenizer.
+  package let tokenizer: Tokenizer?
+  package let encoder: RowEncoder
+  package let examples: [EncodedExample]
+  package let prompt: TunedPrompt
+  package let team: ThreadTeam
+
+  /// Opens what a configuration names.
+  ///
+  /// - Throws: `InputError` for whatever is missing or wrong.
+  package init(_ configuration: Configuration, adapter: Adapter, split: Split, team: ThreadTeam) throws {
+    var configuration = configuration.applyingMethod()
+    let rows = try EvaluationRows(configuration.data, seed: configuration.training.seed, split: split)
+    if !rows.labels.isEmpty { configuration.data.labelWords = rows.labels }
+    let source = try TextModel(configuration, for: rows.all.holdText ? .texts : .tokens, team: team)
+    prompt = try adapter.prompt(over: source.model.decoder, radii: configuration.projection)
+    encoder = source.rowEncoder(
+      labels: rows.labels, rows: rows.all, contextCount: prompt.context.count,
+      truncatesText: configuration.data.truncatesText)
+    examples = try encoder.examples(of: rows.split)
+    self.configuration = configuration
+    self.team = team
+    model = source.model
+    tokenizer = source.tokenizer
+  }
+}

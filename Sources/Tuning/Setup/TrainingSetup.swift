@@ -1,0 +1,82 @@
+import Diagnostics
+import Kernels
+import LanguageModel
+import Method
+import Runs
+import Tokenization
+
+/// What a training needs of its configuration: the model, the rows, and the prompt it starts from.
+package struct TrainingSetup: Sendable {
+  /// The configuration as its method uses it, the labels found in the data filled in.
+  package let configuration: Configuration
+  package let model: FrozenModel
+  /// nil where rows come as tokens and the folder has no tokenizer.
+  package let tokenizer: Tokenizer?
+  package let rows: TrainingRows
+  package let context: Context
+  package let encoder: RowEncoder
+  package let team: ThreadTeam
+  /// The prompt training starts from.
+  package let startingPrompt: TunedPrompt
+
+  /// Opens what a configuration names.
+  ///
+  /// - Throws: `InputError` for whatever is missing or wrong.
+  package init(_ configuration: Configuration, team: ThreadTeam) throws {
+    var configuration = configuration.applyingMethod()
+    let adapter = try configuration.initialAdapter.map { try Adapter(folder: $0) }
+    let given =
+      adapter?.context
+      ?? configuration.tokenIDs.map {
+        Context(tokenIDs: $0, mask: configuration.mask, types: configuration.tokenTypes)
+      }
+    let seed = configuration.training.seed, method = configuration.training.method
+    let rows = try TrainingRows(
+      configuration.data, seed: seed, drawsContext: given == nil, showsContext: method.showsExamples)
+    if !rows.labels.isEmpty { configuration.data.labelWords = rows.labels }
+    let source = try TextModel(configuration, for: rows.all.holdText ? .examples : .tokens, team: team)
+    let decoder = source.model.decoder
+    func rowEncoder(contextCount: Int) -> RowEncoder {
+      source.rowEncoder(
+        labels: rows.labels, rows: rows.all, contextCount: contextCount,
+        truncatesText: configuration.data.truncatesText)
+    }
+    func examplesInContext() throws -> Context {
+      let alone = rowEncoder(contextCount: 0)
+      let examples = try method.showsExamples ? rows.context.map(alone.tokens) : []
+      return Context(examples: examples, beginning: source.exampleEncoder?.beginning ?? [])
+    }
+    let context: Context
+    if method.trainsVirtualTokens {
+      let virtual = try configuration.promptTuning.tokens(
+        vocabularySize: decoder.vocabularySize, tokenizer: source.tokenizer, seed: seed)
+      let examples = try method.showsExamples ? given ?? examplesInContext() : examplesInContext()
+      context = Context(virtualTokens: virtual, before: examples.tokens)
+    } else {
+      context = try given ?? examplesInContext()
+    }
+    try context.validate(
+      vocabularySize: decoder.vocabularySize, maximumPositions: decoder.maximumPositions ?? .max,
+      place: adapter?.folder
+        ?? (method.trainsVirtualTokens
+          ? "prompt_tuning.num_virtual_tokens" : given == nil ? "data.context_examples" : "cpt_token_ids"))
+    if let claimed = configuration.virtualTokens, given == nil, claimed != context.count {
+      throw InputError.badData(
+        "num_virtual_tokens", "is \(claimed), the context built from examples has \(context.count)")
+    }
+    let untrained = TunedPrompt(context: context, decoder: decoder, radii: configuration.projection)
+    self.configuration = configuration
+    self.rows = rows
+    self.context = context
+    self.team = team
+    model = source.model
+    tokenizer = source.tokenizer
+    encoder = rowEncoder(contextCount: context.count)
+    startingPrompt = try adapter?.prompt(over: untrained) ?? untrained
+  }
+
+  /// The rows of a split as evaluation sees them.
+  ///
+  /// - Throws: `InputError.badData` naming the row.
+  package func examples(of split: Split) throws -> [EncodedExample] { try encoder.examples(of: rows[split]) }
+}

@@ -1,0 +1,254 @@
+import Diagnostics
+import FileFormats
+import Kernels
+import Method
+import Runs
+import System
+
+/// Optimises a prompt and writes the run's folder.
+package struct Trainer {
+  private let setup: TrainingSetup
+  private let run: RunDirectory
+  private let configuration: Configuration
+  private let training: TrainingConfiguration
+  package let examples: [TypedTokens]
+  package let validation: [EncodedExample]
+  private let evaluator: Evaluator
+  private let step: TrainingStep
+  package let packPlan: PackPlan
+  /// What the process will take at its peak, estimated, in bytes.
+  package let estimatedMemory: Int
+  private let schedule: LearningRateSchedule
+  package let totalSteps: Int
+  package let stepsPerEpoch: Int
+  private var state: Checkpoint
+
+  /// Encodes the rows and plans the steps; writes nothing yet.
+  ///
+  /// - Throws: `InputError.badData` naming a row that cannot be trained on, or a limit nothing fits.
+  package init(_ setup: TrainingSetup, run: RunDirectory) throws {
+    self.setup = setup
+    self.run = run
+    configuration = setup.configuration
+    training = configuration.training
+    examples = try setup.rows.training.map(setup.encoder.tokens)
+    validation = try setup.examples(of: .validation)
+    let workspace = Workspace()
+    evaluator = Evaluator(decoder: setup.model.decoder, workspace: workspace, team: setup.team)
+    step = TrainingStep(
+      decoder: setup.model.decoder, context: setup.context.tokens, loss: configuration.loss,
+      workspace: workspace, team: setup.team)
+    let batch = min(training.batchSize * training.accumulationSteps, examples.count)
+    let planner = PackPlanner(setup, examples: examples, batch: batch)
+    (packPlan, estimatedMemory) = try planner.plan(
+      limit: training.memoryLimit, largest: training.batchSize)
+    stepsPerEpoch = (examples.count + batch - 1) / batch
+    let planned = (training.epochs * Double(stepsPerEpoch)).rounded(.up)
+    guard planned < 1e9 else {
+      throw InputError.badData("training.num_train_epochs", "gives \(planned) steps; use fewer")
+    }
+    let total = training.method == .icl ? 0 : training.maxSteps ?? max(1, Int(planned))
+    totalSteps = total
+    let warmup = training.warmupRatio.map { Int((Double(total) * $0).rounded(.up)) } ?? training.warmupSteps
+    schedule = LearningRateSchedule(kind: training.schedule, warmupSteps: warmup, totalSteps: total)
+    state = Checkpoint(
+      prompt: setup.startingPrompt,
+      optimizer: Optimizer(
+        kind: training.optimizer, weightDecay: training.weightDecay, count: setup.startingPrompt.delta.count),
+      rows: (examples.count, validation.count))
+  }
+
+  /// The shape of the run.
+  package var plan: TrainingPlan {
+    TrainingPlan(
+      firstStep: state.step, totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch, warmupSteps: schedule.warmupSteps,
+      trainingExamples: examples.count, validationExamples: validation.count, contextTokens: setup.context.count)
+  }
+
+  /// Tokens of the longest training example, up to what is computed of it.
+  package var longestExample: Int { examples.map(\.computedCount).max() ?? 0 }
+
+  /// How batches are computed, in words.
+  package var packing: String { packPlan.description }
+
+  /// Takes over the newest checkpoint of the run's folder; without one the run starts over.
+  ///
+  /// - Throws: `InputError` when the run in the folder had another configuration.
+  package mutating func resume() throws {
+    if fileExists(run.configurationFile) {
+      let earlier = try Configuration(file: run.configurationFile)
+      if let key = configuration.firstDifference(thatMattersFrom: earlier) {
+        throw InputError.usage(
+          "--resume",
+          "\"\(key)\" differs from \(run.configurationFile); a run can only go on as it was started "
+            + "(start a new one with --overwrite or another --output)")
+      }
+    }
+    guard let newest = run.checkpointSteps.last else { return }
+    try state.read(from: run.checkpoint(newest), fingerprint: fingerprint, totalSteps: totalSteps)
+  }
+
+  /// Runs all steps that are left.
+  ///
+  /// - Parameters:
+  ///   - stopAfter: end after this step as if interrupted, with a checkpoint.
+  ///   - shouldStop: asked after every step; true ends the run with a checkpoint.
+  ///   - listener: hears of every step, evaluation and checkpoint.
+  /// - Returns: how the run ended.
+  /// - Throws: `InputError.badData` when loss or gradient is not finite; the checkpoints written before stay.
+  package mutating func train(
+    stopAfter: Int? = nil, shouldStop: () -> Bool = { false }, report listener: (TrainingEvent) throws -> Void
+  ) throws -> TrainingSummary {
+    try makeDirectory(run.path)
+    try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: run.configurationFile)
+    try run.keepMetrics(upTo: state.step)
+    let metrics = try AppendingFile(path: run.metricsFile)
+    guard metrics.lock() else { throw run.isInUse }
+    defer { withExtendedLifetime(metrics) {} }
+    let tensorBoard =
+      training.report == .tensorBoard ? try TensorBoardLog(folder: run.tensorBoard, after: state.step) : nil
+    func report(_ event: TrainingEvent) throws {
+      try tensorBoard?.append(event)
+      try listener(event)
+    }
+    let start = monotonicSeconds()
+    try report(.started(plan))
+    var wasInterrupted = false
+
+    func validate() throws {
+      if validation.isEmpty { return }
+      let evaluation = try evaluate(elapsedSince: start)
+      try metrics.append(line: evaluation.json.compact)
+      try report(.evaluated(evaluation))
+    }
+    if totalSteps == 0 { try validate() }
+    while state.step < totalSteps {
+      let stepStart = monotonicSeconds()
+      let members = batch(forStep: state.step)
+      state.prompt.project()
+      let result = step.run(
+        prompt: state.prompt.embeddings, examples: members.map { examples[$0] }, plan: packPlan)
+      var gradient = result.gradient
+      state.prompt.maskGradient(&gradient)
+      let norm = clip(&gradient, toNorm: training.maxGradientNorm)
+      guard result.loss.isFinite, norm.isFinite else {
+        throw InputError.badData(
+          "step \(state.step + 1)",
+          "the \(result.loss.isFinite ? "gradient" : "loss") is not finite; lower "
+            + "training.learning_rate or check the model's weights; checkpoints in \(run.path) are kept")
+      }
+      let rate = training.learningRate * schedule.factor(atStep: state.step)
+      state.optimizer.update(&state.prompt.delta, gradient: gradient, learningRate: rate)
+      state.step += 1
+
+      let now = monotonicSeconds()
+      let line = StepMetrics(
+        step: state.step, epoch: Double(state.step) / Double(stepsPerEpoch), loss: result.loss,
+        labelAccuracy: result.labelAccuracy, learningRate: rate, gradientNorm: norm,
+        examplesPerSecond: Double(members.count) / max(now - stepStart, 1e-9), elapsedSeconds: now - start)
+      try metrics.append(line: line.json.compact)
+      try report(.step(line))
+
+      let isLast = state.step == totalSteps
+      if isLast || training.evaluationSteps.map({ state.step % $0 == 0 }) == true { try validate() }
+      wasInterrupted = !isLast && (shouldStop() || stopAfter.map { state.step >= $0 } == true)
+      if isLast || wasInterrupted || training.saveSteps.map({ state.step % $0 == 0 }) == true { try save(report) }
+      if wasInterrupted { break }
+    }
+    if !wasInterrupted {
+      try Adapter(prompt: state.prompt.projected, configuration: configuration, model: AdapterModel(setup.model))
+        .write(to: run.path)
+    }
+    return TrainingSummary(
+      step: state.step, totalSteps: totalSteps, wasInterrupted: wasInterrupted, bestStep: state.bestStep,
+      bestMetric: state.bestMetric, elapsedSeconds: monotonicSeconds() - start)
+  }
+
+  /// Indices of the training examples of a step.
+  private func batch(forStep step: Int) -> [Int] {
+    let epoch = step / stepsPerEpoch
+    var order = Array(examples.indices)
+    if training.shuffles {
+      var generator = SeededGenerator(seed: training.seed, .order, index: epoch)
+      order.shuffle(using: &generator)
+    }
+    let size = training.batchSize * training.accumulationSteps
+    let first = step % stepsPerEpoch * size
+    return Array(order[first..<min(first + size, order.count)])
+  }
+
+  private mutating func evaluate(elapsedSince start: Double) throws -> EvaluationMetrics {
+    let predictions = try evaluator.predict(validation, prompt: state.prompt.projected)
+    let report = ClassificationReport(predictions, labels: setup.encoder.labelNames)
+    let (value, isHigherBetter) =
+      switch training.bestMetric {
+      case .accuracy: (report.accuracy, true)
+      case .macroF1: (report.macroF1, true)
+      case .loss: (report.loss, false)
+      }
+    let isBest = state.bestMetric.map { isHigherBetter ? value > $0 : value < $0 } ?? true
+    if isBest {
+      state.bestMetric = value
+      state.bestStep = state.step
+      try write(to: run.best)
+    }
+    return EvaluationMetrics(
+      step: state.step, epoch: Double(state.step) / Double(stepsPerEpoch), loss: report.loss, accuracy: report.accuracy,
+      macroF1: report.macroF1, isBest: isBest, elapsedSeconds: monotonicSeconds() - start)
+  }
+
+  private func write(to folder: String) throws {
+    try state.write(
+      to: folder, configuration: configuration, model: AdapterModel(setup.model), fingerprint: fingerprint)
+  }
+
+  /// A hash (FNV-1a) of every token the run depends on: a run can only go on over the data it was started with.
+  private var fingerprint: String {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for tokens in [setup.context.tokens] + examples + validation.map(\.tokens) {
+      for value in tokens.ids + tokens.types + [-1] {
+        hash = (hash ^ UInt64(bitPattern: Int64(value))) &* 0x100_0000_01B3
+      }
+    }
+    return String(hash, radix: 16)
+  }
+
+  private func save(_ report: (TrainingEvent) throws -> Void) throws {
+    let folder = run.checkpoint(state.step)
+    try write(to: folder)
+    if let limit = training.saveTotalLimit {
+      for old in run.checkpointSteps.dropLast(limit) { try removeRecursively(run.checkpoint(old)) }
+    }
+    try report(.saved(folder))
+  }
+}
+
+extension Configuration {
+  /// The first key in which two runs differ and that changes what is computed; nil when one may go on with the other.
+  package func firstDifference(thatMattersFrom other: Configuration) -> String? {
+    func relevant(_ configuration: Configuration) -> Configuration {
+      var copy = configuration
+      copy.outputDirectory = nil
+      copy.data.test = nil
+      copy.training.evaluationSteps = nil
+      copy.training.saveSteps = nil
+      copy.training.saveTotalLimit = nil
+      copy.training.memoryLimit = nil
+      copy.training.report = .none
+      return copy
+    }
+    return relevant(self).resolvedJSON.firstDifference(from: relevant(other).resolvedJSON)
+  }
+}
+
+extension JSON {
+  /// The path of the first member whose value differs.
+  fileprivate func firstDifference(from other: JSON) -> String? {
+    guard let members = object, other.object != nil else { return self == other ? nil : "" }
+    for member in members {
+      let inner = other[member.key].map { member.value.firstDifference(from: $0) } ?? ""
+      if let inner { return inner.isEmpty ? member.key : member.key + "." + inner }
+    }
+    return nil
+  }
+}

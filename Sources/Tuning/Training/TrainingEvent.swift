@@ -1,0 +1,33 @@
+import Runs
+
+/// What a training run reports while it goes on; only commands print.
+package enum TrainingEvent: Sendable {
+  /// The run begins, or goes on from a checkpoint.
+  case started(TrainingPlan)
+  case step(StepMetrics)
+  case evaluated(EvaluationMetrics)
+  /// A checkpoint was written to this folder.
+  case saved(String)
+}
+
+/// The shape of a run, known before its first step.
+package struct TrainingPlan: Sendable {
+  package let firstStep: Int
+  package let totalSteps: Int
+  package let stepsPerEpoch: Int
+  package let warmupSteps: Int
+  package let trainingExamples: Int
+  package let validationExamples: Int
+  package let contextTokens: Int
+}
+
+/// How a run ended.
+package struct TrainingSummary: Sendable {
+  package let step: Int
+  package let totalSteps: Int
+  /// Whether it was stopped before its last step.
+  package let wasInterrupted: Bool
+  package let bestStep: Int?
+  package let bestMetric: Double?
+  package let elapsedSeconds: Double
+}

@@ -1,0 +1,110 @@
+import Kernels
+import LanguageModel
+import Method
+
+/// One mathematical batch, forward and backward: the loss and its gradient with respect to the prompt.
+package struct TrainingStep {
+  package struct Result {
+    package let loss: Double
+    /// d loss / d prompt, [context tokens, width], row by row; not masked.
+    package var gradient: [Float]
+    /// The share of the examples' label tokens that are the model's most probable next token.
+    package let labelAccuracy: Double
+  }
+
+  let decoder: Decoder
+  let context: TypedTokens
+  let loss: WeightedLoss
+  let workspace: Workspace
+  let team: ThreadTeam
+
+  package init(decoder: Decoder, context: TypedTokens, loss: WeightedLoss, workspace: Workspace, team: ThreadTeam) {
+    self.decoder = decoder
+    self.context = context
+    self.loss = loss
+    self.workspace = workspace
+    self.team = team
+  }
+
+  /// Computes the batch as the plan says.
+  ///
+  /// The first pack is the context and its first examples; later ones are examples over the context's stored keys and
+  /// values, whose gradients add up until the first pack's backward, which comes last.
+  package func run(prompt: [Float], examples: [TypedTokens], plan: PackPlan) -> Result {
+    let weights = loss.weights(context: context, examples: examples)
+    let packs = stride(from: 0, to: examples.count, by: plan.examples).map {
+      $0..<min($0 + plan.examples, examples.count)
+    }
+    var total = 0.0
+    var hits = 0
+    var labels = 0
+    func count(_ scores: [TargetScore], _ targets: [Target], areLabels: [Bool]) {
+      for (index, score) in scores.enumerated() {
+        total -= Double(targets[index].weight) * Double(score.logProbability)
+        if areLabels[index] {
+          labels += 1
+          if score.isMostProbable { hits += 1 }
+        }
+      }
+    }
+
+    return workspace.scoped {
+      var tree = TokenTree()
+      let rows = Matrix(rows: context.count, columns: decoder.width, values: prompt)
+      let root = tree.append(.embeddings(rows))
+      var targets = weights.context.map {
+        Target(row: $0.position - 1, token: context.ids[$0.position], weight: $0.weight)
+      }
+      var areLabels = targets.map { _ in false }
+      // A label that opens an example is predicted by the context's last token.
+      for (example, weights) in zip(examples, weights.examples) {
+        for label in weights where label.position == 0 {
+          targets.append(Target(row: context.count - 1, token: example.ids[0], weight: label.weight))
+          areLabels.append(true)
+        }
+      }
+      let ofExamples = append(packs.first ?? 0..<0, of: examples, weights, to: &tree, parent: root)
+      targets += ofExamples
+      areLabels += ofExamples.map { _ in true }
+      let first = decoder.forward(
+        tree, targets: targets, retention: plan.retention, keeping: packs.count > 1 ? root : nil, workspace: workspace,
+        on: team)
+      count(first.scores, targets, areLabels: areLabels)
+
+      let later = first.kept?.zeroGradients(in: workspace)
+      for pack in packs.dropFirst() {
+        workspace.scoped {
+          var tree = TokenTree(prefixLength: context.count)
+          let targets = append(pack, of: examples, weights, to: &tree, parent: nil)
+          let pass = decoder.forward(
+            tree, targets: targets, prefix: first.kept, retention: plan.retention, workspace: workspace, on: team)
+          decoder.backward(pass, prefixGradients: later, workspace: workspace, on: team)
+          count(pass.scores, targets, areLabels: targets.map { _ in true })
+        }
+      }
+      let gradient = decoder.backward(first, fromLaterPacks: later, inputSegment: root, workspace: workspace, on: team)
+      return Result(
+        loss: total, gradient: gradient?.values ?? [], labelAccuracy: labels == 0 ? 0 : Double(hits) / Double(labels))
+    }
+  }
+
+  /// Adds examples as leaves, each up to the token before its last label: the label is only predicted, and nothing
+  /// after it matters.
+  private func append(
+    _ pack: Range<Int>, of examples: [TypedTokens], _ weights: WeightedLoss.Weights, to tree: inout TokenTree,
+    parent: Int?
+  ) -> [Target] {
+    var targets: [Target] = []
+    for index in pack {
+      let example = examples[index]
+      guard let last = weights.examples[index].last?.position, last > 0 else { continue }
+      let leaf = tree.append(.tokens(Array(example.ids[..<last])), parent: parent)
+      let start = tree.segments[leaf].rows.lowerBound
+      for label in weights.examples[index] where label.position > 0 {
+        targets.append(
+          Target(row: start + label.position - 1, token: example.ids[label.position], weight: label.weight))
+      }
+    }
+    return targets
+  }
+}

@@ -1,0 +1,157 @@
+import Diagnostics
+import FileFormats
+import Kernels
+import Method
+import Runs
+import System
+import Testing
+import TestSupport
+import Tuning
+
+/// Configurations over the quickstart's model and tokenizer, with data of a few rows.
+@Suite struct EncodingTests {
+  private static let rows = (0..<20).map { "my parcel \($0) is late\t\(["billing", "delivery", "returns"][$0 % 3])" }
+
+  private func setup(_ sections: [(String, JSON)], rows: [String] = rows, in folder: String) throws -> TrainingSetup {
+    try writeAtomically((["text\tlabel"] + rows).joined(separator: "\n"), to: folder + "/train.tsv")
+    func section(_ name: String, _ defaults: [JSON.Member]) -> JSON.Member {
+      let given = sections.filter { $0.0.hasPrefix(name + ".") }.map {
+        JSON.Member(String($0.0.dropFirst(name.count + 1)), $0.1)
+      }
+      return .init(name, .object(defaults.filter { member in !given.contains { $0.key == member.key } } + given))
+    }
+    let json: JSON = .object([
+      .init("base_model_name_or_path", .string(repository + "/configs/quickstart/model")),
+      section("template", [.init("end_of_text", .bool(false))]),
+      section("data", [.init("train", .string("train.tsv")), .init("context_examples", .integer(6))]),
+      section("training", []),
+    ])
+    try writeAtomically(json.compact, to: folder + "/config.json")
+    return try TrainingSetup(Configuration(file: folder + "/config.json"), team: ThreadTeam(threads: 1))
+  }
+
+  @Test func contextIsBalancedSeededAndNotTrainedOn() throws {
+    try withTemporaryFolder { folder in
+      func labels(_ rows: [DataRow]) -> [String] {
+        rows.compactMap { row in if case .text(_, let label) = row.content { label } else { nil } }
+      }
+      let first = try setup([], in: folder)
+      #expect(
+        Dictionary(grouping: labels(first.rows.context), by: { $0 }).mapValues(\.count) == [
+          "billing": 2, "delivery": 2, "returns": 2,
+        ])
+      #expect(first.rows.training.count == 14)
+      #expect(Set(first.rows.training.map(\.place)).isDisjoint(with: first.rows.context.map(\.place)))
+      #expect(try setup([], in: folder).rows.context == first.rows.context)
+      let other = try setup([("training.seed", .integer(1))], in: folder)
+      #expect(other.rows.context != first.rows.context)
+      let own = try setup([("data.train_on", .string("context"))], in: folder)
+      #expect(own.rows.training == own.rows.context)
+      let perLabel = try setup([("data.context_examples_per_label", .integer(3))], in: folder)
+      #expect(perLabel.rows.context.count == 9)
+      let all = try setup(
+        [("data.train_on", .string("all")), ("data.max_train_examples", .integer(5))], in: folder)
+      #expect(all.rows.training.count == 5)
+    }
+  }
+
+  @Test func splitsAreDisjointAndComplete() throws {
+    try withTemporaryFolder { folder in
+      let setup = try setup(
+        [
+          ("data.validation_fraction", .number(0.2)), ("data.test_fraction", .number(0.25)),
+          ("data.context_examples", .integer(3)),
+        ],
+        in: folder)
+      let parts = [
+        setup.rows.context, setup.rows.training, setup.rows.validation, setup.rows.test,
+      ]
+      #expect(parts.map(\.count) == [3, 8, 4, 5])
+      #expect(Set(parts.flatMap { $0 }.map(\.place)).count == 20)
+    }
+  }
+
+  /// Each fragment on its own, in the order of PEFT's notebook.
+  @Test func piecesAreTypedInOrder() throws {
+    try withTemporaryFolder { folder in
+      let setup = try setup(
+        [
+          ("template.input", .string("message: {}!")), ("template.output", .string("team: {}")),
+          ("template.emit_inter_separator", .bool(true)),
+        ], in: folder)
+      let tokenizer = try #require(setup.tokenizer)
+      func ids(_ text: String) -> [Int] { tokenizer.encode(text).map(\.id) }
+      guard case .text(let text, let label) = setup.rows.context[0].content else { return }
+      let pieces: [(String, Int)] = [
+        ("message: ", 1), (text, 2), ("!", 1), (" ", 0), ("team: ", 3), (label, 4), ("\n", 0),
+      ]
+      let expected = TypedTokens(
+        ids: pieces.flatMap { ids($0.0) }, types: pieces.flatMap { piece in ids(piece.0).map { _ in piece.1 } })
+      #expect(setup.context.tokens[0..<expected.count] == expected)
+      // The second example's types are raised by 4.
+      #expect(setup.context.tokens.types[expected.count] == 5)
+    }
+  }
+
+  @Test func wholeTextIsTokenizedAtOnce() throws {
+    try withTemporaryFolder { folder in
+      let setup = try setup(
+        [
+          ("template.tokenization", .string("whole")), ("template.output", .string("output:{}")),
+          (
+            "data.label_words",
+            .object([
+              .init("billing", .string(" billing")), .init("delivery", .string(" delivery")),
+              .init("returns", .string(" returns")),
+            ])
+          ),
+        ], in: folder)
+      let tokenizer = try #require(setup.tokenizer)
+      guard case .text(let text, let label) = setup.rows.context[0].content else { return }
+      let whole = tokenizer.encode("input: \(text) output: \(label)").map(\.id)
+      #expect(Array(setup.context.tokens.ids[..<whole.count]) == whole)
+      let labels = setup.context.tokens.labelPositions.filter { $0 < whole.count }
+      #expect(tokenizer.decode(labels.map { whole[$0] }) == " " + label)
+    }
+  }
+
+  @Test func textsAreCutOnlyWhenAsked() throws {
+    try withTemporaryFolder { folder in
+      let long = Array(repeating: "parcel", count: 900).joined(separator: " ") + "\tbilling"
+      let settings: [(String, JSON)] = [
+        ("data.train_on", .string("all")), ("data.balanced_context", .bool(false)),
+        ("data.context_examples", .integer(1)),
+      ]
+      let strict = try setup(settings, rows: Self.rows + [long], in: folder)
+      let lastRow = try #require(strict.rows.training.last)
+      #expect(throws: InputError.self) { try strict.encoder.example(of: lastRow) }
+      let cutting = try setup(
+        settings + [("data.truncate_text", .bool(true))], rows: Self.rows + [long], in: folder)
+      let example = try cutting.encoder.example(of: lastRow)
+      let last = try #require(example.tokens.labelPositions.last)
+      #expect(cutting.context.count + last == cutting.model.decoder.maximumPositions)
+      #expect(example.tokens.types.suffix(1) == [4])
+    }
+  }
+
+  /// Many rows in a pack, candidates sharing prefixes: the same as each candidate of each row as a sequence of its own.
+  @Test func evaluationEqualsPlainSequences() throws {
+    try withTemporaryFolder { folder in
+      let words: JSON = .object([
+        .init("billing", .string("billing team one")), .init("delivery", .string("billing team two")),
+        .init("returns", .string("returns")),
+      ])
+      let setup = try setup(
+        [("data.label_words", words), ("data.validation_fraction", .number(0.3))], in: folder)
+      let examples = try setup.examples(of: .validation)
+      #expect(Set(examples[0].candidates.map { $0.labelPositions.count }).count > 1)
+      let predictions = try setup.evaluate(examples)
+      for (example, prediction) in zip(examples, predictions) {
+        for (candidate, found) in zip(example.candidates, prediction.logProbabilities) {
+          let expected = setup.plainLogProbability(of: candidate)
+          #expect(abs(found - expected) < 1e-4)
+        }
+      }
+    }
+  }
+}

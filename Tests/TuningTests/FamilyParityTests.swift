@@ -1,0 +1,33 @@
+import Kernels
+import LanguageModel
+import Method
+import Testing
+import TestSupport
+import Tuning
+
+/// The loss of a CPT step and its gradient with respect to the prompt, as PEFT computes them, in every family.
+@Suite struct FamilyParityTests {
+  @Test(arguments: try FamilyGoldens().cases, [Retention.everything, .inputs])
+  func lossAndGradientOfAStep(golden: FamilyGoldens.Case, retention: Retention) throws {
+    let decoder = try FrozenModel(folder: golden.folder).decoder
+    let tokens = TypedTokens(ids: golden.context.ids, types: golden.context.types)
+    let context = Context(tokenIDs: tokens.ids, mask: nil, types: tokens.types)
+    var loss = WeightedLoss()
+    loss.kind = .decay
+    loss.decayFactor = try FamilyGoldens().decayFactor
+    let prompt = TunedPrompt(context: context, decoder: decoder, radii: ProjectionRadii())
+    let step = TrainingStep(
+      decoder: decoder, context: tokens, loss: loss, workspace: Workspace(), team: ThreadTeam(threads: 2))
+    let examples = golden.rows.map { TypedTokens(ids: $0.ids, types: $0.types) }
+    let expected = try FamilyGoldens.tensors.floats(
+      golden.name + ".gradient", shape: [tokens.count, decoder.width])
+    // In one pack, and with the context's keys and values kept for packs of their own.
+    for packSize in [3, 1] {
+      var found = step.run(
+        prompt: prompt.embeddings, examples: examples, plan: PackPlan(examples: packSize, retention: retention))
+      prompt.maskGradient(&found.gradient)
+      #expect(abs(found.loss / golden.loss - 1) < 1e-4)
+      #expect(relativeDifference(found.gradient, expected) < 1e-4)
+    }
+  }
+}
