@@ -310,14 +310,6 @@ private func scoreGradients(
   }
 }
 
-/// Floats of workspace that attention takes for copies of its keys and values, the backward for their gradients too.
-package func attentionMemory(_ shape: AttentionShape, keys: Int) -> (forward: Int, backward: Int) {
-  let width = roundedUp(shape.headSize)
-  let major = shape.keyValueHeads * keys * width
-  let across = shape.keyValueHeads * width * HeadMajorAcross.stride(rows: keys)
-  return (major + across, 3 * major + 2 * across)
-}
-
 /// Copies one head's columns of some rows to consecutive rows of `width` floats, zeros behind its `size`.
 private func copyHead(
   _ source: Matrix, rows: Range<Int>, column: Int, size: Int, into target: UnsafeMutablePointer<Float>, width: Int

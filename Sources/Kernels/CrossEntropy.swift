@@ -22,6 +22,16 @@ package struct TargetScore: Sendable, Equatable {
   package let logProbability: Float
   /// Whether no other token is more probable.
   package let isMostProbable: Bool
+
+  /// A score that is not known yet.
+  package init() {
+    self.init(logProbability: 0, isMostProbable: false)
+  }
+
+  init(logProbability: Float, isMostProbable: Bool) {
+    self.logProbability = logProbability
+    self.isMostProbable = isMostProbable
+  }
 }
 
 /// x = log softmax(x), row by row, in place: logits become log-probabilities in nats. x: [R, V].
@@ -50,7 +60,8 @@ package func crossEntropy(_ logits: Matrix, _ targets: [Target], gradient: Bool,
     ofRow[target.row].append(index)
   }
   let groups = ofRow
-  return [TargetScore](unsafeUninitializedCapacity: targets.count) { buffer, count in
+  var scores = [TargetScore](repeating: TargetScore(), count: targets.count)
+  scores.withUnsafeMutableBufferPointer { buffer in
     let scores = UncheckedSendable(buffer)
     team.items(.crossEntropy, logits.rows, scratch: 0) { row, _ in
       let line = logits.base + row * logits.stride
@@ -60,8 +71,7 @@ package func crossEntropy(_ logits: Matrix, _ targets: [Target], gradient: Bool,
       let logSum = largest + logarithm(total)
       var weight: Float = 0
       for (index, logit) in zip(groups[row], found) {
-        (scores.value.baseAddress.unsafelyUnwrapped + index).initialize(
-          to: TargetScore(logProbability: logit - logSum, isMostProbable: logit >= largest))
+        scores.value[index] = TargetScore(logProbability: logit - logSum, isMostProbable: logit >= largest)
         weight += targets[index].weight
       }
       guard gradient else { return }
@@ -69,6 +79,6 @@ package func crossEntropy(_ logits: Matrix, _ targets: [Target], gradient: Bool,
       map(V, line, into: line) { $0 * scale }
       for index in groups[row] { line[targets[index].token] -= targets[index].weight }
     }
-    count = targets.count
   }
+  return scores
 }

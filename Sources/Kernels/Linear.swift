@@ -67,15 +67,19 @@ private func product(
   let minimumColumns = max(16, tooSmall / max(1, c.rows * inner))
   // Of so few rows that reading the weight is what takes time: a token that is generated.
   if transposed, c.rows <= 4 {
-    team.slices(operation, of: c.columns, minimum: minimumColumns, operations: operations) { columns in
-      multiplyRowByRow(a, weight, columns: columns, into: c, accumulating: accumulating, on: team)
+    team.slices(operation, of: c.columns, minimum: minimumColumns, scratch: inner, operations: operations) {
+      columns, scratch in
+      multiplyRowByRow(a, weight, columns: columns, into: c, accumulating: accumulating, scratch: scratch)
     }
     return
   }
+  team.notePacking(packedFloats(rows: c.rows), workers: team.threads)
   guard let stored = weight.inPlace.map(UncheckedSendable.init) else {
-    team.slices(operation, of: c.columns, minimum: minimumColumns, operations: operations) { columns in
+    team.slices(operation, of: c.columns, minimum: minimumColumns, scratch: Panel.floats, operations: operations) {
+      columns, panel in
       multiplyByPanels(
-        a, weight, stored: transposed, inner: inner, columns: columns, into: c, accumulating: accumulating, on: team)
+        a, weight, stored: transposed, inner: inner, columns: columns, into: c, accumulating: accumulating, panel: panel
+      )
     }
     return
   }
@@ -130,47 +134,51 @@ private func product(
 }
 
 /// Columns of c = a · Wᵀ, on the calling thread: every stored row is read once, for all rows of a.
+///
+/// `scratch`: floats of a stored row.
 private func multiplyRowByRow(
-  _ a: Matrix, _ weight: Weight, columns: Range<Int>, into c: Matrix, accumulating: Bool, on team: ThreadTeam
+  _ a: Matrix, _ weight: Weight, columns: Range<Int>, into c: Matrix, accumulating: Bool,
+  scratch: UnsafeMutablePointer<Float>
 ) {
   let inner = a.columns
-  team.withScratch(inner) { scratch in
-    for column in columns {
-      var stored = UnsafePointer(scratch.value)
-      if let inPlace = weight.inPlace {
-        stored = inPlace.base + column * inPlace.leading
-      } else {
-        weight.widen(rows: column..<(column + 1), columns: 0..<inner, into: scratch.value, leading: inner)
-      }
-      for row in 0..<c.rows {
-        let place = c.base + row * c.stride + column
-        let product = sum(inner, stored, a.base + row * a.stride) { $0 * $1 }
-        place.pointee = accumulating ? place.pointee + product : product
-      }
+  for column in columns {
+    var stored = UnsafePointer(scratch)
+    if let inPlace = weight.inPlace {
+      stored = inPlace.base + column * inPlace.leading
+    } else {
+      weight.widen(rows: column..<(column + 1), columns: 0..<inner, into: scratch, leading: inner)
+    }
+    for row in 0..<c.rows {
+      let place = c.base + row * c.stride + column
+      let product = sum(inner, stored, a.base + row * a.stride) { $0 * $1 }
+      place.pointee = accumulating ? place.pointee + product : product
     }
   }
 }
 
+/// A piece of a weight that is widened at a time: large enough that packing the rows again for each costs little, and
+/// small enough for the caches.
+private enum Panel {
+  static let width = 512
+  static let depth = 1024
+  static let floats = width * depth
+}
+
 /// Columns of c = a · W or a · Wᵀ, on the calling thread, from pieces of the weight widened one after another.
-///
-/// A piece is large enough that packing a's part again for each costs little, and small enough for the caches.
 private func multiplyByPanels(
   _ a: Matrix, _ weight: Weight, stored transposed: Bool, inner: Int, columns: Range<Int>, into c: Matrix,
-  accumulating: Bool, on team: ThreadTeam
+  accumulating: Bool, panel: UnsafeMutablePointer<Float>
 ) {
-  let width = 512, depth = 1024
-  team.withScratch(width * depth) { panel in
-    for first in stride(from: 0, to: inner, by: depth) {
-      let part = first..<min(first + depth, inner)
-      for start in stride(from: columns.lowerBound, to: columns.upperBound, by: width) {
-        let slice = start..<min(start + width, columns.upperBound)
-        let (rows, storedColumns) = transposed ? (slice, part) : (part, slice)
-        weight.widen(rows: rows, columns: storedColumns, into: panel.value, leading: storedColumns.count)
-        multiply(
-          m: c.rows, n: slice.count, k: part.count, a.base + part.lowerBound, leadingA: a.stride, panel.value,
-          leadingB: storedColumns.count, transposedB: transposed, beta: accumulating || first > 0 ? 1 : 0,
-          into: c.base + slice.lowerBound, leadingC: c.stride)
-      }
+  for first in stride(from: 0, to: inner, by: Panel.depth) {
+    let part = first..<min(first + Panel.depth, inner)
+    for start in stride(from: columns.lowerBound, to: columns.upperBound, by: Panel.width) {
+      let slice = start..<min(start + Panel.width, columns.upperBound)
+      let (rows, storedColumns) = transposed ? (slice, part) : (part, slice)
+      weight.widen(rows: rows, columns: storedColumns, into: panel, leading: storedColumns.count)
+      multiply(
+        m: c.rows, n: slice.count, k: part.count, a.base + part.lowerBound, leadingA: a.stride, panel,
+        leadingB: storedColumns.count, transposedB: transposed, beta: accumulating || first > 0 ? 1 : 0,
+        into: c.base + slice.lowerBound, leadingC: c.stride)
     }
   }
 }

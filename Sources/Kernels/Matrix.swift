@@ -91,14 +91,23 @@ final class FloatMemory: @unchecked Sendable {
   // Sendable: who may write is decided by the kernels, as for the matrices that point into it.
   let base: UnsafeMutablePointer<Float>
   let count: Int
+  private let isMeasured: Bool
 
-  init(count: Int) {
+  /// - Parameters:
+  ///   - count: of floats.
+  ///   - isMeasured: whether there are only places and no memory, for work that is measured and not done.
+  init(count: Int, isMeasured: Bool = false) {
     self.count = count
-    base = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64).assumingMemoryBound(
-      to: Float.self)
+    self.isMeasured = isMeasured
+    if isMeasured, let nowhere = UnsafeMutablePointer<Float>(bitPattern: 64) {
+      base = nowhere
+    } else {
+      base = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64).assumingMemoryBound(
+        to: Float.self)
+    }
   }
 
-  deinit { UnsafeMutableRawPointer(base).deallocate() }
+  deinit { if !isMeasured { UnsafeMutableRawPointer(base).deallocate() } }
 }
 
 /// Memory for the matrices of a pass, handed out front to back and taken back all at once, so that every step of a
@@ -120,6 +129,11 @@ package final class Workspace {
   private var used = 0
 
   package init() {}
+
+  /// A workspace of places without memory, for work that is measured and not done: its matrices are not to be touched.
+  init(measuring: Void) {
+    chunks = [FloatMemory(count: 1 << 48, isMeasured: true)]
+  }
 
   /// Floats that were in use at most.
   package private(set) var peak = 0

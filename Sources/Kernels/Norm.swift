@@ -21,6 +21,13 @@ package struct NormWeights: Sendable {
     self.bias = bias
     self.epsilon = epsilon
   }
+
+  /// Whether both are one norm that is used twice, not two of equal numbers.
+  package func isSame(as other: NormWeights) -> Bool {
+    gain.withUnsafeBufferPointer { mine in
+      other.gain.withUnsafeBufferPointer { mine.baseAddress == $0.baseAddress }
+    }
+  }
 }
 
 /// y = norm(x), each row in groups of D numbers: one for hidden states, one a head for queries and keys.

@@ -47,14 +47,6 @@ package final class Profile: Sendable {
 }
 
 extension ThreadTeam {
-  /// Runs a kernel, and notes its time when there is a profile.
-  func measured(_ operation: Profile.Operation, operations: @autoclosure () -> Double = 0, _ body: () -> Void) {
-    guard let profile else { return body() }
-    let start = ContinuousClock.now
-    body()
-    profile.add(operation, seconds: (ContinuousClock.now - start) / .seconds(1), operations: operations())
-  }
-
   /// Floating-point operations a second of OpenBLAS's own product of square matrices with this many threads, the best
   /// of `rounds`: the yardstick for the share of the machine that a step reaches.
   package func matrixProductRate(size: Int = 4096, rounds: Int = 3) -> Double {

@@ -41,16 +41,19 @@ package struct RotaryAngles: Sendable {
   let sines: Matrix
 
   /// The angles at these positions, computed in float32 as transformers does.
-  package init(_ rotary: Rotary, positions: [Int], in workspace: Workspace) {
+  package init(_ rotary: Rotary, positions: [Int], in workspace: Workspace, on team: ThreadTeam) {
     let count = rotary.inverseFrequencies.count
+    let cosines = workspace.matrix(positions.count, count), sines = workspace.matrix(positions.count, count)
     self.rotary = rotary
-    cosines = workspace.matrix(positions.count, count)
-    sines = workspace.matrix(positions.count, count)
-    for (row, position) in positions.enumerated() {
-      for (i, frequency) in rotary.inverseFrequencies.enumerated() {
-        let angle = Float(position) * frequency
-        cosines.base[row * cosines.stride + i] = cosf(angle) * rotary.factor
-        sines.base[row * sines.stride + i] = sinf(angle) * rotary.factor
+    self.cosines = cosines
+    self.sines = sines
+    team.rows(.rotary, of: cosines) { rows in
+      for row in rows {
+        for (i, frequency) in rotary.inverseFrequencies.enumerated() {
+          let angle = Float(positions[row]) * frequency
+          cosines.base[row * cosines.stride + i] = cosf(angle) * rotary.factor
+          sines.base[row * sines.stride + i] = sinf(angle) * rotary.factor
+        }
       }
     }
   }

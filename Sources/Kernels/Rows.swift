@@ -8,6 +8,13 @@ package func copy(_ source: Matrix, into target: Matrix, on team: ThreadTeam) {
   }
 }
 
+/// target = value, in every place. target: [T, D].
+package func fill(_ target: Matrix, with value: Float, on team: ThreadTeam) {
+  team.rows(.rows, of: target) { rows in
+    for row in rows { (target.base + row * target.stride).update(repeating: value, count: target.columns) }
+  }
+}
+
 /// target += source. source, target: [T, D].
 package func add(_ source: Matrix, to target: Matrix, on team: ThreadTeam) {
   precondition(target.rows == source.rows && target.columns == source.columns, "add: shapes differ")
@@ -50,12 +57,15 @@ package func copyAddingBias(_ source: Matrix, _ bias: [Float], into target: Matr
 }
 
 /// target row indices[i] += source row i, the backward of `gather`. source: [indices.count, D], target: [N, D].
-package func scatterAdd(_ source: Matrix, rows indices: [Int], into target: Matrix) {
+package func scatterAdd(_ source: Matrix, rows indices: [Int], into target: Matrix, on team: ThreadTeam) {
   precondition(source.rows == indices.count && target.columns == source.columns, "scatterAdd: shapes differ")
-  for (row, index) in indices.enumerated() {
-    precondition(0 <= index && index < target.rows)
-    let place = target.base + index * target.stride
-    map(source.columns, place, source.base + row * source.stride, into: place) { $0 + $1 }
+  precondition(indices.allSatisfy { 0 <= $0 && $0 < target.rows }, "scatterAdd: no such row")
+  // An index may occur twice: columns are shared out, not rows.
+  team.slices(.rows, of: source.columns, minimum: (1 << 14) / max(1, source.rows)) { columns in
+    for (row, index) in indices.enumerated() {
+      let place = target.base + index * target.stride + columns.lowerBound
+      map(columns.count, place, source.base + row * source.stride + columns.lowerBound, into: place) { $0 + $1 }
+    }
   }
 }
 
@@ -74,9 +84,11 @@ package func addBias(_ bias: [Float], to y: Matrix, on team: ThreadTeam) {
 }
 
 /// x = factor · x, in place. x: [T, D].
-package func scale(_ x: Matrix, by factor: Float) {
-  for row in 0..<x.rows {
-    let place = x.base + row * x.stride
-    map(x.columns, place, into: place) { $0 * factor }
+package func scale(_ x: Matrix, by factor: Float, on team: ThreadTeam) {
+  team.rows(.rows, of: x) { rows in
+    for row in rows {
+      let place = x.base + row * x.stride
+      map(x.columns, place, into: place) { $0 * factor }
+    }
   }
 }

@@ -7,14 +7,45 @@ package struct ThreadTeam: Sendable {
   package let threads: Int
   /// Where kernels note their time; nil: nowhere.
   package let profile: Profile?
-  private let scratch = ScratchMemory()
+  /// Whether kernels are only noted in the profile, and not run.
+  private let isMeasuring: Bool
+  private let scratch: ScratchMemory
 
   /// A team of that many threads; OpenBLAS's own pool is switched off, since two pools would fight over the cores.
   package init(threads: Int, profile: Profile? = nil) {
     precondition(threads >= 1)
     self.threads = threads
     self.profile = profile
+    isMeasuring = false
+    scratch = ScratchMemory(isMeasured: false)
     useBLASThreads(1)
+  }
+
+  /// A team that notes what kernels take and runs none of them.
+  init(measuring profile: Profile, threads: Int) {
+    precondition(threads >= 1)
+    self.threads = threads
+    self.profile = profile
+    isMeasuring = true
+    scratch = ScratchMemory(isMeasured: true)
+  }
+
+  /// Floats outside a workspace that kernels have taken at most: scratch memory, and what OpenBLAS packs.
+  var scratchPeak: Int { scratch.peak }
+
+  /// Notes, where the team only measures, that OpenBLAS packs so many floats on each of some threads.
+  func notePacking(_ floats: Int, workers: Int) { if isMeasuring { scratch.notePacking(floats * workers) } }
+
+  /// Runs a kernel, and notes its time when there is a profile; where the team only measures, notes its operations.
+  func measured(_ operation: Profile.Operation, operations: @autoclosure () -> Double = 0, _ body: () -> Void) {
+    if isMeasuring {
+      profile?.add(operation, seconds: 0, operations: operations())
+      return
+    }
+    guard let profile else { return body() }
+    let start = ContinuousClock.now
+    body()
+    profile.add(operation, seconds: (ContinuousClock.now - start) / .seconds(1), operations: operations())
   }
 
   /// Runs `body` on contiguous slices that cover `0..<count`, one a thread, none smaller than `minimum` unless it is
@@ -24,13 +55,26 @@ package struct ThreadTeam: Sendable {
     body: @Sendable (Range<Int>) -> Void
   ) {
     measured(operation, operations: operations()) {
-      let slices = max(1, min(threads, count / max(1, minimum)))
+      let slices = sliceCount(count, minimum: minimum)
       if slices == 1 { return body(0..<count) }
       DispatchQueue.concurrentPerform(iterations: slices) { slice in
         body((count * slice / slices)..<(count * (slice + 1) / slices))
       }
     }
   }
+
+  /// `slices` whose threads have `scratch` of so many floats each.
+  func slices(
+    _ operation: Profile.Operation, of count: Int, minimum: Int, scratch: Int,
+    operations: @autoclosure () -> Double = 0, body: @Sendable (Range<Int>, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    if isMeasuring { self.scratch.note(scratch, workers: sliceCount(count, minimum: minimum)) }
+    slices(operation, of: count, minimum: minimum, operations: operations()) { slice in
+      self.scratch.lend(scratch) { body(slice, $0) }
+    }
+  }
+
+  private func sliceCount(_ count: Int, minimum: Int) -> Int { max(1, min(threads, count / max(1, minimum))) }
 
   /// `slices` over the rows of elementwise work.
   func rows(_ operation: Profile.Operation, of matrix: Matrix, body: @Sendable (Range<Int>) -> Void) {
@@ -44,8 +88,9 @@ package struct ThreadTeam: Sendable {
     _ operation: Profile.Operation, _ count: Int, scratch: Int, operations: @autoclosure () -> Double = 0,
     body: @Sendable (Int, UnsafeMutablePointer<Float>) -> Void
   ) {
+    let workers = min(threads, count)
+    if isMeasuring { self.scratch.note(scratch, workers: workers) }
     measured(operation, operations: operations()) {
-      let workers = min(threads, count)
       if workers <= 1 {
         self.scratch.lend(scratch) { memory in
           for item in 0..<count { body(item, memory) }
@@ -71,14 +116,49 @@ extension ThreadTeam {
 
 /// Memory that threads borrow for a kernel; kept, since pages fresh from the system have to be cleared first.
 private final class ScratchMemory: Sendable {
-  private let idle = Mutex<[FloatMemory]>([])
+  private struct State {
+    var idle: [FloatMemory] = []
+    /// Floats of all memory that there is, lent or idle, and the most there has been.
+    var total = 0
+    var peak = 0
+    /// The most that OpenBLAS has packed; it keeps the memory.
+    var packed = 0
+  }
+
+  private let state = Mutex(State())
+  private let isMeasured: Bool
+
+  init(isMeasured: Bool) { self.isMeasured = isMeasured }
+
+  var peak: Int { state.withLock { $0.peak + $0.packed } }
+
+  func notePacking(_ floats: Int) { state.withLock { $0.packed = max($0.packed, floats) } }
 
   func lend(_ count: Int, to body: (UnsafeMutablePointer<Float>) -> Void) {
-    var memory = idle.withLock { $0.popLast() } ?? FloatMemory(count: count)
-    if memory.count < count { memory = FloatMemory(count: count) }
+    let memory = borrow(count)
     body(memory.base)
-    idle.withLock { [memory] in $0.append(memory) }
+    giveBack(memory)
   }
+
+  /// Borrows for so many workers at once, and gives all of it back.
+  func note(_ count: Int, workers: Int) {
+    let borrowed = (0..<workers).map { _ in borrow(count) }
+    for memory in borrowed { giveBack(memory) }
+  }
+
+  private func borrow(_ count: Int) -> FloatMemory {
+    let isMeasured = isMeasured
+    return state.withLock { state in
+      let idle = state.idle.popLast()
+      if let idle, idle.count >= count { return idle }
+      let memory = FloatMemory(count: count, isMeasured: isMeasured)
+      state.total += count - (idle?.count ?? 0)
+      state.peak = max(state.peak, state.total)
+      return memory
+    }
+  }
+
+  private func giveBack(_ memory: FloatMemory) { state.withLock { $0.idle.append(memory) } }
 }
 
 /// A value that a kernel's threads only read while the call that owns it is waiting for them.

@@ -187,20 +187,21 @@ package struct Weight: @unchecked Sendable {
 
 extension Weight {
   /// target row i = row ids[i] of an output-major weight (word embeddings). target: [ids.count, inputs].
-  package func copyRows(_ ids: [Int], into target: Matrix) {
+  package func copyRows(_ ids: [Int], into target: Matrix, on team: ThreadTeam) {
     precondition(target.rows == ids.count && target.columns == inputs, "copyRows: shapes differ")
-    for (row, id) in ids.enumerated() { copyRow(id, into: target.base + row * target.stride) }
+    team.rows(.rows, of: target) { rows in
+      for row in rows { copyRow(ids[row], into: target.base + row * target.stride) }
+    }
   }
 
   /// target row i += row range[i] of an output-major weight (position embeddings). target: [range.count, inputs].
-  package func addRows(_ range: Range<Int>, to target: Matrix) {
+  package func addRows(_ range: Range<Int>, to target: Matrix, on team: ThreadTeam) {
     precondition(layout == .outputMajor && range.lowerBound >= 0 && range.upperBound <= outputs)
     precondition(target.rows == range.count && target.columns == inputs, "addRows: shapes differ")
-    let memory = FloatMemory(count: inputs)
-    for (row, index) in range.enumerated() {
-      copyRow(index, into: memory.base)
+    team.items(.rows, range.count, scratch: inputs) { row, embedding in
+      copyRow(range.lowerBound + row, into: embedding)
       let place = target.base + row * target.stride
-      map(inputs, place, memory.base, into: place) { $0 + $1 }
+      map(inputs, place, embedding, into: place) { $0 + $1 }
     }
   }
 }

@@ -50,7 +50,7 @@ package struct TunedPrompt: Sendable {
   /// The untrained prompt of a context: delta = 0.
   package init(context: Context, decoder: Decoder, radii: ProjectionRadii) {
     self.init(
-      context: context, initial: decoder.embeddings(of: context.tokens.ids), radii: radii, width: decoder.width)
+      context: context, initial: decoder.embedding.rows(of: context.tokens.ids), radii: radii, width: decoder.width)
   }
 
   /// e0 + delta.

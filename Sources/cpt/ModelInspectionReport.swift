@@ -13,16 +13,14 @@ extension ModelInspection {
         decoder.width == decoder.hiddenWidth
           ? "\(decoder.width)" : "\(decoder.hiddenWidth), embeddings \(decoder.width)"))
     facts.append(Fact("embedding_width", decoder.width, nil))
-    if let block = decoder.blocks.first {
-      let attention = block.attention
-      facts.append(
-        Fact(
-          "heads", .integer(attention.heads), "heads",
-          "\(attention.heads) of \(attention.headSize), keys and values \(attention.keyValueHeads)"))
-      facts.append(Fact("key_value_heads", attention.keyValueHeads, nil))
-      facts.append(Fact("head_size", attention.headSize, nil))
-      facts.append(Fact("feed_forward", block.up.weight.outputs, "feed-forward"))
-    }
+    let block = decoder.blocks[0], attention = block.attention.body.shape
+    facts.append(
+      Fact(
+        "heads", .integer(attention.heads), "heads",
+        "\(attention.heads) of \(attention.headSize), keys and values \(attention.keyValueHeads)"))
+    facts.append(Fact("key_value_heads", attention.keyValueHeads, nil))
+    facts.append(Fact("head_size", attention.headSize, nil))
+    facts.append(Fact("feed_forward", block.feedForward.body.up.weight.outputs, "feed-forward"))
     facts.append(
       Fact("positions", decoder.maximumPositions.map(JSON.integer) ?? .null, "positions", positions))
     facts.append(Fact("vocabulary", decoder.vocabularySize, "vocabulary"))
@@ -40,9 +38,9 @@ extension ModelInspection {
 
   private var positions: String {
     let decoder = model.decoder
-    let attention = decoder.blocks.map(\.attention)
+    let attention = decoder.blocks.map(\.attention.body.shape)
     let kind =
-      decoder.positionEmbeddings != nil
+      decoder.embedding.positions != nil
       ? "learned" : !decoder.rotaries.isEmpty ? "rotary" : attention.contains { !$0.slopes.isEmpty } ? "ALiBi" : "none"
     let count = decoder.maximumPositions.map(String.init) ?? "no limit"
     let windows = attention.compactMap(\.window)

@@ -193,7 +193,8 @@ extension ActivationTests {
     var generator = TestGenerator(seed: 11)
     let frequencies = (0..<(size / 2)).map { 1 / Float($0 + 1) }
     let angles = RotaryAngles(
-      Rotary(inverseFrequencies: frequencies, pairing: pairing, factor: 1.3), positions: [0, 4, 9], in: Workspace())
+      Rotary(inverseFrequencies: frequencies, pairing: pairing, factor: 1.3), positions: [0, 4, 9], in: Workspace(),
+      on: team)
     let x = generator.floats(T * 2 * head), c = generator.floats(T * 2 * head)
     let y = Matrix(rows: T, columns: 2 * head, values: x)
     rotate(y, headSize: head, by: angles, on: team)
@@ -262,7 +263,7 @@ extension ActivationTests {
     gather(x, rows: rows, into: gathered, on: team)
     #expect(gathered[1, 5] == x[0, 5] && gathered[3, 18] == x[7, 18])
     let back = Matrix(rows: 9, columns: 19)
-    scatterAdd(y, rows: rows, into: back)
+    scatterAdd(y, rows: rows, into: back, on: team)
     #expect(abs(dot(gathered.values, y.values) - dot(x.values, back.values)) < 1e-4)
   }
 

@@ -19,7 +19,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
     let expected = try #require(goldens.recorded(name)["losses"]?.array).compactMap(\.number)
     try withTemporaryFolder { folder in
       let setup = try goldens.setup(name, in: folder)
-      let before = setup.model.decoder.wordEmbeddings.row(3)
+      let before = setup.model.decoder.embedding.words.row(3)
       var trainer = try Trainer(setup, run: RunDirectory(folder + "/run"))
       let summary = try trainer.train { _ in }
       #expect(summary.step == 20)
@@ -30,7 +30,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       let adapter = try Adapter(folder: folder + "/run")
       let prompt = try goldens.tensors.floats(name + ".prompt", shape: [goldens.context.count, 42])
       for (ours, theirs) in zip(adapter.embeddings, prompt) { #expect(abs(ours - theirs) < 1e-4) }
-      #expect(setup.model.decoder.wordEmbeddings.row(3) == before)
+      #expect(setup.model.decoder.embedding.words.row(3) == before)
     }
   }
 
@@ -73,7 +73,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       let prompt = try goldens.tensors.floats(name + ".prompt", shape: [virtual.count, 42])
       for (ours, theirs) in zip(adapter.embeddings, prompt) { #expect(abs(ours - theirs) < 1e-4) }
       #expect(
-        Array(adapter.embeddings.dropFirst(prompt.count)) == setup.model.decoder.embeddings(of: fixed))
+        Array(adapter.embeddings.dropFirst(prompt.count)) == setup.model.decoder.embedding.rows(of: fixed))
     }
   }
 
@@ -87,7 +87,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       #expect(summary.step == 0 && !summary.wasInterrupted)
       #expect(
         try Adapter(folder: folder + "/run").embeddings
-          == setup.model.decoder.embeddings(of: goldens.context.ids))
+          == setup.model.decoder.embedding.rows(of: goldens.context.ids))
     }
   }
 
@@ -151,7 +151,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       #expect(relativeDifference(setup.startingPrompt.embeddings, adapter.embeddings) < 1e-6)
       #expect(
         setup.startingPrompt.initial
-          == goldens.context.ids.flatMap { setup.model.decoder.wordEmbeddings.row($0) })
+          == goldens.context.ids.flatMap { setup.model.decoder.embedding.words.row($0) })
       var trainer = try Trainer(setup, run: RunDirectory(temporary + "/run"))
       _ = try trainer.train { _ in }
       let losses = try metrics(in: temporary + "/run", with: "loss").compactMap { $0["loss"]?.number }
@@ -189,7 +189,8 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
     let goldens = try ParityGoldens()
     try withTemporaryFolder { folder in
       let setup = try goldens.setup("batch3-decay", in: folder)
-      let planner = PackPlanner(setup, examples: goldens.rows, batch: 8)
+      let planner = PackPlanner(
+        step(of: setup), examples: goldens.rows, batches: [Array(0..<8)], evaluation: nil)
       var (plan, bytes) = try planner.plan(limit: nil, largest: 8)
       #expect(plan == PackPlan(examples: 8, retention: .everything))
       var plans = [plan]

@@ -35,7 +35,7 @@ package struct PromptListing: Sendable {
     let rows = Matrix(
       rows: positions.count, columns: width,
       values: positions.flatMap { embeddings[($0 * width)..<(($0 + 1) * width)] })
-    let nearest = decoder.nearestWords(to: rows, count: neighbours, on: team)
+    let nearest = decoder.embedding.nearestWords(to: rows, count: neighbours, on: team)
     entries = zip(positions, nearest).map { position, nearest in
       let type = prompt.context.tokens.types[position], id = prompt.context.tokens.ids[position]
       let role = TokenRole(type: type)

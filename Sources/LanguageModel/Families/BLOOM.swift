@@ -16,27 +16,34 @@ extension Family {
     let blocks = try (0..<configuration.size("n_layer", "num_hidden_layers", default: 2)).map { layer in
       let name = "h.\(layer)."
       let fused = try files.linear(name + "self_attention.query_key_value", width, 3 * width, bias: true)
-      return try Block(
-        residual: isNormed ? .normed : .sequential,
-        attentionNorm: files.layerNorm(name + "input_layernorm", width, epsilon: epsilon),
+      let attention = try Attention(
         // Head by head: its queries, its keys, its values.
         query: fused.outputs(from: 0, run: headSize, ofEvery: 3 * headSize),
         key: fused.outputs(from: headSize, run: headSize, ofEvery: 3 * headSize),
         value: fused.outputs(from: 2 * headSize, run: headSize, ofEvery: 3 * headSize),
-        attention: AttentionShape(
+        output: files.linear(name + "self_attention.dense", width, width, bias: true),
+        shape: AttentionShape(
           heads: heads, keyValueHeads: heads, headSize: headSize, scale: 1 / Float(headSize).squareRoot(),
-          slopes: alibiSlopes(heads: heads)),
-        attentionOutput: files.linear(name + "self_attention.dense", width, width, bias: true),
-        feedForwardNorm: files.layerNorm(name + "post_attention_layernorm", width, epsilon: epsilon),
+          slopes: alibiSlopes(heads: heads)))
+      let feedForward = try FeedForward(
         up: files.linear(name + "mlp.dense_h_to_4h", width, 4 * width, bias: true),
-        down: files.linear(name + "mlp.dense_4h_to_h", 4 * width, width, bias: true),
-        activation: .geluTanh)
+        down: files.linear(name + "mlp.dense_4h_to_h", 4 * width, width, bias: true), activation: .geluTanh)
+      return try Block(
+        attention: Sublayer(
+          normBefore: files.layerNorm(name + "input_layernorm", width, epsilon: epsilon), attention,
+          joining: isNormed ? .normedInput : .input),
+        feedForward: Sublayer(
+          normBefore: files.layerNorm(name + "post_attention_layernorm", width, epsilon: epsilon), feedForward,
+          joining: isNormed ? .normedInput : .input))
     }
     let words = try files.weight("word_embeddings.weight", inputs: width, outputs: vocabulary)
     return try Decoder(
-      wordEmbeddings: words, embeddingNorm: files.layerNorm("word_embeddings_layernorm", width, epsilon: epsilon),
-      blocks: blocks, finalNorm: files.layerNorm("ln_f", width, epsilon: epsilon),
-      head: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true)),
+      embedding: Embedding(
+        words: words, norm: files.layerNorm("word_embeddings_layernorm", width, epsilon: epsilon)),
+      blocks: blocks,
+      head: Head(
+        norm: files.layerNorm("ln_f", width, epsilon: epsilon),
+        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true))),
       maximumPositions: nil)
   }
 }

@@ -9,7 +9,7 @@ extension Family {
     let heads = try configuration.size("num_attention_heads", "n_head", default: 71)
     let positions = try configuration.size("max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 65024)
-    let feedForward = try configuration.size("ffn_hidden_size", default: 4 * width)
+    let inner = try configuration.size("ffn_hidden_size", default: 4 * width)
     let epsilon = try configuration.positiveNumber("layer_norm_epsilon", default: 1e-5)
     let activation = try configuration.activation("activation", default: "gelu")
     let isNew = try configuration.flag("new_decoder_architecture", default: false)
@@ -34,30 +34,32 @@ extension Family {
       let group = (shared + 2) * headSize
       let fused = try files.linear(
         name + "self_attention.query_key_value", width, keyValueHeads * group, bias: bias)
-      return try Block(
-        residual: isParallel ? .parallel : .sequential,
-        attentionNorm: files.layerNorm(name + (hasTwoNorms ? "ln_attn" : "input_layernorm"), width, epsilon: epsilon),
+      let attention = try Attention(
         query: fused.outputs(from: 0, run: shared * headSize, ofEvery: group),
         key: fused.outputs(from: shared * headSize, run: headSize, ofEvery: group),
         value: fused.outputs(from: (shared + 1) * headSize, run: headSize, ofEvery: group),
-        rotary: rotary == nil ? nil : 0,
-        attention: AttentionShape(
+        output: files.linear(name + "self_attention.dense", width, width, bias: bias),
+        shape: AttentionShape(
           heads: heads, keyValueHeads: keyValueHeads, headSize: headSize, scale: scale,
           // They are scaled as the scores are.
           slopes: hasALiBi ? alibiSlopes(heads: heads).map { roundedToBFloat16($0) * scale } : []),
-        attentionOutput: files.linear(name + "self_attention.dense", width, width, bias: bias),
-        feedForwardNorm: hasTwoNorms
-          ? files.layerNorm(name + "ln_mlp", width, epsilon: epsilon)
-          : isParallel ? nil : files.layerNorm(name + "post_attention_layernorm", width, epsilon: epsilon),
-        up: files.linear(name + "mlp.dense_h_to_4h", width, feedForward, bias: bias),
-        down: files.linear(name + "mlp.dense_4h_to_h", feedForward, width, bias: bias),
-        activation: activation)
+        rotary: rotary == nil ? nil : 0)
+      let feedForward = try FeedForward(
+        up: files.linear(name + "mlp.dense_h_to_4h", width, inner, bias: bias),
+        down: files.linear(name + "mlp.dense_4h_to_h", inner, width, bias: bias), activation: activation)
+      func norm(_ part: String) throws -> NormWeights { try files.layerNorm(name + part, width, epsilon: epsilon) }
+      let first = try norm(hasTwoNorms ? "ln_attn" : "input_layernorm")
+      let second = try hasTwoNorms ? norm("ln_mlp") : isParallel ? first : norm("post_attention_layernorm")
+      return Block(
+        residual: isParallel ? .parallel : .sequential, attention: Sublayer(normBefore: first, attention),
+        feedForward: Sublayer(normBefore: second, feedForward))
     }
     let words = try files.weight("word_embeddings.weight", inputs: width, outputs: vocabulary)
     return try Decoder(
-      wordEmbeddings: words, rotaries: rotary.map { [$0.rotary] } ?? [], blocks: blocks,
-      finalNorm: files.layerNorm("ln_f", width, epsilon: epsilon),
-      head: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true)),
+      embedding: Embedding(words: words), rotaries: rotary.map { [$0.rotary] } ?? [], blocks: blocks,
+      head: Head(
+        norm: files.layerNorm("ln_f", width, epsilon: epsilon),
+        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true))),
       maximumPositions: hasALiBi ? nil : positions)
   }
 }

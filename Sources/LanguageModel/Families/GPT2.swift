@@ -9,7 +9,7 @@ extension Family {
     let heads = try configuration.size("n_head", "num_attention_heads", default: 12)
     let positions = try configuration.size("n_positions", "max_position_embeddings", default: 1024)
     let vocabulary = try configuration.size("vocab_size", default: 50257)
-    let feedForward = try configuration.size("n_inner", default: 4 * width)
+    let inner = try configuration.size("n_inner", default: 4 * width)
     let epsilon = try configuration.positiveNumber("layer_norm_epsilon", default: 1e-5)
     let activation = try configuration.activation("activation_function", default: "gelu_new")
     let scaled = try configuration.flag("scale_attn_weights", default: true)
@@ -22,23 +22,27 @@ extension Family {
       let fused = try files.linear(name + "attn.c_attn", width, 3 * width, bias: true, layout: .inputMajor)
       var scale: Float = scaled ? 1 / Float(headSize).squareRoot() : 1
       if scaledByLayer { scale /= Float(layer + 1) }
-      return try Block(
-        attentionNorm: files.layerNorm(name + "ln_1", width, epsilon: epsilon),
-        query: fused.outputs(0..<width),
-        key: fused.outputs(width..<(2 * width)),
+      let attention = try Attention(
+        query: fused.outputs(0..<width), key: fused.outputs(width..<(2 * width)),
         value: fused.outputs((2 * width)..<(3 * width)),
-        attention: AttentionShape(heads: heads, keyValueHeads: heads, headSize: headSize, scale: scale),
-        attentionOutput: files.linear(name + "attn.c_proj", width, width, bias: true, layout: .inputMajor),
-        feedForwardNorm: files.layerNorm(name + "ln_2", width, epsilon: epsilon),
-        up: files.linear(name + "mlp.c_fc", width, feedForward, bias: true, layout: .inputMajor),
-        down: files.linear(name + "mlp.c_proj", feedForward, width, bias: true, layout: .inputMajor),
+        output: files.linear(name + "attn.c_proj", width, width, bias: true, layout: .inputMajor),
+        shape: AttentionShape(heads: heads, keyValueHeads: heads, headSize: headSize, scale: scale))
+      let feedForward = try FeedForward(
+        up: files.linear(name + "mlp.c_fc", width, inner, bias: true, layout: .inputMajor),
+        down: files.linear(name + "mlp.c_proj", inner, width, bias: true, layout: .inputMajor),
         activation: activation)
+      return try Block(
+        attention: Sublayer(normBefore: files.layerNorm(name + "ln_1", width, epsilon: epsilon), attention),
+        feedForward: Sublayer(normBefore: files.layerNorm(name + "ln_2", width, epsilon: epsilon), feedForward))
     }
     let words = try files.weight("wte.weight", inputs: width, outputs: vocabulary)
     return try Decoder(
-      wordEmbeddings: words, positionEmbeddings: files.weight("wpe.weight", inputs: width, outputs: positions),
-      blocks: blocks, finalNorm: files.layerNorm("ln_f", width, epsilon: epsilon),
-      head: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true)),
+      embedding: Embedding(
+        words: words, positions: files.weight("wpe.weight", inputs: width, outputs: positions)),
+      blocks: blocks,
+      head: Head(
+        norm: files.layerNorm("ln_f", width, epsilon: epsilon),
+        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true))),
       maximumPositions: positions)
   }
 }

@@ -9,7 +9,7 @@ extension Family {
     let heads = try configuration.size("n_head", "num_attention_heads", default: 16)
     let positions = try configuration.size("n_positions", "max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 50400)
-    let feedForward = try configuration.size("n_inner", default: 4 * width)
+    let inner = try configuration.size("n_inner", default: 4 * width)
     let epsilon = try configuration.positiveNumber("layer_norm_epsilon", default: 1e-5)
     let activation = try configuration.activation("activation_function", default: "gelu_new")
     let headSize = try configuration.headSize(width: width, heads: heads, key: "n_head")
@@ -20,28 +20,30 @@ extension Family {
 
     let blocks = try (0..<configuration.size("n_layer", "num_hidden_layers", default: 28)).map { layer in
       let name = "h.\(layer)."
-      return try Block(
-        residual: .parallel,
-        attentionNorm: files.layerNorm(name + "ln_1", width, epsilon: epsilon),
+      let norm = try files.layerNorm(name + "ln_1", width, epsilon: epsilon)
+      let attention = try Attention(
         query: files.linear(name + "attn.q_proj", width, width, bias: false),
         key: files.linear(name + "attn.k_proj", width, width, bias: false),
         value: files.linear(name + "attn.v_proj", width, width, bias: false),
-        rotary: 0,
-        attention: AttentionShape(
+        output: files.linear(name + "attn.out_proj", width, width, bias: false),
+        shape: AttentionShape(
           heads: heads, keyValueHeads: heads, headSize: headSize, scale: 1 / Float(headSize).squareRoot()),
-        attentionOutput: files.linear(name + "attn.out_proj", width, width, bias: false),
-        feedForwardNorm: nil,
-        up: files.linear(name + "mlp.fc_in", width, feedForward, bias: true),
-        down: files.linear(name + "mlp.fc_out", feedForward, width, bias: true),
-        activation: activation)
+        rotary: 0)
+      let feedForward = try FeedForward(
+        up: files.linear(name + "mlp.fc_in", width, inner, bias: true),
+        down: files.linear(name + "mlp.fc_out", inner, width, bias: true), activation: activation)
+      return Block(
+        residual: .parallel, attention: Sublayer(normBefore: norm, attention),
+        feedForward: Sublayer(normBefore: norm, feedForward))
     }
     let words = try files.weight("wte.weight", inputs: width, outputs: vocabulary)
     return try Decoder(
-      wordEmbeddings: words,
-      rotaries: [Rotary(theta: 10000, size: turned, pairing: .neighbours)],
-      blocks: blocks, finalNorm: files.layerNorm("ln_f", width, epsilon: epsilon),
-      head: files.head(
-        words: words, isTied: configuration.flag("tie_word_embeddings", default: false), bias: true),
+      embedding: Embedding(words: words), rotaries: [Rotary(theta: 10000, size: turned, pairing: .neighbours)],
+      blocks: blocks,
+      head: Head(
+        norm: files.layerNorm("ln_f", width, epsilon: epsilon),
+        vocabulary: files.head(
+          words: words, isTied: configuration.flag("tie_word_embeddings", default: false), bias: true)),
       maximumPositions: positions)
   }
 }

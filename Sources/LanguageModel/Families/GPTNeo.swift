@@ -10,7 +10,7 @@ extension Family {
     let layers = try configuration.size("num_layers", "num_hidden_layers", default: 24)
     let positions = try configuration.size("max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 50257)
-    let feedForward = try configuration.size("intermediate_size", default: 4 * width)
+    let inner = try configuration.size("intermediate_size", default: 4 * width)
     let epsilon = try configuration.positiveNumber("layer_norm_epsilon", default: 1e-5)
     let activation = try configuration.activation("activation_function", default: "gelu_new")
     let headSize = try configuration.headSize(width: width, heads: heads, key: "num_heads")
@@ -18,26 +18,30 @@ extension Family {
     let kinds = try configuration.gptNeoKinds(count: layers)
 
     let blocks = try (0..<layers).map { layer in
-      let name = "h.\(layer).", attention = name + "attn.attention."
-      return try Block(
-        attentionNorm: files.layerNorm(name + "ln_1", width, epsilon: epsilon),
-        query: files.linear(attention + "q_proj", width, width, bias: false),
-        key: files.linear(attention + "k_proj", width, width, bias: false),
-        value: files.linear(attention + "v_proj", width, width, bias: false),
-        attention: AttentionShape(
+      let name = "h.\(layer).", projections = name + "attn.attention."
+      let attention = try Attention(
+        query: files.linear(projections + "q_proj", width, width, bias: false),
+        key: files.linear(projections + "k_proj", width, width, bias: false),
+        value: files.linear(projections + "v_proj", width, width, bias: false),
+        output: files.linear(projections + "out_proj", width, width, bias: true),
+        shape: AttentionShape(
           heads: heads, keyValueHeads: heads, headSize: headSize, scale: 1,
-          window: kinds[layer] == "local" ? window : nil),
-        attentionOutput: files.linear(attention + "out_proj", width, width, bias: true),
-        feedForwardNorm: files.layerNorm(name + "ln_2", width, epsilon: epsilon),
-        up: files.linear(name + "mlp.c_fc", width, feedForward, bias: true),
-        down: files.linear(name + "mlp.c_proj", feedForward, width, bias: true),
-        activation: activation)
+          window: kinds[layer] == "local" ? window : nil))
+      let feedForward = try FeedForward(
+        up: files.linear(name + "mlp.c_fc", width, inner, bias: true),
+        down: files.linear(name + "mlp.c_proj", inner, width, bias: true), activation: activation)
+      return try Block(
+        attention: Sublayer(normBefore: files.layerNorm(name + "ln_1", width, epsilon: epsilon), attention),
+        feedForward: Sublayer(normBefore: files.layerNorm(name + "ln_2", width, epsilon: epsilon), feedForward))
     }
     let words = try files.weight("wte.weight", inputs: width, outputs: vocabulary)
     return try Decoder(
-      wordEmbeddings: words, positionEmbeddings: files.weight("wpe.weight", inputs: width, outputs: positions),
-      blocks: blocks, finalNorm: files.layerNorm("ln_f", width, epsilon: epsilon),
-      head: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true)),
+      embedding: Embedding(
+        words: words, positions: files.weight("wpe.weight", inputs: width, outputs: positions)),
+      blocks: blocks,
+      head: Head(
+        norm: files.layerNorm("ln_f", width, epsilon: epsilon),
+        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true))),
       maximumPositions: positions)
   }
 }

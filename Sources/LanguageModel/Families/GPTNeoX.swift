@@ -9,7 +9,7 @@ extension Family {
     let heads = try configuration.size("num_attention_heads", default: 64)
     let positions = try configuration.size("max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 50432)
-    let feedForward = try configuration.size("intermediate_size", default: 24576)
+    let inner = try configuration.size("intermediate_size", default: 24576)
     let epsilon = try configuration.positiveNumber("layer_norm_eps", default: 1e-5)
     let activation = try configuration.activation("hidden_act", default: "gelu")
     let isParallel = try configuration.flag("use_parallel_residual", default: true)
@@ -22,28 +22,31 @@ extension Family {
     let blocks = try (0..<configuration.size("num_hidden_layers", default: 44)).map { layer in
       let name = "layers.\(layer)."
       let fused = try files.linear(name + "attention.query_key_value", width, 3 * width, bias: bias)
-      return try Block(
-        residual: isParallel ? .parallel : .sequential,
-        attentionNorm: files.layerNorm(name + "input_layernorm", width, epsilon: epsilon),
+      let attention = try Attention(
         // Head by head: its queries, its keys, its values.
         query: fused.outputs(from: 0, run: headSize, ofEvery: 3 * headSize),
         key: fused.outputs(from: headSize, run: headSize, ofEvery: 3 * headSize),
         value: fused.outputs(from: 2 * headSize, run: headSize, ofEvery: 3 * headSize),
-        rotary: 0,
-        attention: AttentionShape(
+        output: files.linear(name + "attention.dense", width, width, bias: bias),
+        shape: AttentionShape(
           heads: heads, keyValueHeads: heads, headSize: headSize, scale: 1 / Float(headSize).squareRoot()),
-        attentionOutput: files.linear(name + "attention.dense", width, width, bias: bias),
-        feedForwardNorm: files.layerNorm(name + "post_attention_layernorm", width, epsilon: epsilon),
-        up: files.linear(name + "mlp.dense_h_to_4h", width, feedForward, bias: true),
-        down: files.linear(name + "mlp.dense_4h_to_h", feedForward, width, bias: true),
-        activation: activation)
+        rotary: 0)
+      let feedForward = try FeedForward(
+        up: files.linear(name + "mlp.dense_h_to_4h", width, inner, bias: true),
+        down: files.linear(name + "mlp.dense_4h_to_h", inner, width, bias: true), activation: activation)
+      func norm(_ part: String) throws -> NormWeights { try files.layerNorm(name + part, width, epsilon: epsilon) }
+      return try Block(
+        residual: isParallel ? .parallel : .sequential,
+        attention: Sublayer(normBefore: norm("input_layernorm"), attention),
+        feedForward: Sublayer(normBefore: norm("post_attention_layernorm"), feedForward))
     }
     let words = try files.weight("embed_in.weight", inputs: width, outputs: vocabulary)
     return try Decoder(
-      wordEmbeddings: words, rotaries: [rotary.rotary], blocks: blocks,
-      finalNorm: files.layerNorm("final_layer_norm", width, epsilon: epsilon),
-      head: files.head(
-        "embed_out", words: words, isTied: configuration.flag("tie_word_embeddings", default: false)),
+      embedding: Embedding(words: words), rotaries: [rotary.rotary], blocks: blocks,
+      head: Head(
+        norm: files.layerNorm("final_layer_norm", width, epsilon: epsilon),
+        vocabulary: files.head(
+          "embed_out", words: words, isTied: configuration.flag("tie_word_embeddings", default: false))),
       maximumPositions: rotary.maximumPositions)
   }
 }

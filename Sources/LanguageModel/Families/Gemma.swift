@@ -70,7 +70,9 @@ extension LlamaDescription {
     heads = 8
     keyValueHeads = 4
     activationKey = "hidden_activation"
-    hasOutputNorms = true
+    norms = Norms(
+      beforeAttention: "input_layernorm", afterAttention: "post_attention_layernorm",
+      beforeFeedForward: "pre_feedforward_layernorm", afterFeedForward: "post_feedforward_layernorm")
     scaleBase = try configuration.positiveNumber("query_pre_attn_scalar", default: 256)
     self.logitSoftCap = try configuration.softCap("final_logit_softcapping", default: logitSoftCap)
   }

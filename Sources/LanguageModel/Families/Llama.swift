@@ -42,8 +42,8 @@ struct LlamaDescription {
   var hasHeadNorms = false
   /// What is added to the stored gain of every norm.
   var gainOffset: Float = 0
-  /// Whether each half's result is normed before it joins, and the feed-forward has norms of its own names (Gemma 2).
-  var hasOutputNorms = false
+  /// Which norms a block has.
+  var norms = Norms()
   /// Whether word embeddings are multiplied with √width.
   var scalesEmbeddings = false
   /// The score's scale is 1 / √ of this; nil: of the head size.
@@ -56,6 +56,14 @@ struct LlamaDescription {
   var rotary = RotaryConfiguration.Family()
   /// The rotary embeddings and which of them each layer uses; nil: one, read the usual way.
   var rotaries: (list: [RotaryConfiguration], ofLayer: [Int])?
+
+  /// The tensors of a block's norms; nil: there is none.
+  struct Norms {
+    var beforeAttention: String? = "input_layernorm"
+    var afterAttention: String?
+    var beforeFeedForward: String? = "post_attention_layernorm"
+    var afterFeedForward: String?
+  }
 
   /// The decoder of this description, sizes as config.json has them.
   func decoder(_ configuration: ConfigFile, _ files: CheckpointFiles) throws -> Decoder {
@@ -74,10 +82,10 @@ struct LlamaDescription {
     }
 
     let blocks = try (0..<sizes.layers).map { layer in
-      let name = "layers.\(layer).", attention = name + "self_attn.", mlp = name + "mlp."
+      let name = "layers.\(layer).", projections = name + "self_attn.", mlp = name + "mlp."
       let query: LinearLayer, key: LinearLayer, value: LinearLayer, gate: LinearLayer, up: LinearLayer
       if isFused {
-        let fused = try files.linear(attention + "qkv_proj", width, queries + 2 * keys, bias: projectionBias)
+        let fused = try files.linear(projections + "qkv_proj", width, queries + 2 * keys, bias: projectionBias)
         query = fused.outputs(0..<queries)
         key = fused.outputs(queries..<(queries + keys))
         value = fused.outputs((queries + keys)..<(queries + 2 * keys))
@@ -85,35 +93,40 @@ struct LlamaDescription {
         gate = both.outputs(0..<sizes.feedForward)
         up = both.outputs(sizes.feedForward..<(2 * sizes.feedForward))
       } else {
-        query = try files.linear(attention + "q_proj", width, queries, bias: projectionBias)
-        key = try files.linear(attention + "k_proj", width, keys, bias: projectionBias)
-        value = try files.linear(attention + "v_proj", width, keys, bias: projectionBias)
+        query = try files.linear(projections + "q_proj", width, queries, bias: projectionBias)
+        key = try files.linear(projections + "k_proj", width, keys, bias: projectionBias)
+        value = try files.linear(projections + "v_proj", width, keys, bias: projectionBias)
         gate = try files.linear(mlp + "gate_proj", width, sizes.feedForward, bias: feedForwardBias)
         up = try files.linear(mlp + "up_proj", width, sizes.feedForward, bias: feedForwardBias)
       }
-      return try Block(
-        attentionNorm: norm(name + "input_layernorm", width), query: query, key: key, value: value,
-        queryNorm: hasHeadNorms ? norm(attention + "q_norm", headSize) : nil,
-        keyNorm: hasHeadNorms ? norm(attention + "k_norm", headSize) : nil,
-        rotary: rotaries.ofLayer[layer],
-        attention: AttentionShape(
+      let attention = try Attention(
+        query: query, key: key, value: value,
+        output: files.linear(projections + "o_proj", queries, width, bias: outputBias),
+        queryNorm: hasHeadNorms ? norm(projections + "q_norm", headSize) : nil,
+        keyNorm: hasHeadNorms ? norm(projections + "k_norm", headSize) : nil,
+        shape: AttentionShape(
           heads: sizes.heads, keyValueHeads: sizes.keyValueHeads, headSize: headSize,
           scale: Float(1 / (scaleBase ?? Double(headSize)).squareRoot()),
           window: windows.isEmpty ? nil : windows[layer], softCap: scoreSoftCap.map { Float($0) }),
-        attentionOutput: files.linear(attention + "o_proj", queries, width, bias: outputBias),
-        attentionOutputNorm: hasOutputNorms ? norm(name + "post_attention_layernorm", width) : nil,
-        feedForwardNorm: norm(
-          name + (hasOutputNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm"), width),
+        rotary: rotaries.ofLayer[layer])
+      let feedForward = try FeedForward(
         gate: gate, up: up, down: files.linear(mlp + "down_proj", sizes.feedForward, width, bias: feedForwardBias),
-        activation: activation,
-        feedForwardOutputNorm: hasOutputNorms ? norm(name + "post_feedforward_layernorm", width) : nil)
+        activation: activation)
+      func blockNorm(_ part: String?) throws -> NormWeights? { try part.map { try norm(name + $0, width) } }
+      return try Block(
+        attention: Sublayer(
+          normBefore: blockNorm(norms.beforeAttention), attention, normAfter: blockNorm(norms.afterAttention)),
+        feedForward: Sublayer(
+          normBefore: blockNorm(norms.beforeFeedForward), feedForward, normAfter: blockNorm(norms.afterFeedForward)))
     }
     let words = try files.weight("embed_tokens.weight", inputs: width, outputs: sizes.vocabulary)
     return try Decoder(
-      wordEmbeddings: words, embeddingScale: scalesEmbeddings ? Float(width).squareRoot() : 1,
-      rotaries: rotaries.list.map(\.rotary), blocks: blocks, finalNorm: norm("norm", width),
-      head: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: isTied)),
-      logitSoftCap: logitSoftCap.map { Float($0) },
+      embedding: Embedding(words: words, scale: scalesEmbeddings ? Float(width).squareRoot() : 1),
+      rotaries: rotaries.list.map(\.rotary), blocks: blocks,
+      head: Head(
+        norm: norm("norm", width),
+        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: isTied)),
+        softCap: logitSoftCap.map { Float($0) }),
       maximumPositions: rotaries.list.map(\.maximumPositions).min())
   }
 

@@ -10,7 +10,7 @@ extension Family {
     let heads = try configuration.size("num_attention_heads", default: 12)
     let positions = try configuration.size("max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 50272)
-    let feedForward = try configuration.size("ffn_dim", default: 3072)
+    let inner = try configuration.size("ffn_dim", default: 3072)
     let activation = try configuration.activation("activation_function", default: "relu")
     let bias = try configuration.flag("enable_bias", default: true)
     let isAffine = try configuration.flag("layer_norm_elementwise_affine", default: true)
@@ -26,29 +26,37 @@ extension Family {
 
     let blocks = try (0..<configuration.size("num_hidden_layers", default: 12)).map { layer in
       let name = "layers.\(layer)."
-      return try Block(
-        residual: normsBefore ? .sequential : .normedAfter,
-        attentionNorm: norm(name + "self_attn_layer_norm"),
+      let attention = try Attention(
         query: files.linear(name + "self_attn.q_proj", width, width, bias: bias),
         key: files.linear(name + "self_attn.k_proj", width, width, bias: bias),
         value: files.linear(name + "self_attn.v_proj", width, width, bias: bias),
-        attention: AttentionShape(
-          heads: heads, keyValueHeads: heads, headSize: headSize, scale: 1 / Float(headSize).squareRoot()),
-        attentionOutput: files.linear(name + "self_attn.out_proj", width, width, bias: bias),
-        feedForwardNorm: norm(name + "final_layer_norm"),
-        up: files.linear(name + "fc1", width, feedForward, bias: bias),
-        down: files.linear(name + "fc2", feedForward, width, bias: bias),
-        activation: activation)
+        output: files.linear(name + "self_attn.out_proj", width, width, bias: bias),
+        shape: AttentionShape(
+          heads: heads, keyValueHeads: heads, headSize: headSize, scale: 1 / Float(headSize).squareRoot()))
+      let feedForward = try FeedForward(
+        up: files.linear(name + "fc1", width, inner, bias: bias),
+        down: files.linear(name + "fc2", inner, width, bias: bias), activation: activation)
+      let first = try norm(name + "self_attn_layer_norm"), second = try norm(name + "final_layer_norm")
+      return normsBefore
+        ? Block(
+          attention: Sublayer(normBefore: first, attention),
+          feedForward: Sublayer(normBefore: second, feedForward))
+        : Block(
+          attention: Sublayer(attention, normAfter: first, joining: .beforeNorm),
+          feedForward: Sublayer(feedForward, normAfter: second, joining: .beforeNorm))
     }
     let words = try files.weight("embed_tokens.weight", inputs: embeddingWidth, outputs: vocabulary)
     let isProjected = embeddingWidth != width
     return try Decoder(
-      wordEmbeddings: words,
-      projectionIn: isProjected ? files.linear("project_in", embeddingWidth, width, bias: false) : nil,
-      positionEmbeddings: files.weight("embed_positions.weight", inputs: width, outputs: positions + offset),
-      positionOffset: offset, blocks: blocks, finalNorm: hasFinalNorm ? norm("final_layer_norm") : nil,
-      projectionOut: isProjected ? files.linear("project_out", width, embeddingWidth, bias: false) : nil,
-      head: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true)),
+      embedding: Embedding(
+        words: words, projection: isProjected ? files.linear("project_in", embeddingWidth, width, bias: false) : nil,
+        positions: files.weight("embed_positions.weight", inputs: width, outputs: positions + offset),
+        positionOffset: offset),
+      blocks: blocks,
+      head: Head(
+        norm: hasFinalNorm ? norm("final_layer_norm") : nil,
+        projection: isProjected ? files.linear("project_out", width, embeddingWidth, bias: false) : nil,
+        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true))),
       maximumPositions: positions)
   }
 }

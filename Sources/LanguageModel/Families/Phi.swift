@@ -10,7 +10,7 @@ extension Family {
     let keyValueHeads = try configuration.keyValueHeads("num_key_value_heads", heads: heads, default: heads)
     let positions = try configuration.size("max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 51200)
-    let feedForward = try configuration.size("intermediate_size", default: 8192)
+    let inner = try configuration.size("intermediate_size", default: 8192)
     let epsilon = try configuration.positiveNumber("layer_norm_eps", default: 1e-5)
     let activation = try configuration.activation("hidden_act", default: "gelu_new")
     let hasHeadNorms = try configuration.flag("qk_layernorm", default: false)
@@ -22,30 +22,34 @@ extension Family {
       configuration, headSize: headSize, positions: positions, family: .init(partial: ("partial_rotary_factor", 0.5)))
 
     let blocks = try (0..<configuration.size("num_hidden_layers", default: 24)).map { layer in
-      let name = "layers.\(layer).", attention = name + "self_attn."
-      return try Block(
-        residual: .parallel,
-        attentionNorm: files.layerNorm(name + "input_layernorm", width, epsilon: epsilon),
-        query: files.linear(attention + "q_proj", width, queries, bias: true),
-        key: files.linear(attention + "k_proj", width, keys, bias: true),
-        value: files.linear(attention + "v_proj", width, keys, bias: true),
-        queryNorm: hasHeadNorms ? files.layerNorm(attention + "q_layernorm", headSize, epsilon: epsilon) : nil,
-        keyNorm: hasHeadNorms ? files.layerNorm(attention + "k_layernorm", headSize, epsilon: epsilon) : nil,
-        rotary: 0,
-        attention: AttentionShape(
+      let name = "layers.\(layer).", projections = name + "self_attn."
+      let norm = try files.layerNorm(name + "input_layernorm", width, epsilon: epsilon)
+      func headNorm(_ part: String) throws -> NormWeights? {
+        try hasHeadNorms ? files.layerNorm(projections + part, headSize, epsilon: epsilon) : nil
+      }
+      let attention = try Attention(
+        query: files.linear(projections + "q_proj", width, queries, bias: true),
+        key: files.linear(projections + "k_proj", width, keys, bias: true),
+        value: files.linear(projections + "v_proj", width, keys, bias: true),
+        output: files.linear(projections + "dense", queries, width, bias: true),
+        queryNorm: headNorm("q_layernorm"), keyNorm: headNorm("k_layernorm"),
+        shape: AttentionShape(
           heads: heads, keyValueHeads: keyValueHeads, headSize: headSize, scale: 1 / Float(headSize).squareRoot()),
-        attentionOutput: files.linear(attention + "dense", queries, width, bias: true),
-        feedForwardNorm: nil,
-        up: files.linear(name + "mlp.fc1", width, feedForward, bias: true),
-        down: files.linear(name + "mlp.fc2", feedForward, width, bias: true),
-        activation: activation)
+        rotary: 0)
+      let feedForward = try FeedForward(
+        up: files.linear(name + "mlp.fc1", width, inner, bias: true),
+        down: files.linear(name + "mlp.fc2", inner, width, bias: true), activation: activation)
+      return Block(
+        residual: .parallel, attention: Sublayer(normBefore: norm, attention),
+        feedForward: Sublayer(normBefore: norm, feedForward))
     }
     let words = try files.weight("embed_tokens.weight", inputs: width, outputs: vocabulary)
     return try Decoder(
-      wordEmbeddings: words, rotaries: [rotary.rotary], blocks: blocks,
-      finalNorm: files.layerNorm("final_layernorm", width, epsilon: epsilon),
-      head: files.head(
-        words: words, isTied: configuration.flag("tie_word_embeddings", default: false), bias: true),
+      embedding: Embedding(words: words), rotaries: [rotary.rotary], blocks: blocks,
+      head: Head(
+        norm: files.layerNorm("final_layernorm", width, epsilon: epsilon),
+        vocabulary: files.head(
+          words: words, isTied: configuration.flag("tie_word_embeddings", default: false), bias: true)),
       maximumPositions: rotary.maximumPositions)
   }
 

@@ -10,7 +10,7 @@ extension Family {
     let keyValueHeads = try configuration.keyValueHeads("num_key_value_heads", heads: heads, default: 2)
     let positions = try configuration.size("max_position_embeddings", default: 4096)
     let vocabulary = try configuration.size("vocab_size", default: 49152)
-    let feedForward = try configuration.size("intermediate_size", default: 12288)
+    let inner = try configuration.size("intermediate_size", default: 12288)
     let epsilon = try configuration.positiveNumber("norm_epsilon", default: 1e-5)
     let activation = try configuration.activation("hidden_act", default: "gelu_pytorch_tanh")
     let bias = try configuration.flag("use_bias", default: true)
@@ -22,27 +22,30 @@ extension Family {
     let rotary = try RotaryConfiguration(configuration, headSize: headSize, positions: positions)
 
     let blocks = try (0..<configuration.size("num_hidden_layers", default: 30)).map { layer in
-      let name = "layers.\(layer).", attention = name + "self_attn."
-      return try Block(
-        attentionNorm: files.layerNorm(name + "input_layernorm", width, epsilon: epsilon),
-        query: files.linear(attention + "q_proj", width, queries, bias: bias),
-        key: files.linear(attention + "k_proj", width, keys, bias: bias),
-        value: files.linear(attention + "v_proj", width, keys, bias: bias),
-        rotary: 0,
-        attention: AttentionShape(
+      let name = "layers.\(layer).", projections = name + "self_attn."
+      let attention = try Attention(
+        query: files.linear(projections + "q_proj", width, queries, bias: bias),
+        key: files.linear(projections + "k_proj", width, keys, bias: bias),
+        value: files.linear(projections + "v_proj", width, keys, bias: bias),
+        output: files.linear(projections + "o_proj", queries, width, bias: bias),
+        shape: AttentionShape(
           heads: heads, keyValueHeads: keyValueHeads, headSize: headSize, scale: 1 / Float(headSize).squareRoot(),
           window: window),
-        attentionOutput: files.linear(attention + "o_proj", queries, width, bias: bias),
-        feedForwardNorm: files.layerNorm(name + "post_attention_layernorm", width, epsilon: epsilon),
-        up: files.linear(name + "mlp.c_fc", width, feedForward, bias: bias),
-        down: files.linear(name + "mlp.c_proj", feedForward, width, bias: bias),
-        activation: activation)
+        rotary: 0)
+      let feedForward = try FeedForward(
+        up: files.linear(name + "mlp.c_fc", width, inner, bias: bias),
+        down: files.linear(name + "mlp.c_proj", inner, width, bias: bias), activation: activation)
+      func norm(_ part: String) throws -> NormWeights { try files.layerNorm(name + part, width, epsilon: epsilon) }
+      return try Block(
+        attention: Sublayer(normBefore: norm("input_layernorm"), attention),
+        feedForward: Sublayer(normBefore: norm("post_attention_layernorm"), feedForward))
     }
     let words = try files.weight("embed_tokens.weight", inputs: width, outputs: vocabulary)
     return try Decoder(
-      wordEmbeddings: words, rotaries: [rotary.rotary], blocks: blocks,
-      finalNorm: files.layerNorm("norm", width, epsilon: epsilon),
-      head: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true)),
+      embedding: Embedding(words: words), rotaries: [rotary.rotary], blocks: blocks,
+      head: Head(
+        norm: files.layerNorm("norm", width, epsilon: epsilon),
+        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true))),
       maximumPositions: rotary.maximumPositions)
   }
 }

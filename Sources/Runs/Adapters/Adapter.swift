@@ -13,7 +13,7 @@ package struct AdapterModel {
   package init(_ model: FrozenModel) {
     folder = absolutePath(model.folder)
     layers = model.decoder.blocks.count
-    attentionHeads = model.decoder.blocks.first?.attention.heads ?? 1
+    attentionHeads = model.decoder.blocks[0].attention.body.shape.heads
   }
 }
 

@@ -32,7 +32,7 @@ package struct ContextCache: Sendable {
     tokens = prompt.context.count
     family = model.family
     layers = zip(model.decoder.blocks, pass.kept?.keysAndValues ?? []).map { block, kept in
-      let shape = block.attention
+      let shape = block.attention.body.shape
       return Layer(
         heads: shape.keyValueHeads, queriesPerHead: shape.heads / shape.keyValueHeads, headSize: shape.headSize,
         keys: kept.keys, values: kept.values)

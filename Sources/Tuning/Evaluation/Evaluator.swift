@@ -18,13 +18,20 @@ package struct Evaluator {
   package func withContext<Result>(
     of prompt: TunedPrompt, _ body: (ContextScorer) throws -> Result
   ) rethrows -> Result {
-    try workspace.scoped {
-      var tree = TokenTree()
-      tree.append(.embeddings(Matrix(rows: prompt.context.count, columns: prompt.width, values: prompt.embeddings)))
-      let pass = decoder.forward(tree, targets: [], keeping: 0, workspace: workspace, on: team)
-      return try body(
-        ContextScorer(
-          contextCount: prompt.context.count, context: pass.kept, decoder: decoder, workspace: workspace, team: team))
+    let rows = Matrix(rows: prompt.context.count, columns: prompt.width, values: prompt.embeddings)
+    return try workspace.scoped {
+      try body(ContextScorer(over: rows, decoder: decoder, workspace: workspace, team: team))
+    }
+  }
+
+  /// What predicting some examples behind a context of so many tokens takes.
+  ///
+  /// - Throws: `InputError.badData` naming an example that starts with its label.
+  package func measure(_ examples: [EncodedExample], contextCount: Int) throws -> Measurement {
+    try Measurement(threads: team.threads) { workspace, team in
+      let rows = workspace.matrix(contextCount, decoder.width)
+      let scorer = ContextScorer(over: rows, decoder: decoder, workspace: workspace, team: team)
+      try scorer.forEachPack(of: examples) { pack in workspace.scoped { _ = scorer.forward(pack) } }
     }
   }
 
@@ -47,6 +54,17 @@ package struct ContextScorer {
   fileprivate let workspace: Workspace
   fileprivate let team: ThreadTeam
 
+  /// Computes the context. rows: its embeddings, [tokens, width].
+  fileprivate init(over rows: Matrix, decoder: Decoder, workspace: Workspace, team: ThreadTeam) {
+    var tree = TokenTree()
+    tree.append(.embeddings(rows))
+    contextCount = rows.rows
+    context = decoder.forward(tree, targets: [], keeping: 0, workspace: workspace, on: team).kept
+    self.decoder = decoder
+    self.workspace = workspace
+    self.team = team
+  }
+
   /// A pack to fill with rows.
   package var emptyPack: CandidatePack { CandidatePack(contextCount: contextCount) }
 
@@ -54,10 +72,21 @@ package struct ContextScorer {
   ///
   /// - Throws: `InputError.badData` naming a row whose probabilities are not finite.
   package func scores(of pack: CandidatePack) throws -> [CandidateScores] {
-    try workspace.scoped {
-      let pass = decoder.forward(
-        pack.tree, targets: pack.targets, prefix: context, workspace: workspace, on: team)
-      return try pack.scores(of: pass.scores)
+    try workspace.scoped { try pack.scores(of: forward(pack).scores) }
+  }
+
+  fileprivate func forward(_ pack: CandidatePack) -> ForwardPass {
+    decoder.forward(pack.tree, targets: pack.targets, prefix: context, workspace: workspace, on: team)
+  }
+
+  /// Hands over the rows of examples pack by pack.
+  fileprivate func forEachPack(of examples: [EncodedExample], _ body: (CandidatePack) throws -> Void) throws {
+    var pack = emptyPack
+    for (index, example) in examples.enumerated() {
+      try pack.append(example.row)
+      guard pack.isFull || index == examples.count - 1 else { continue }
+      try body(pack)
+      pack = emptyPack
     }
   }
 
@@ -68,16 +97,12 @@ package struct ContextScorer {
     _ examples: [EncodedExample], progress: (Int) -> Void = { _ in }
   ) throws -> [Prediction] {
     var predictions: [Prediction] = []
-    var pack = emptyPack
-    for (index, example) in examples.enumerated() {
-      try pack.append(example.row)
-      guard pack.isFull || index == examples.count - 1 else { continue }
+    try forEachPack(of: examples) { pack in
       for scores in try scores(of: pack) {
         let example = examples[predictions.count]
         predictions.append(
           Prediction(place: example.place, text: example.row.text, candidates: scores, label: example.label))
       }
-      pack = emptyPack
       progress(predictions.count)
     }
     return predictions

@@ -15,9 +15,12 @@ package struct Trainer {
   package let validation: [EncodedExample]
   private let evaluator: Evaluator
   private let step: TrainingStep
-  package let packPlan: PackPlan
+  private let packPlan: PackPlan
+  /// Operations of the run.
+  package let work: RunWork
   /// What the process will take at its peak, estimated, in bytes.
   package let estimatedMemory: Int
+  private let order: BatchOrder
   private let schedule: LearningRateSchedule
   package let totalSteps: Int
   package let stepsPerEpoch: Int
@@ -38,17 +41,19 @@ package struct Trainer {
     step = TrainingStep(
       decoder: setup.model.decoder, context: setup.context.tokens, loss: configuration.loss,
       workspace: workspace, team: setup.team)
-    let batch = min(training.batchSize * training.accumulationSteps, examples.count)
-    let planner = PackPlanner(setup, examples: examples, batch: batch)
-    (packPlan, estimatedMemory) = try planner.plan(
-      limit: training.memoryLimit, largest: training.batchSize)
-    stepsPerEpoch = (examples.count + batch - 1) / batch
+    order = BatchOrder(examples: examples.count, training)
+    stepsPerEpoch = order.stepsPerEpoch
     let planned = (training.epochs * Double(stepsPerEpoch)).rounded(.up)
     guard planned < 1e9 else {
       throw InputError.badData("training.num_train_epochs", "gives \(planned) steps; use fewer")
     }
     let total = training.method == .icl ? 0 : training.maxSteps ?? max(1, Int(planned))
     totalSteps = total
+    let evaluation =
+      validation.isEmpty ? nil : try evaluator.measure(validation, contextCount: setup.context.count)
+    let planner = PackPlanner(step, examples: examples, batches: order.batches(upTo: total), evaluation: evaluation)
+    (packPlan, estimatedMemory) = try planner.plan(limit: training.memoryLimit, largest: training.batchSize)
+    work = RunWork(step: step, examples: examples, order: order, plan: packPlan, steps: total, evaluation: evaluation)
     let warmup = training.warmupRatio.map { Int((Double(total) * $0).rounded(.up)) } ?? training.warmupSteps
     schedule = LearningRateSchedule(kind: training.schedule, warmupSteps: warmup, totalSteps: total)
     state = Checkpoint(
@@ -124,7 +129,7 @@ package struct Trainer {
     if totalSteps == 0 { try validate() }
     while state.step < totalSteps {
       let stepStart = monotonicSeconds()
-      let members = batch(forStep: state.step)
+      let members = order.batch(forStep: state.step)
       state.prompt.project()
       let result = step.run(
         prompt: state.prompt.embeddings, examples: members.map { examples[$0] }, plan: packPlan)
@@ -162,19 +167,6 @@ package struct Trainer {
     return TrainingSummary(
       step: state.step, totalSteps: totalSteps, wasInterrupted: wasInterrupted, bestStep: state.bestStep,
       bestMetric: state.bestMetric, elapsedSeconds: monotonicSeconds() - start)
-  }
-
-  /// Indices of the training examples of a step.
-  private func batch(forStep step: Int) -> [Int] {
-    let epoch = step / stepsPerEpoch
-    var order = Array(examples.indices)
-    if training.shuffles {
-      var generator = SeededGenerator(seed: training.seed, .order, index: epoch)
-      order.shuffle(using: &generator)
-    }
-    let size = training.batchSize * training.accumulationSteps
-    let first = step % stepsPerEpoch * size
-    return Array(order[first..<min(first + size, order.count)])
   }
 
   private mutating func evaluate(elapsedSince start: Double) throws -> EvaluationMetrics {

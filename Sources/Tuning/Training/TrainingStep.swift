@@ -12,8 +12,8 @@ package struct TrainingStep {
     package let labelAccuracy: Double
   }
 
-  let decoder: Decoder
-  let context: TypedTokens
+  package let decoder: Decoder
+  package let context: TypedTokens
   let loss: WeightedLoss
   let workspace: Workspace
   let team: ThreadTeam
@@ -27,65 +27,86 @@ package struct TrainingStep {
   }
 
   /// Computes the batch as the plan says.
-  ///
-  /// The first pack is the context and its first examples; later ones are examples over the context's stored keys and
-  /// values, whose gradients add up until the first pack's backward, which comes last.
   package func run(prompt: [Float], examples: [TypedTokens], plan: PackPlan) -> Result {
-    let weights = loss.weights(context: context, examples: examples)
-    let packs = stride(from: 0, to: examples.count, by: plan.examples).map {
-      $0..<min($0 + plan.examples, examples.count)
+    let rows = Matrix(rows: context.count, columns: decoder.width, values: prompt)
+    return workspace.scoped {
+      let (tally, gradient) = passes(over: rows, examples: examples, plan: plan, workspace: workspace, on: team)
+      return Result(
+        loss: tally.loss, gradient: gradient.values,
+        labelAccuracy: tally.labels == 0 ? 0 : Double(tally.hits) / Double(tally.labels))
     }
-    var total = 0.0
-    var hits = 0
+  }
+
+  /// What the batch takes, computed as the plan says.
+  package func measure(examples: [TypedTokens], plan: PackPlan) -> Measurement {
+    Measurement(threads: team.threads) { workspace, team in
+      let rows = workspace.matrix(context.count, decoder.width)
+      _ = passes(over: rows, examples: examples, plan: plan, workspace: workspace, on: team)
+    }
+  }
+
+  /// What the targets' scores add up to.
+  private struct Tally {
+    var loss = 0.0
     var labels = 0
-    func count(_ scores: [TargetScore], _ targets: [Target], areLabels: [Bool]) {
+    var hits = 0
+
+    mutating func add(_ scores: [TargetScore], _ targets: [Target], areLabels: [Bool]) {
       for (index, score) in scores.enumerated() {
-        total -= Double(targets[index].weight) * Double(score.logProbability)
+        loss -= Double(targets[index].weight) * Double(score.logProbability)
         if areLabels[index] {
           labels += 1
           if score.isMostProbable { hits += 1 }
         }
       }
     }
+  }
 
-    return workspace.scoped {
-      var tree = TokenTree()
-      let rows = Matrix(rows: context.count, columns: decoder.width, values: prompt)
-      let root = tree.append(.embeddings(rows))
-      var targets = weights.context.map {
-        Target(row: $0.position - 1, token: context.ids[$0.position], weight: $0.weight)
-      }
-      var areLabels = targets.map { _ in false }
-      // A label that opens an example is predicted by the context's last token.
-      for (example, weights) in zip(examples, weights.examples) {
-        for label in weights where label.position == 0 {
-          targets.append(Target(row: context.count - 1, token: example.ids[0], weight: label.weight))
-          areLabels.append(true)
-        }
-      }
-      let ofExamples = append(packs.first ?? 0..<0, of: examples, weights, to: &tree, parent: root)
-      targets += ofExamples
-      areLabels += ofExamples.map { _ in true }
-      let first = decoder.forward(
-        tree, targets: targets, retention: plan.retention, keeping: packs.count > 1 ? root : nil, workspace: workspace,
-        on: team)
-      count(first.scores, targets, areLabels: areLabels)
-
-      let later = first.kept?.zeroGradients(in: workspace)
-      for pack in packs.dropFirst() {
-        workspace.scoped {
-          var tree = TokenTree(prefixLength: context.count)
-          let targets = append(pack, of: examples, weights, to: &tree, parent: nil)
-          let pass = decoder.forward(
-            tree, targets: targets, prefix: first.kept, retention: plan.retention, workspace: workspace, on: team)
-          decoder.backward(pass, prefixGradients: later, workspace: workspace, on: team)
-          count(pass.scores, targets, areLabels: targets.map { _ in true })
-        }
-      }
-      let gradient = decoder.backward(first, fromLaterPacks: later, inputSegment: root, workspace: workspace, on: team)
-      return Result(
-        loss: total, gradient: gradient?.values ?? [], labelAccuracy: labels == 0 ? 0 : Double(hits) / Double(labels))
+  /// Forward and backward of all packs: what was scored, and the gradient of the prompt, [context tokens, width].
+  ///
+  /// The first pack is the context and its first examples; later ones are examples over the context's stored keys and
+  /// values, whose gradients add up until the first pack's backward, which comes last.
+  private func passes(
+    over rows: Matrix, examples: [TypedTokens], plan: PackPlan, workspace: Workspace, on team: ThreadTeam
+  ) -> (tally: Tally, gradient: Matrix) {
+    let weights = loss.weights(context: context, examples: examples)
+    let packs = plan.packs(of: examples.count)
+    var tally = Tally()
+    var tree = TokenTree()
+    let root = tree.append(.embeddings(rows))
+    var targets = weights.context.map {
+      Target(row: $0.position - 1, token: context.ids[$0.position], weight: $0.weight)
     }
+    var areLabels = targets.map { _ in false }
+    // A label that opens an example is predicted by the context's last token.
+    for (example, weights) in zip(examples, weights.examples) {
+      for label in weights where label.position == 0 {
+        targets.append(Target(row: context.count - 1, token: example.ids[0], weight: label.weight))
+        areLabels.append(true)
+      }
+    }
+    let ofExamples = append(packs[0], of: examples, weights, to: &tree, parent: root)
+    targets += ofExamples
+    areLabels += ofExamples.map { _ in true }
+    let first = decoder.forward(
+      tree, targets: targets, retention: plan.retention, keeping: packs.count > 1 ? root : nil, workspace: workspace,
+      on: team)
+    tally.add(first.scores, targets, areLabels: areLabels)
+
+    let later = first.kept?.zeroGradients(in: workspace, on: team)
+    for pack in packs.dropFirst() {
+      workspace.scoped {
+        var tree = TokenTree(prefixLength: context.count)
+        let targets = append(pack, of: examples, weights, to: &tree, parent: nil)
+        let pass = decoder.forward(
+          tree, targets: targets, prefix: first.kept, retention: plan.retention, workspace: workspace, on: team)
+        decoder.backward(pass, prefixGradients: later, workspace: workspace, on: team)
+        tally.add(pass.scores, targets, areLabels: targets.map { _ in true })
+      }
+    }
+    let gradient = decoder.backward(first, fromLaterPacks: later, inputSegment: root, workspace: workspace, on: team)
+    guard let gradient else { preconditionFailure("the context's gradient is asked for") }
+    return (tally, gradient)
   }
 
   /// Adds examples as leaves, each up to the token before its last label: the label is only predicted, and nothing

@@ -51,8 +51,8 @@ extension Decoder {
       length: 0,
       layers: blocks.map { block in
         KeysAndValues(
-          keys: Matrix(rows: capacity, columns: block.key.weight.outputs),
-          values: Matrix(rows: capacity, columns: block.value.weight.outputs))
+          keys: Matrix(rows: capacity, columns: block.attention.body.key.weight.outputs),
+          values: Matrix(rows: capacity, columns: block.attention.body.value.weight.outputs))
       })
   }
 }

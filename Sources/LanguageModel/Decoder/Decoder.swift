@@ -1,0 +1,226 @@
+import Kernels
+
+/// A frozen decoder-only transformer: embedding → blocks → head.
+///
+/// It runs over token trees, forward and backward to its input embeddings and to the keys and values of a prefix;
+/// its own weights have no gradients.
+package struct Decoder: Sendable {
+  package let embedding: Embedding
+  /// The rotary embeddings that blocks refer to.
+  package let rotaries: [Rotary]
+  package let blocks: [Block]
+  package let head: Head
+  /// The largest number of tokens on a path; nil: the family has no limit (ALiBi).
+  package let maximumPositions: Int?
+
+  package init(
+    embedding: Embedding, rotaries: [Rotary] = [], blocks: [Block], head: Head, maximumPositions: Int?
+  ) {
+    precondition(!blocks.isEmpty, "a decoder has blocks")
+    self.embedding = embedding
+    self.rotaries = rotaries
+    self.blocks = blocks
+    self.head = head
+    self.maximumPositions = maximumPositions
+  }
+
+  /// The width of the embeddings, and so of a prompt.
+  package var width: Int { embedding.width }
+  /// D, the width of the hidden states.
+  package var hiddenWidth: Int { embedding.projection?.weight.outputs ?? width }
+  package var vocabularySize: Int { embedding.words.outputs }
+}
+
+/// What a forward leaves behind for a backward.
+package enum Retention: Sendable {
+  /// Nothing: there will be no backward.
+  case nothing
+  /// Each block's input; the backward computes the block again, a third more work for a tenth of the memory.
+  case inputs
+  /// All that the backward needs.
+  case everything
+}
+
+/// A forward over a token tree: what it predicted and what its backward needs.
+///
+/// Its matrices live in the workspace it was made in.
+package struct ForwardPass {
+  package let tree: TokenTree
+  /// What was said about each target asked for, in their order.
+  package let scores: [TargetScore]
+  /// Keys and values of the segment that was to be kept.
+  package let kept: Prefix?
+  fileprivate let prefix: Prefix?
+  fileprivate let run: BlockRun
+  /// nil: no backward.
+  fileprivate let head: HeadActivations?
+}
+
+/// What running the blocks over a tree leaves.
+private struct BlockRun {
+  let embedded: NormActivations?  // [N, D], before the embedding's norm
+  let inputs: [Matrix]  // of each block, [N, D]
+  let activations: [BlockActivations]  // empty where the backward computes them again, or there is none
+  let allRows: QueryRows
+  let outputRows: QueryRows
+  let top: Matrix  // [R, D], output of the last block
+  let kept: Prefix?
+}
+
+extension Decoder {
+  /// Runs the tree and scores the targets.
+  ///
+  /// - Parameters:
+  ///   - tree: the segments to compute; stands on `prefix`.
+  ///   - targets: what to score; a target's `row` is a row of the tree, and its token the one that follows.
+  ///   - prefix: keys and values computed earlier, `tree.prefixLength` tokens long.
+  ///   - retention: what to keep for `backward`.
+  ///   - segment: a segment without a parent whose keys and values later trees stand on.
+  ///   - workspace: where the pass's matrices are made.
+  ///   - team: the threads.
+  /// - Returns: the scores, and what was to be kept.
+  package func forward(
+    _ tree: TokenTree, targets: [Target], prefix: Prefix? = nil, retention: Retention = .nothing,
+    keeping segment: Int? = nil, workspace: Workspace, on team: ThreadTeam
+  ) -> ForwardPass {
+    let outputs = Set(targets.map(\.row)).sorted()
+    let run = runBlocks(
+      over: tree, outputs: outputs, prefix: prefix, retention: retention, keeping: segment, workspace: workspace,
+      on: team)
+    let places = Dictionary(uniqueKeysWithValues: outputs.enumerated().map { ($1, $0) })
+    let placed = targets.map { target in
+      guard let row = places[target.row] else { preconditionFailure("every target's row is an output") }
+      return Target(row: row, token: target.token, weight: target.weight)
+    }
+    let (scores, kept) = head.forward(
+      run.top, placed, keepsGradient: retention != .nothing, workspace: workspace, on: team)
+    return ForwardPass(tree: tree, scores: scores, kept: run.kept, prefix: prefix, run: run, head: kept)
+  }
+
+  /// The gradient of Σ weight · -logProbability of the pass's targets.
+  ///
+  /// - Parameters:
+  ///   - pass: a pass that kept something for it.
+  ///   - fromLaterPacks: gradients that packs standing on segment 0 of this pass have left for its keys and values.
+  ///   - prefixGradients: receives, by addition, the gradient for the prefix this pass stands on.
+  ///   - inputSegment: the segment whose embeddings' gradient is wanted.
+  ///   - workspace: where the gradient is made; the pass's own or another.
+  ///   - team: the threads.
+  /// - Returns: the gradient with respect to that segment's embeddings, [tokens, width]; nil when none is wanted.
+  @discardableResult
+  package func backward(
+    _ pass: ForwardPass, fromLaterPacks: PrefixGradients? = nil, prefixGradients: PrefixGradients? = nil,
+    inputSegment: Int? = nil, workspace: Workspace, on team: ThreadTeam
+  ) -> Matrix? {
+    guard let kept = pass.head else { preconditionFailure("the pass was not made for a backward") }
+    let N = pass.tree.rowCount, D = hiddenWidth, run = pass.run
+    let wantedRows = inputSegment.map { pass.tree.segments[$0].rows } ?? 0..<0
+    var gradient = head.backward(kept, workspace: workspace, on: team)
+    var other = workspace.matrix(N, D)
+    var spare = workspace.matrix(N, D)
+    for (index, block) in blocks.enumerated().reversed() {
+      let layer = LayerPass(
+        workspace: workspace, team: team, prefix: pass.prefix?.layers[index],
+        laterGradients: fromLaterPacks?.layers[index], prefixGradients: prefixGradients?.layers[index])
+      workspace.scoped {
+        let a: BlockActivations
+        if run.activations.isEmpty {
+          let rows = index == blocks.count - 1 ? run.outputRows : run.allRows
+          a = BlockActivations(block, input: run.inputs[index], rows: rows, in: workspace)
+          block.forward(a, into: nil, in: layer)
+        } else {
+          a = run.activations[index]
+        }
+        block.backward(gradient, a, inputRows: index == 0 ? wantedRows : 0..<N, into: other, in: layer)
+      }
+      gradient = other
+      swap(&other, &spare)
+    }
+    guard inputSegment != nil else { return nil }
+    return embedding.backward(
+      gradient.rows(wantedRows), kept: run.embedded?.rows(wantedRows), workspace: workspace, on: team)
+  }
+
+  /// The log-probabilities of every token of the vocabulary after the tree's last row.
+  ///
+  /// - Parameters:
+  ///   - tree: one segment, which stands on `prefix`.
+  ///   - prefix: keys and values computed earlier.
+  ///   - workspace: where the pass's matrices are made.
+  ///   - team: the threads.
+  /// - Returns: them, and the segment's keys and values.
+  func continuation(
+    of tree: TokenTree, prefix: Prefix?, workspace: Workspace, on team: ThreadTeam
+  ) -> (logProbabilities: [Float], kept: Prefix?) {
+    let run = runBlocks(
+      over: tree, outputs: [tree.rowCount - 1], prefix: prefix, retention: .nothing, keeping: 0,
+      workspace: workspace, on: team)
+    return (head.logProbabilities(run.top, workspace: workspace, on: team).values, run.kept)
+  }
+
+  /// Embedding and all blocks over the tree; the last block computes only the rows that are wanted.
+  private func runBlocks(
+    over tree: TokenTree, outputs: [Int], prefix: Prefix?, retention: Retention, keeping segment: Int?,
+    workspace: Workspace, on team: ThreadTeam
+  ) -> BlockRun {
+    precondition(tree.prefixLength == prefix?.length ?? 0, "the tree stands on another prefix")
+    precondition(tree.maximumDepth <= maximumPositions ?? .max, "\(tree.maximumDepth) tokens are too many")
+    let N = tree.rowCount, D = hiddenWidth
+    let allRows = queryRows(of: tree, selected: nil, in: workspace, on: team)
+    let outputRows = queryRows(of: tree, selected: outputs, in: workspace, on: team)
+    let keptRows = segment.map { index in
+      precondition(tree.segments[index].parent == nil, "only a root continues the prefix")
+      return tree.segments[index].rows
+    }
+
+    let top = workspace.matrix(outputs.count, D)
+    let kept = keptRows.map { rows in
+      Prefix(
+        length: rows.count,
+        layers: blocks.map { $0.attention.body.keysAndValues(rows: rows.count, in: workspace) })
+    }
+    var inputs = [workspace.matrix(N, D)]
+    let embedded = embedding.norm.map { NormActivations($0, of: workspace.matrix(N, D), in: workspace) }
+    embedding.forward(tree, kept: embedded, into: inputs[0], workspace: workspace, on: team)
+    let spare = retention == .nothing ? workspace.matrix(N, D) : nil
+    var activations: [BlockActivations] = []
+    for (index, block) in blocks.enumerated() {
+      let isTop = index == blocks.count - 1
+      // Without a backward, two matrices take turns.
+      let output = isTop ? top : spare == nil || index == 0 ? spare ?? workspace.matrix(N, D) : inputs[index - 1]
+      func run() -> BlockActivations {
+        let a = BlockActivations(block, input: inputs[index], rows: isTop ? outputRows : allRows, in: workspace)
+        let layer = LayerPass(workspace: workspace, team: team, prefix: prefix?.layers[index])
+        block.forward(a, into: output, in: layer)
+        if let keptRows, let kept = kept?.layers[index] {
+          let keysAndValues = a.attention.body.projections.keysAndValues
+          copy(keysAndValues.keys.rows(keptRows), into: kept.keys, on: team)
+          copy(keysAndValues.values.rows(keptRows), into: kept.values, on: team)
+        }
+        return a
+      }
+      if retention == .everything {
+        activations.append(run())
+      } else {
+        workspace.scoped { _ = run() }
+      }
+      if !isTop { inputs.append(output) }
+    }
+    return BlockRun(
+      embedded: embedded, inputs: inputs, activations: activations, allRows: allRows, outputRows: outputRows, top: top,
+      kept: kept)
+  }
+
+  private func queryRows(
+    of tree: TokenTree, selected: [Int]?, in workspace: Workspace, on team: ThreadTeam
+  ) -> QueryRows {
+    let depths = tree.depths
+    return QueryRows(
+      selected: selected, plan: tree.plan(rows: selected),
+      angles: rotaries.map { rotary in
+        let all = RotaryAngles(rotary, positions: depths, in: workspace, on: team)
+        let some = selected.map { RotaryAngles(rotary, positions: $0.map { depths[$0] }, in: workspace, on: team) }
+        return (all, some ?? all)
+      })
+  }
+}

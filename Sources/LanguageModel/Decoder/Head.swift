@@ -1,0 +1,121 @@
+import Kernels
+
+/// What makes logits of hidden states behind the last block: logits = cap(vocabulary(project(norm(hidden)))), each where
+/// there is one.
+package struct Head: Sendable {
+  /// nil: none (OPT 350m).
+  package let norm: NormWeights?
+  /// Back from the width of the hidden states to that of the embeddings; nil where they are the same.
+  package let projection: LinearLayer?
+  /// To the vocabulary, output-major [vocabulary, width].
+  package let vocabulary: LinearLayer
+  /// Logits l become cap · tanh(l / cap); nil: they stay.
+  package let softCap: Float?
+
+  package init(norm: NormWeights?, projection: LinearLayer? = nil, vocabulary: LinearLayer, softCap: Float? = nil) {
+    self.norm = norm
+    self.projection = projection
+    self.vocabulary = vocabulary
+    self.softCap = softCap
+  }
+}
+
+/// What the head leaves for its backward.
+struct HeadActivations {
+  let norm: NormActivations?  // of the last block's output, [R, D]
+  let dHidden: Matrix  // [R, D], the gradient of the norm's output
+}
+
+extension Head {
+  private var vocabularySize: Int { vocabulary.weight.outputs }
+
+  /// Scores targets, whose rows are those of `top`; and what is kept for a backward, if there will be one.
+  ///
+  /// top: [R, D], the last block's output.
+  func forward(
+    _ top: Matrix, _ targets: [Target], keepsGradient: Bool, workspace: Workspace, on team: ThreadTeam
+  ) -> (scores: [TargetScore], kept: HeadActivations?) {
+    let kept = norm.map { NormActivations($0, of: top, in: workspace) }
+    let dHidden = keepsGradient ? workspace.matrix(top.rows, top.columns) : nil
+    let scores = workspace.scoped {
+      let hidden = kept?.forward(in: workspace, on: team) ?? top
+      return score(hidden, targets, gradient: dHidden, workspace: workspace, on: team)
+    }
+    return (scores, dHidden.map { HeadActivations(norm: kept, dHidden: $0) })
+  }
+
+  /// The gradient of Σ weight · -logProbability with respect to the last block's output, [R, D].
+  func backward(_ kept: HeadActivations, workspace: Workspace, on team: ThreadTeam) -> Matrix {
+    if let norm = kept.norm { return norm.backward(kept.dHidden, in: workspace, on: team) }
+    let gradient = workspace.matrix(kept.dHidden.rows, kept.dHidden.columns)
+    copy(kept.dHidden, into: gradient, on: team)
+    return gradient
+  }
+
+  /// The log-probability of every token of the vocabulary after each row, [R, vocabulary]. top: [R, D].
+  func logProbabilities(_ top: Matrix, workspace: Workspace, on team: ThreadTeam) -> Matrix {
+    let hidden = norm.map { NormActivations($0, of: top, in: workspace).forward(in: workspace, on: team) } ?? top
+    let lines = logits(of: hidden, workspace: workspace, on: team)
+    logSoftmax(lines, on: team)
+    return lines
+  }
+
+  /// Logits of hidden rows against the vocabulary, in chunks, and what they say about the targets.
+  ///
+  /// hidden: [R, D], after the norm; `gradient`, [R, D], receives d(Σ weight · -logProbability)/d(hidden).
+  private func score(
+    _ hidden: Matrix, _ targets: [Target], gradient: Matrix?, workspace: Workspace, on team: ThreadTeam
+  ) -> [TargetScore] {
+    let chunk = max(1, (16 << 20) / vocabularySize)
+    var scores = [TargetScore](repeating: TargetScore(), count: targets.count)
+    for start in stride(from: 0, to: hidden.rows, by: chunk) {
+      let rows = start..<min(start + chunk, hidden.rows)
+      let members = targets.indices.filter { rows.contains(targets[$0].row) }
+      let shifted = members.map {
+        Target(row: targets[$0].row - start, token: targets[$0].token, weight: targets[$0].weight)
+      }
+      let found = workspace.scoped {
+        scoreChunk(hidden.rows(rows), shifted, gradient: gradient?.rows(rows), workspace: workspace, on: team)
+      }
+      for (member, score) in zip(members, found) { scores[member] = score }
+    }
+    return scores
+  }
+
+  private func scoreChunk(
+    _ hidden: Matrix, _ targets: [Target], gradient: Matrix?, workspace: Workspace, on team: ThreadTeam
+  ) -> [TargetScore] {
+    let logits = logits(of: hidden, workspace: workspace, on: team)
+    guard let gradient else { return crossEntropy(logits, targets, gradient: false, on: team) }
+    let capped = softCap.map { cap in
+      let kept = workspace.matrix(logits.rows, logits.columns)
+      copy(logits, into: kept, on: team)
+      return (cap: cap, logits: kept)
+    }
+    let scores = crossEntropy(logits, targets, gradient: true, on: team)
+    if let capped { softCapBackward(logits, capped: capped.logits, at: capped.cap, on: team) }
+    guard let projection else {
+      vocabulary.backward(logits, into: gradient, on: team)
+      return scores
+    }
+    let dProjected = workspace.matrix(hidden.rows, vocabulary.weight.inputs)
+    vocabulary.backward(logits, into: dProjected, on: team)
+    projection.backward(dProjected, into: gradient, on: team)
+    return scores
+  }
+
+  /// What hidden rows say about the next token, [R, vocabulary]. hidden: [R, D], after the norm.
+  private func logits(of hidden: Matrix, workspace: Workspace, on team: ThreadTeam) -> Matrix {
+    let logits = workspace.matrix(hidden.rows, vocabularySize)
+    workspace.scoped {
+      var rows = hidden
+      if let projection {
+        rows = workspace.matrix(hidden.rows, vocabulary.weight.inputs)
+        projection.forward(hidden, into: rows, on: team)
+      }
+      vocabulary.forward(rows, into: logits, on: team)
+    }
+    if let softCap { Kernels.softCap(logits, at: softCap, on: team) }
+    return logits
+  }
+}

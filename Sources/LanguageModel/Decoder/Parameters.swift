@@ -1,0 +1,27 @@
+import Kernels
+
+extension Decoder {
+  /// Its linear layers but the head to the vocabulary.
+  private var innerLayers: [LinearLayer] {
+    blocks.flatMap(\.layers) + [embedding.projection, head.projection].compactMap { $0 }
+  }
+
+  /// Numbers that were trained; a head that is the word embeddings counts once.
+  package var parameters: Int {
+    let norms = blocks.flatMap(\.norms) + [embedding.norm, head.norm].compactMap { $0 }
+    let layers = innerLayers.reduce(0) { $0 + $1.weight.count + $1.bias.count }
+    let embeddings = embedding.words.count + (embedding.positions?.count ?? 0)
+    let isTied = head.vocabulary.weight.isSame(as: embedding.words)
+    return embeddings + layers + norms.reduce(0) { $0 + $1.gain.count + $1.bias.count }
+      + (isTied ? 0 : head.vocabulary.weight.count) + head.vocabulary.bias.count
+  }
+
+  /// Bytes of weights that come into memory as steps read them: those used where they lie in mapped files. Of word
+  /// embeddings that are no head, a step reads a few rows.
+  package var mappedBytes: Int { (innerLayers + [head.vocabulary]).reduce(0) { $0 + $1.weight.mappedBytes } }
+}
+
+extension Weight {
+  /// How many numbers it holds.
+  fileprivate var count: Int { inputs * outputs }
+}

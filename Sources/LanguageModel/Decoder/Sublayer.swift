@@ -1,0 +1,157 @@
+import Kernels
+
+/// What a sublayer does between its norms: attention or feed-forward.
+protocol SublayerBody: Sendable {
+  /// What its forward leaves for its backward.
+  associatedtype Activations
+  /// Its linear layers.
+  var layers: [LinearLayer] { get }
+  /// Its own norms.
+  var norms: [NormWeights] { get }
+
+  /// Room for what its forward leaves.
+  func activations(rows: QueryRows, of N: Int, in workspace: Workspace) -> Activations
+
+  /// target = base + B(x); without a base, B(x); without a target, only `a` is wanted.
+  ///
+  /// x: [N, D]; base, target: [R, D], of the query rows.
+  func forward(
+    _ x: Matrix, _ a: Activations, rows: QueryRows, addingTo base: Matrix?, into target: Matrix?, in pass: LayerPass)
+
+  /// The gradient with respect to some rows of x, [inputRows.count, D], in a matrix of the workspace; nil where none
+  /// are wanted. d: [R, D], only read.
+  func backward(
+    _ d: Matrix, _ a: Activations, rows: QueryRows, inputRows: Range<Int>, in pass: LayerPass
+  ) -> Matrix?
+}
+
+/// What a pass through a layer needs besides the hidden states.
+struct LayerPass {
+  let workspace: Workspace
+  let team: ThreadTeam
+  /// Keys and values that all rows see before those of the pack.
+  var prefix: KeysAndValues?
+  /// For a backward: gradients of the first rows' keys and values that packs standing on them have given.
+  var laterGradients: KeysAndValues?
+  /// For a backward: receives, by addition, the gradient of the prefix.
+  var prefixGradients: KeysAndValues?
+}
+
+/// One half of a block: norm before → body → norm after, and where its result joins the hidden states.
+package struct Sublayer<Body: Sendable>: Sendable {
+  /// What the body's result is added to. n: the norm before, m: the norm after, B: the body.
+  package enum Join: Sendable {
+    /// y = x + m(B(n(x))).
+    case input
+    /// y = n(x) + m(B(n(x))): BLOOM's `apply_residual_connection_post_layernorm`.
+    case normedInput
+    /// y = m(x + B(n(x))): OPT's `do_layer_norm_before: false`.
+    case beforeNorm
+  }
+
+  /// nil: the body reads the hidden states as they are.
+  package let normBefore: NormWeights?
+  package let body: Body
+  /// nil: none.
+  package let normAfter: NormWeights?
+  package let join: Join
+
+  package init(
+    normBefore: NormWeights? = nil, _ body: Body, normAfter: NormWeights? = nil, joining join: Join = .input
+  ) {
+    precondition(join != .beforeNorm || normAfter != nil, "a sum that is normed needs a norm")
+    self.normBefore = normBefore
+    self.body = body
+    self.normAfter = normAfter
+    self.join = join
+  }
+}
+
+/// What the forward of a sublayer leaves for its backward.
+struct SublayerActivations<Body: SublayerBody> {
+  let input: Matrix  // [N, D]
+  /// The R rows of the input that have an output.
+  let rows: QueryRows
+  let before: NormActivations?  // of the input
+  let body: Body.Activations
+  let after: NormActivations?  // of the body's result or, where the sum is normed, of that: [R, D]
+
+  init(_ sublayer: Sublayer<Body>, input: Matrix, rows: QueryRows, in workspace: Workspace) {
+    self.input = input
+    self.rows = rows
+    before = sublayer.normBefore.map { NormActivations($0, of: input, in: workspace) }
+    body = sublayer.body.activations(rows: rows, of: input.rows, in: workspace)
+    after = sublayer.normAfter.map {
+      NormActivations($0, of: workspace.matrix(rows.count, input.columns), in: workspace)
+    }
+  }
+}
+
+extension Sublayer where Body: SublayerBody {
+  /// y, the sum of the query rows, into [R, D]; without a target, only `a` is wanted.
+  ///
+  /// `given`: what is added to, [R, D], in place of what `join` says.
+  func forward(
+    _ a: SublayerActivations<Body>, addingTo given: Matrix? = nil, into target: Matrix?, in pass: LayerPass
+  ) {
+    let workspace = pass.workspace, team = pass.team
+    workspace.scoped {
+      let read = a.before?.forward(in: workspace, on: team) ?? a.input
+      let base = given ?? a.rows.gathered(join == .normedInput ? read : a.input, in: workspace, on: team)
+      guard let after = a.after else {
+        return body.forward(read, a.body, rows: a.rows, addingTo: base, into: target, in: pass)
+      }
+      if join == .beforeNorm {
+        body.forward(read, a.body, rows: a.rows, addingTo: base, into: after.x, in: pass)
+        // Without a target too: the backward needs the norm's statistics.
+        after.forward(into: target ?? workspace.matrix(after.x.rows, after.x.columns), on: team)
+      } else {
+        body.forward(read, a.body, rows: a.rows, addingTo: nil, into: after.x, in: pass)
+        let result = after.forward(in: workspace, on: team)
+        guard let target else { return }
+        copy(base, into: target, on: team)
+        add(result, to: target, on: team)
+      }
+    }
+  }
+
+  /// The gradient of `forward` with respect to its input, of those rows only.
+  ///
+  /// - Parameters:
+  ///   - dSum: of y, [R, D]; overwritten.
+  ///   - residual: of what the body's result was added to, [R, D]; may be the same matrix as `dSum`.
+  ///   - a: what the forward left.
+  ///   - inputRows: the rows that are wanted.
+  ///   - dInput: [N, D]; the wanted rows are written; may be the same matrix as `residual`.
+  ///   - pass: where, and the gradients of keys and values.
+  func backward(
+    _ dSum: Matrix, residual: Matrix, _ a: SublayerActivations<Body>, inputRows: Range<Int>, into dInput: Matrix,
+    in pass: LayerPass
+  ) {
+    let team = pass.team
+    pass.workspace.scoped {
+      var dResult = dSum, dBase = residual
+      if let after = a.after {
+        if join == .beforeNorm {
+          dResult = after.backward(dSum, in: pass.workspace, on: team)
+          dBase = dResult
+        } else {
+          // The norm's backward overwrites what it is given, which the residual may still need.
+          let dNormed = pass.workspace.matrix(dSum.rows, dSum.columns)
+          copy(dSum, into: dNormed, on: team)
+          dResult = after.backward(dNormed, in: pass.workspace, on: team)
+        }
+      }
+      guard let dRead = body.backward(dResult, a.body, rows: a.rows, inputRows: inputRows, in: pass) else { return }
+      let dInput = dInput.rows(inputRows)
+      a.rows.scatter(dBase, inputRows, into: dInput, on: team)
+      guard let before = a.before?.rows(inputRows) else { return add(dRead, to: dInput, on: team) }
+      if join == .normedInput {
+        // What is normed is also what the body's result was added to.
+        add(dInput, to: dRead, on: team)
+        fill(dInput, with: 0, on: team)
+      }
+      before.backward(dRead, addingTo: dInput, on: team)
+    }
+  }
+}

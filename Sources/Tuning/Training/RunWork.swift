@@ -1,0 +1,22 @@
+import Kernels
+import Method
+
+/// The multiplications and additions of a run's matrix products.
+package struct RunWork: Sendable {
+  /// Of an optimiser step, in the mean.
+  package let operationsOfStep: Double
+  /// Of an evaluation on the validation rows; 0 without any.
+  package let operationsOfEvaluation: Double
+
+  /// Measures some of the steps, spread evenly over the run.
+  init(
+    step: TrainingStep, examples: [TypedTokens], order: BatchOrder, plan: PackPlan, steps: Int,
+    evaluation: Measurement?
+  ) {
+    operationsOfEvaluation = evaluation?.operations ?? 0
+    let sample = stride(from: 0, to: steps, by: max(1, steps / 16)).map { index in
+      step.measure(examples: order.batch(forStep: index).map { examples[$0] }, plan: plan).operations
+    }
+    operationsOfStep = sample.isEmpty ? 0 : sample.reduce(0, +) / Double(sample.count)
+  }
+}
