@@ -5,10 +5,11 @@ func useBLASThreads(_ count: Int) {
   openblas_set_num_threads(blasint(count))
 }
 
-/// Floats that OpenBLAS packs on one thread for a product of so many rows, in memory that it keeps: a block of the
-/// weight and as wide a panel of the rows. Source: OpenBLAS, `param.h`, `SGEMM_DEFAULT_P` and `SGEMM_DEFAULT_Q` of
-/// SkylakeX, the largest of x86-64.
-func packedFloats(rows: Int) -> Int { 448 * (448 + rows) }
+/// Floats that OpenBLAS packs on one thread for C [m, n] = A [m, k] · B [k, n], in memory that it keeps: a block of B, and
+/// a panel of all rows of A.
+///
+/// Source: OpenBLAS, `param.h`, `SGEMM_DEFAULT_P` and `SGEMM_DEFAULT_Q` of SkylakeX, the largest of x86-64.
+func packedFloats(m: Int, n: Int, k: Int) -> Int { min(k, 448) * (min(n, 448) + m) }
 
 /// C [m, n] = alpha · op(A) [m, k] · op(B) [k, n] + beta · C, on the calling thread.
 ///

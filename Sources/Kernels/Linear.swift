@@ -73,9 +73,10 @@ private func product(
     }
     return
   }
-  team.notePacking(packedFloats(rows: c.rows), workers: team.threads)
+  team.notePacking(packedFloats(m: c.rows, n: c.columns, k: inner), workers: team.threads)
   guard let stored = weight.inPlace.map(UncheckedSendable.init) else {
-    team.slices(operation, of: c.columns, minimum: minimumColumns, scratch: Panel.floats, operations: operations) {
+    let area = min(Panel.width, c.columns) * min(Panel.depth, inner)
+    team.slices(operation, of: c.columns, minimum: minimumColumns, scratch: area, operations: operations) {
       columns, panel in
       multiplyByPanels(
         a, weight, stored: transposed, inner: inner, columns: columns, into: c, accumulating: accumulating, panel: panel
@@ -161,7 +162,6 @@ private func multiplyRowByRow(
 private enum Panel {
   static let width = 512
   static let depth = 1024
-  static let floats = width * depth
 }
 
 /// Columns of c = a · W or a · Wᵀ, on the calling thread, from pieces of the weight widened one after another.

@@ -11,11 +11,23 @@ package enum Memory {
   /// What the process holds at present; 0 where the system does not say.
   package static var resident: Int { (number(in: "/proc/self/statm", field: 1) ?? 0) * pageSize }
 
+  /// What the process has held at most; nil where the system does not say.
+  package static var peak: Int? { number(in: "/proc/self/status", after: "VmHWM:").map { $0 * 1024 } }
+
   private static var pageSize: Int { sysconf(Int32(_SC_PAGESIZE)) }
 
   private static func number(in file: String, field: Int) -> Int? {
-    guard let bytes = try? readBytes(of: file) else { return nil }
-    let fields = String(decoding: bytes, as: UTF8.self).split { $0 == " " || $0 == "\n" }
+    let fields = fields(of: file)
     return fields.indices.contains(field) ? Int(fields[field]) : nil
+  }
+
+  private static func number(in file: String, after name: String) -> Int? {
+    let fields = fields(of: file)
+    return fields.firstIndex { $0 == name }.flatMap { fields.indices.contains($0 + 1) ? Int(fields[$0 + 1]) : nil }
+  }
+
+  private static func fields(of file: String) -> [Substring] {
+    guard let bytes = try? readBytes(of: file) else { return [] }
+    return String(decoding: bytes, as: UTF8.self).split { $0.isWhitespace }
   }
 }

@@ -93,6 +93,8 @@ private func json(of summary: TrainingSummary, in run: RunDirectory, _ times: Pr
       .init("best_step", summary.bestStep.map(JSON.integer) ?? .null),
       .init("best_metric", summary.bestMetric.map(JSON.number) ?? .null),
       .init("elapsed_seconds", .number(summary.elapsedSeconds)),
+      .init("planned_memory_bytes", .integer(summary.plannedMemory)),
+      .init("peak_memory_bytes", Memory.peak.map(JSON.integer) ?? .null),
     ] + profile)
 }
 

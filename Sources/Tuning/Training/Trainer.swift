@@ -166,7 +166,7 @@ package struct Trainer {
     }
     return TrainingSummary(
       step: state.step, totalSteps: totalSteps, wasInterrupted: wasInterrupted, bestStep: state.bestStep,
-      bestMetric: state.bestMetric, elapsedSeconds: monotonicSeconds() - start)
+      bestMetric: state.bestMetric, elapsedSeconds: monotonicSeconds() - start, plannedMemory: estimatedMemory)
   }
 
   private mutating func evaluate(elapsedSince start: Double) throws -> EvaluationMetrics {

@@ -30,4 +30,6 @@ package struct TrainingSummary: Sendable {
   package let bestStep: Int?
   package let bestMetric: Double?
   package let elapsedSeconds: Double
+  /// Bytes that the process was planned to hold at its peak.
+  package let plannedMemory: Int
 }
