@@ -67,7 +67,12 @@ package struct TypedTokens: Sendable, Equatable {
   package var nextTypeOffset: Int { ((types.max() ?? 0) + 3) / 4 * 4 }
 
   /// Tokens that are computed of an example: those before its last label, which is only predicted.
-  package var computedCount: Int { labelPositions.last ?? 0 }
+  ///
+  /// - Precondition: it has a label.
+  package var computedCount: Int {
+    guard let last = labelPositions.last else { preconditionFailure("an example has a label") }
+    return last
+  }
 
   /// Positions of label tokens.
   package var labelPositions: [Int] { types.indices.filter { TokenRole(type: types[$0]) == .label } }

@@ -42,9 +42,13 @@ package struct WeightedLoss: Sendable, Equatable {
       let contextGroups = contextPositions.map { context.types[$0] }
       let exampleGroups = positions.map { example.types[$0] + offset }
       let groups = Set(contextGroups + exampleGroups).sorted(by: >)
-      let weightOfGroup = Dictionary(uniqueKeysWithValues: groups.enumerated().map { ($1, weight(ofGroup: $0)) })
-      for (index, group) in contextGroups.enumerated() { contextWeights[index] += weightOfGroup[group] ?? 0 }
-      exampleWeights.append(zip(positions, exampleGroups).map { ($0, weightOfGroup[$1] ?? 0) })
+      let numberOfGroup = Dictionary(uniqueKeysWithValues: groups.enumerated().map { ($1, $0) })
+      func weightOf(_ group: Int) -> Double {
+        guard let number = numberOfGroup[group] else { preconditionFailure("every label is of a group") }
+        return weight(ofGroup: number)
+      }
+      for (index, group) in contextGroups.enumerated() { contextWeights[index] += weightOf(group) }
+      exampleWeights.append(zip(positions, exampleGroups).map { ($0, weightOf($1)) })
       count += contextPositions.count + positions.count
     }
     let share = 1 / Double(max(count, 1))

@@ -46,7 +46,8 @@ struct ConfigFile {
   private func value<Value>(
     _ keys: [String], default fallback: Value?, _ expected: String, _ read: (JSON) -> Value?
   ) throws -> Value {
-    let key = keys.first(where: has) ?? keys.first ?? ""
+    precondition(!keys.isEmpty, "a value has a key")
+    let key = keys.first(where: has) ?? keys[0]
     guard let json = json[key], !json.isNull else {
       if let fallback { return fallback }
       throw invalid(key, expected)
@@ -120,16 +121,18 @@ struct ConfigFile {
     }
   }
 
+  private static let activations: [(String, Activation)] = [
+    ("gelu_new", .geluTanh), ("gelu_pytorch_tanh", .geluTanh), ("gelu_fast", .geluTanh), ("gelu", .gelu),
+    ("gelu_python", .gelu), ("relu", .relu), ("silu", .silu), ("swish", .silu),
+  ]
+
   /// An activation function by its name in transformers (`ACT2FN`).
   func activation(_ keys: String..., default fallback: String) throws -> Activation {
-    let names: [(String, Activation)] = [
-      ("gelu_new", .geluTanh), ("gelu_pytorch_tanh", .geluTanh), ("gelu_fast", .geluTanh), ("gelu", .gelu),
-      ("gelu_python", .gelu), ("relu", .relu), ("silu", .silu), ("swish", .silu),
-    ]
+    let names = Self.activations
     let name = try value(keys, default: fallback, "a text", \.string)
     guard let activation = names.first(where: { $0.0 == name })?.1 else {
       throw invalid(
-        keys.first(where: has) ?? "", "one of " + names.map { "\"\($0.0)\"" }.joined(separator: ", "))
+        keys.first(where: has) ?? keys[0], "one of " + names.map { "\"\($0.0)\"" }.joined(separator: ", "))
     }
     return activation
   }

@@ -5,7 +5,7 @@ extension Family {
   static let gemma = Family(prefix: "model.") { configuration, files in
     var description = try LlamaDescription(gemma: configuration)
     // The first releases say "gelu" and mean the tanh approximation.
-    description.activationKey = configuration.json["hidden_act"] == .string("gelu") ? nil : "hidden_act"
+    if configuration.json["hidden_act"] == .string("gelu") { description.fixedActivation = .geluTanh }
     return try description.decoder(configuration, files)
   }
 

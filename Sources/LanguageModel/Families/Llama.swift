@@ -28,9 +28,11 @@ struct LlamaDescription {
   var positions = 2048
   var epsilon = 1e-6
   var isTied = false
-  /// Which key names the activation; nil: it is `activation` whatever config.json says.
-  var activationKey: String? = "hidden_act"
+  /// Which key names the activation, and the one without that key.
+  var activationKey = "hidden_act"
   var activation = "silu"
+  /// The activation whatever config.json says; nil: as it says.
+  var fixedActivation: Activation?
 
   /// Whether query, key and value projections have biases.
   var projectionBias = false
@@ -71,7 +73,7 @@ struct LlamaDescription {
     let width = sizes.width, headSize = sizes.headSize
     let queries = sizes.heads * headSize, keys = sizes.keyValueHeads * headSize
     let epsilon = try configuration.positiveNumber("rms_norm_eps", default: epsilon)
-    let activation = try configuration.activation(activationKey ?? "", default: activation)
+    let activation = try fixedActivation ?? configuration.activation(activationKey, default: activation)
     let rotaries =
       try rotaries ?? (
         [RotaryConfiguration(configuration, headSize: headSize, positions: sizes.positions, family: rotary)],

@@ -57,13 +57,16 @@ private struct CandidateBranches {
   private var targetsOfCandidate: [[Int]]
 
   init(_ candidates: [TypedTokens], growing tree: inout TokenTree) {
+    precondition(!candidates.isEmpty, "a row has candidates")
     targetsOfCandidate = candidates.map { _ in [] }
     // Up to where all are alike, and nothing is to be predicted yet.
-    let limit = candidates.map { ($0.labelPositions.first ?? 1) }.min() ?? 1
+    let firstLabels = candidates.map { candidate in
+      guard let first = candidate.labelPositions.first else { preconditionFailure("a candidate has a label") }
+      return first
+    }
     var shared = 1
-    while shared < limit, Set(candidates.map { $0.ids[shared] }).count == 1 { shared += 1 }
-    guard let first = candidates.first else { return }
-    let segment = tree.append(.tokens(Array(first.ids[..<shared])))
+    while firstLabels.allSatisfy({ shared < $0 }), Set(candidates.map { $0.ids[shared] }).count == 1 { shared += 1 }
+    let segment = tree.append(.tokens(Array(candidates[0].ids[..<shared])))
     grow(candidates, Array(candidates.indices), from: shared, under: segment, &tree)
   }
 
@@ -74,7 +77,7 @@ private struct CandidateBranches {
     let row = tree.segments[parent].rows.upperBound - 1
     var groups: [(token: Int, members: [Int])] = []
     for member in members {
-      guard let last = candidates[member].labelPositions.last, position <= last else { continue }
+      guard position <= candidates[member].computedCount else { continue }
       let token = candidates[member].ids[position]
       if let index = groups.firstIndex(where: { $0.token == token }) {
         groups[index].members.append(member)
@@ -88,7 +91,7 @@ private struct CandidateBranches {
         for member in scoring { targetsOfCandidate[member].append(targets.count) }
         targets.append(Target(row: row, token: group.token))
       }
-      let longer = group.members.filter { position < candidates[$0].labelPositions.last ?? 0 }
+      let longer = group.members.filter { position < candidates[$0].computedCount }
       if longer.isEmpty { continue }
       let segment = tree.append(.tokens([group.token]), parent: parent)
       grow(candidates, longer, from: position + 1, under: segment, &tree)

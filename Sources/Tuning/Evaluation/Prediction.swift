@@ -9,9 +9,9 @@ package struct CandidateScores: Sendable {
   /// What decides between the candidates: their log probabilities, or what a `Scoring` makes of them.
   package let scores: [Double]
 
-  /// - Precondition: all are of one length.
+  /// - Precondition: all are of one length, and there is a candidate.
   package init(logProbabilities: [Double], tokenCounts: [Int], scores: [Double]? = nil) {
-    precondition(logProbabilities.count == tokenCounts.count)
+    precondition(!logProbabilities.isEmpty && logProbabilities.count == tokenCounts.count)
     precondition(logProbabilities.count == scores?.count ?? tokenCounts.count)
     self.logProbabilities = logProbabilities
     self.tokenCounts = tokenCounts
@@ -20,12 +20,12 @@ package struct CandidateScores: Sendable {
 
   /// The candidate with the highest score; the first of equals.
   package var predicted: Int {
-    scores.indices.max { scores[$0] < scores[$1] } ?? 0
+    scores.indices.reduce(0) { scores[$1] > scores[$0] ? $1 : $0 }
   }
 
   /// softmax(scores): with log probabilities, the probabilities of the candidates among themselves.
   package var probabilities: [Double] {
-    let largest = scores.max() ?? 0
+    let largest = scores[predicted]
     let powers = scores.map { exp($0 - largest) }
     let total = powers.reduce(0, +)
     return powers.map { $0 / total }

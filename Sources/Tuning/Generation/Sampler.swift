@@ -29,7 +29,7 @@ package struct Sampler: Sendable {
   /// The next token, from the log-probability of every token; the first of equals where none is drawn.
   package mutating func next(_ logProbabilities: [Float]) -> Int {
     guard settings.temperature > 0 else {
-      return logProbabilities.indices.max { logProbabilities[$0] < logProbabilities[$1] } ?? 0
+      return Self.mostProbable(logProbabilities)
     }
     let candidates = candidates(of: logProbabilities)
     var point = Double(generator.next() >> 11) * 0x1p-53
@@ -38,14 +38,23 @@ package struct Sampler: Sendable {
       if point < 0 { return candidate.id }
     }
     // Rounding has left the probabilities' sum just below 1.
-    return candidates.last { $0.probability > 0 }?.id ?? 0
+    guard let last = candidates.last(where: { $0.probability > 0 }) else {
+      preconditionFailure("probabilities that sum to 1 are not all 0")
+    }
+    return last.id
+  }
+
+  /// The first of the most probable tokens.
+  private static func mostProbable(_ logProbabilities: [Float]) -> Int {
+    precondition(!logProbabilities.isEmpty, "a vocabulary has tokens")
+    return logProbabilities.indices.reduce(0) { logProbabilities[$1] > logProbabilities[$0] ? $1 : $0 }
   }
 
   /// The tokens that can be drawn at a temperature above 0, and their probabilities, which sum to 1.
   ///
   /// As in transformers, tokens as probable as the k-th of top-k stay too.
   package func candidates(of logProbabilities: [Float]) -> [(id: Int, probability: Double)] {
-    let largest = logProbabilities.max() ?? 0
+    let largest = logProbabilities[Self.mostProbable(logProbabilities)]
     var threshold = -Float.infinity
     if let k = settings.topK, k < logProbabilities.count { threshold = logProbabilities.sorted(by: >)[k - 1] }
     var kept: [(id: Int, probability: Double)] = []
