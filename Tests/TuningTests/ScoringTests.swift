@@ -124,7 +124,8 @@ import Tuning
       place: "f:2", candidates: CandidateScores(logProbabilities: [-1, -3], tokenCounts: [1, 1]), label: 0)
     let record = PredictionRecord(Self.prediction, baseline: hasBaseline ? other : nil, labels: Self.labels)
     #expect(
-      record.prediction == "yes" && record.label == "no" && record.baselinePrediction == (hasBaseline ? "no" : nil))
+      record.tuned.prediction == "yes" && record.label == "no"
+        && record.baselinePrediction == (hasBaseline ? "no" : nil))
     try withTemporaryFolder { folder in
       try writeAtomically(record.json.compact + "\n\n" + record.json.compact, to: folder + "/p")
       #expect(try PredictionRecord.read(file: folder + "/p") == [record, record])
@@ -143,7 +144,7 @@ import Tuning
     let json = PredictionRecord(Self.prediction, baseline: nil, labels: Self.labels).json
     let members = (json.object ?? []).filter { $0.key != key } + [.init(key, value)]
     #expect {
-      try PredictionRecord(json: .object(members), place: "p:1")
+      try PredictionRecord(.object(members), FieldOrigin("p:1"))
     } throws: {
       "\($0)".contains(message)
     }

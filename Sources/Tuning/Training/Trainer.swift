@@ -65,12 +65,6 @@ package struct Trainer {
       trainingExamples: examples.count, validationExamples: validation.count, contextTokens: setup.context.count)
   }
 
-  /// Tokens of the longest training example, up to what is computed of it.
-  package var longestExample: Int { examples.map(\.computedCount).max() ?? 0 }
-
-  /// How batches are computed, in words.
-  package var packing: String { packPlan.description }
-
   /// Takes over the newest checkpoint of the run's folder; without one the run starts over.
   ///
   /// - Throws: `InputError` when the run in the folder had another configuration.
@@ -117,9 +111,9 @@ package struct Trainer {
 
     func validate() throws {
       if validation.isEmpty { return }
-      let evaluation = try evaluate(elapsedSince: start)
+      let (evaluation, isBest) = try evaluate(elapsedSince: start)
       try metrics.append(line: evaluation.json.compact)
-      try report(.evaluated(evaluation))
+      try report(.evaluated(evaluation, isBest: isBest))
     }
     if totalSteps == 0 { try validate() }
     while state.step < totalSteps {
@@ -177,7 +171,7 @@ package struct Trainer {
     return Array(order[first..<min(first + size, order.count)])
   }
 
-  private mutating func evaluate(elapsedSince start: Double) throws -> EvaluationMetrics {
+  private mutating func evaluate(elapsedSince start: Double) throws -> (EvaluationMetrics, isBest: Bool) {
     let predictions = try evaluator.predict(validation, prompt: state.prompt.projected)
     let report = ClassificationReport(predictions, labels: setup.encoder.labelNames)
     let (value, isHigherBetter) =
@@ -192,9 +186,10 @@ package struct Trainer {
       state.bestStep = state.step
       try write(to: run.best)
     }
-    return EvaluationMetrics(
+    let metrics = EvaluationMetrics(
       step: state.step, epoch: Double(state.step) / Double(stepsPerEpoch), loss: report.loss, accuracy: report.accuracy,
-      macroF1: report.macroF1, isBest: isBest, elapsedSeconds: monotonicSeconds() - start)
+      macroF1: report.macroF1, elapsedSeconds: monotonicSeconds() - start)
+    return (metrics, isBest)
   }
 
   private func write(to folder: String) throws {
