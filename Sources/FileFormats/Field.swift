@@ -2,12 +2,16 @@ import Diagnostics
 
 /// One key of a JSON object that holds a `Root`: its name, its meaning, the values it takes, and where they go.
 package struct Field<Root>: Sendable {
+  /// Where a value of the key goes.
   package typealias Path<Value> = WritableKeyPath<Root, Value> & Sendable
 
+  /// The key.
   package let name: String
+  /// What a value says, for documentation.
   package let meaning: String
   /// The allowed values, as an error message ends: "a whole number from 1 to 9".
   package let expected: String
+  /// When an object has the key.
   package let presence: FieldPresence
   /// The keys inside the value; their paths begin behind this key.
   package let inner: [FieldDescription]
@@ -19,6 +23,7 @@ package struct Field<Root>: Sendable {
 
 /// When an object has a key.
 package enum FieldPresence: Sendable {
+  /// An object without the key is wrong.
   case always
   /// An object without the key holds nil.
   case sometimes
@@ -30,9 +35,11 @@ package enum FieldPresence: Sendable {
 package struct FieldDescription: Sendable, Equatable {
   /// The key behind the keys around it: "training.seed", "cells[].loss".
   package let path: String
+  /// What a value says.
   package let meaning: String
   /// The allowed values.
   package let expected: String
+  /// When an object has the key.
   package let presence: FieldPresence
 
   /// The same key inside another one.
@@ -50,6 +57,7 @@ package struct FieldOrigin: Sendable {
   /// The path of the object that is read, with a dot at its end: "training.".
   package private(set) var section = ""
 
+  /// The origin of the values of a whole file or line.
   package init(_ file: String, otherPlaces: [String: String] = [:]) {
     self.file = file
     self.otherPlaces = otherPlaces

@@ -65,6 +65,7 @@ extension FieldType where Value: Record {
 }
 
 extension FieldType where Value == Int {
+  /// Whole numbers from a lowest one on.
   package static func integer(from lowest: Int) -> FieldType {
     FieldType(
       expected: "a whole number from \(lowest) to \(Int32.max)",
@@ -74,6 +75,7 @@ extension FieldType where Value == Int {
 }
 
 extension FieldType where Value == Double {
+  /// Finite numbers.
   package static var number: FieldType { FieldType(expected: "a number", read: \.number, write: JSON.number) }
 
   /// Numbers that come out of a computation, as JSON holds them: it has no word for those that are not finite.
@@ -82,8 +84,11 @@ extension FieldType where Value == Double {
       expected: "a number, or null where it is not finite", read: { $0.isNull ? .nan : $0.number }, write: JSON.number)
   }
 
+  /// Numbers from 0 on.
   package static var nonNegative: FieldType { number("a number of at least 0", in: 0...1e30) { _ in true } }
+  /// Numbers above 0.
   package static var positive: FieldType { number("a positive number", in: 0...1e30) { $0 > 0 } }
+  /// Numbers between 0 and 1, neither of them included.
   package static var fraction: FieldType { number("a number above 0 and below 1", in: 0...1) { $0 > 0 && $0 < 1 } }
 
   private static func number(
@@ -96,10 +101,12 @@ extension FieldType where Value == Double {
 }
 
 extension FieldType where Value == Bool {
+  /// True and false.
   package static var flag: FieldType { FieldType(expected: "true or false", read: \.bool, write: JSON.bool) }
 }
 
 extension FieldType where Value == String {
+  /// Any text.
   package static var text: FieldType { FieldType(expected: "a text", read: \.string, write: JSON.string) }
 }
 

@@ -40,6 +40,7 @@ package protocol Record: FieldList {
 }
 
 extension Record {
+  /// Any values fit together.
   package func validate(_ origin: FieldOrigin) throws {}
 
   /// Reads an object.
@@ -60,7 +61,7 @@ extension Record {
 
   /// Reads a file that holds one object.
   ///
-  /// - Throws: `InputError` when the file is missing or malformed.
+  /// - Throws: `InputError` when the file is missing, malformed, or holds something else.
   package init(file: String) throws {
     try self.init(JSON.read(file: file), FieldOrigin(file))
   }

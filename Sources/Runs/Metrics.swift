@@ -7,6 +7,7 @@ package struct StepMetrics: Sendable, Equatable {
   package var loss: Double
   package var labelAccuracy: Double
   package var learningRate: Double
+  /// Norm of the masked gradient before clipping.
   package var gradientNorm: Double
   package var examplesPerSecond: Double
   package var elapsedSeconds: Double

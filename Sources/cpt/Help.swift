@@ -93,7 +93,9 @@ private func explanation(of topic: Topic) throws -> String {
   let text = "\(heading(topic.summary))\n\n\(topic.text)"
   return switch topic.name {
   case "config": try text + "\n\n" + configurationReference()
-  case "files": text + "\n\n" + fileKeys.map(\.helpText).joined(separator: "\n\n")
+  case "files":
+    text + "\n\nThe keys of the JSON files (later versions may add keys):\n\n"
+      + fileKeys.map(\.helpText).joined(separator: "\n\n")
   default: text
   }
 }

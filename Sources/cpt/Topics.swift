@@ -121,8 +121,6 @@ let topics: [Topic] = [
       wherever a file is written.
 
       NO_COLOR, TERM=dumb and COLUMNS are respected.
-
-      The keys of the JSON files; later versions may add keys:
       """),
   Topic(
     name: "exit-codes",

@@ -45,9 +45,11 @@ extension DocumentationTests {
   @Test func everyKeyOfTheFilesStandsInTheirPage() throws {
     let page = String(decoding: try readBytes(of: repository + "/Sources/cpt/cpt.docc/Files.md"), as: UTF8.self)
     let files = try #require(Program.run(["help", "--json"]).json()["files"]?.array)
+    let help = try Program.run(["help", "files"]).output, manual = try Program.run(["man"]).output
     let expected = try files.map { file in
       let keys = try #require(file["keys"]?.array).map { key in
         let cells = try ["key", "values", "meaning"].map { try #require(key[$0]?.string) }
+        #expect(help.contains("\n\(cells[0]): ") && manual.contains("\n\\fB\(cells[0])\\fR: "), "\(cells[0])")
         return "| `\(cells[0])` | \(cells[1]) | \(cells[2]) |\n"
       }
       let title = try #require(file["title"]?.string)
