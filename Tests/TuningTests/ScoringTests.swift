@@ -126,6 +126,9 @@ import Tuning
     #expect(
       record.tuned.prediction == "yes" && record.label == "no"
         && record.baselinePrediction == (hasBaseline ? "no" : nil))
+    let keys = ["row", "text", "label", "prediction", "probability", "log_probabilities"]
+    #expect(record.members.map(\.key) == keys + (hasBaseline ? ["icl_prediction", "icl_log_probabilities"] : []))
+    #expect(record.json["log_probabilities"]?.compact == #"{"no": -2.0, "yes": -0.5}"#)
     try withTemporaryFolder { folder in
       try writeAtomically(record.json.compact + "\n\n" + record.json.compact, to: folder + "/p")
       #expect(try PredictionRecord.read(file: folder + "/p") == [record, record])
