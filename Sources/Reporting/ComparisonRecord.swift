@@ -36,10 +36,11 @@ package struct ComparisonRecord: Sendable {
         .map { "\(folder)/\($0.folder)/\(Comparison.predictionsFile)" }.filter(fileExists)
       if files.isEmpty { return nil }
       let lines = try files.flatMap(PredictionRecord.read)
-      let labels = lines.first?.labels ?? []
+      let labels = lines.first?.tuned.logProbabilities.labels ?? []
       var counts = labels.map { _ in labels.map { _ in 0 } }
       for line in lines {
-        guard let row = labels.firstIndex(of: line.label), let column = labels.firstIndex(of: line.prediction) else {
+        guard let row = labels.firstIndex(of: line.label), let column = labels.firstIndex(of: line.tuned.prediction)
+        else {
           throw InputError.badData(
             folder, "its cells were evaluated with different labels; compare anew with --overwrite")
         }
@@ -50,12 +51,11 @@ package struct ComparisonRecord: Sendable {
   }
 
   /// Its methods over seeds, as in comparison.json.
-  package var summary: JSON { comparison.json["summary"] ?? .null }
+  package var summary: JSON { .array(comparison.summaries.map(\.json)) }
 
   /// Whether a folder holds a comparison.
   package static func exists(in folder: String) -> Bool { fileExists(folder + "/" + Comparison.file) }
 
   /// The comparison's name: the last part of its path.
   package var name: String { lastComponent(of: absolutePath(path)) }
-
 }

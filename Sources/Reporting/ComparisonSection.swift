@@ -1,6 +1,7 @@
 import FileFormats
 import Insights
 import Method
+import Runs
 import System
 
 /// All that a report says of one comparison.
@@ -86,9 +87,11 @@ struct ComparisonSection {
 
   private var curves: HTML {
     if record.histories.isEmpty { return .group([]) }
-    func series(_ metric: String, _ look: LineChart.Series.Look, isNoisy: Bool) -> [LineChart.Series] {
+    func series(
+      _ look: LineChart.Series.Look, isNoisy: Bool, of points: (RunHistory) -> [(step: Int, value: Double)]
+    ) -> [LineChart.Series] {
       record.histories.enumerated().map { index, one in
-        let points = one.history[metric]
+        let points = points(one.history)
         let width = isNoisy ? runningMeanWidth(of: points.count) : 1
         return LineChart.Series(
           name: "seed \(one.cell.seed)", colour: index, look: look,
@@ -97,11 +100,12 @@ struct ComparisonSection {
     }
     let charts = [
       LineChart(
-        id: id + "-loss", title: "CPT: training loss (nats)", series: series("loss", .line, isNoisy: true),
+        id: id + "-loss", title: "CPT: training loss (nats)",
+        series: series(.line, isNoisy: true) { $0[\StepMetrics.loss] },
         scale: .logarithmicIfWide, note: "Means of neighbouring steps."),
       LineChart(
         id: id + "-accuracy", title: "CPT: validation accuracy",
-        series: series("eval_accuracy", .dashed, isNoisy: false), arePercentages: true),
+        series: series(.dashed, isNoisy: false) { $0[\EvaluationMetrics.accuracy] }, arePercentages: true),
     ]
     return tag(
       "section", [:], heading(level + 1, "Training"), tag("div", ["class": "charts"], charts.map(\.html)))

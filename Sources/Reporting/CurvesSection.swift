@@ -13,7 +13,7 @@ struct CurvesSection {
     history = run.history
     self.id = id
     self.level = level
-    bestStep = history["eval_loss"].isEmpty ? nil : run.bestStep
+    bestStep = history.evaluations.isEmpty ? nil : run.bestStep
     maxGradientNorm = run.configuration.training.maxGradientNorm
   }
 
@@ -21,24 +21,26 @@ struct CurvesSection {
     if history.lastStep == 0 {
       return tag("section", [:], heading(level, "Training"), paragraph("No step was taken, so there are no curves."))
     }
-    let hasValidation = !history["eval_loss"].isEmpty
+    let hasValidation = !history.evaluations.isEmpty
     let best = bestStep.map { (step: $0, name: "best on validation: step \($0)") }
     let clipping = maxGradientNorm.map { "Before clipping to \($0)." } ?? "Not clipped."
     let charts = [
       LineChart(
         id: id + "-loss", title: "Loss (nats)",
-        series: measured("loss", "training") + validation("eval_loss", "validation"), scale: .logarithmicIfWide,
+        series: measured(\.loss, "training") + validation(\.loss, "validation"), scale: .logarithmicIfWide,
         event: best,
         note: "Training: weighted mean over all label tokens, the context’s too. Validation: whole labels, unweighted."),
       LineChart(
         id: id + "-accuracy", title: "Accuracy",
-        series: measured("label_accuracy", "training label tokens") + validation("eval_accuracy", "validation rows"),
+        series: measured(\.labelAccuracy, "training label tokens") + validation(\.accuracy, "validation rows"),
         arePercentages: true, event: best),
       LineChart(
         id: id + "-rate", title: "Learning rate",
-        series: [.init(name: "learning rate", colour: 0, look: .line, points: thinned(history["learning_rate"]))]),
+        series: [
+          .init(name: "learning rate", colour: 0, look: .line, points: thinned(history[\StepMetrics.learningRate]))
+        ]),
       LineChart(
-        id: id + "-gradient", title: "Gradient norm", series: measured("grad_norm", "gradient"),
+        id: id + "-gradient", title: "Gradient norm", series: measured(\.gradientNorm, "gradient"),
         scale: .logarithmicIfWide, note: clipping),
     ]
     return tag(
@@ -49,8 +51,8 @@ struct CurvesSection {
   }
 
   /// A noisy metric: its measurements as dots, and a running mean over them.
-  private func measured(_ metric: String, _ name: String) -> [LineChart.Series] {
-    let points = history[metric]
+  private func measured(_ quantity: KeyPath<StepMetrics, Double>, _ name: String) -> [LineChart.Series] {
+    let points = history[quantity]
     let width = runningMeanWidth(of: points.count)
     if width < 3 { return [.init(name: name, colour: 0, look: .line, points: points)] }
     return [
@@ -61,22 +63,24 @@ struct CurvesSection {
     ]
   }
 
-  private func validation(_ metric: String, _ name: String) -> [LineChart.Series] {
-    let points = history[metric]
+  private func validation(_ quantity: KeyPath<EvaluationMetrics, Double>, _ name: String) -> [LineChart.Series] {
+    let points = history[quantity]
     return points.isEmpty ? [] : [.init(name: name, colour: 1, look: .dashed, points: thinned(points))]
   }
 
   /// The steps with an evaluation, or some evenly over the run.
   private var numbers: HTML {
     let columns = [
-      ("loss", "loss"), ("label_accuracy", "label accuracy"), ("learning_rate", "learning rate"),
-      ("grad_norm", "gradient norm"), ("eval_loss", "validation loss"), ("eval_accuracy", "validation accuracy"),
-      ("eval_macro_f1", "validation macro-F1"),
-    ].map { metric, name in
-      (name: name, values: Dictionary(history[metric].map { ($0.step, $0.value) }) { $1 })
+      ("loss", history[\StepMetrics.loss]), ("label accuracy", history[\StepMetrics.labelAccuracy]),
+      ("learning rate", history[\StepMetrics.learningRate]), ("gradient norm", history[\StepMetrics.gradientNorm]),
+      ("validation loss", history[\EvaluationMetrics.loss]),
+      ("validation accuracy", history[\EvaluationMetrics.accuracy]),
+      ("validation macro-F1", history[\EvaluationMetrics.macroF1]),
+    ].map { name, points in
+      (name: name, values: Dictionary(points.map { ($0.step, $0.value) }) { $1 })
     }.filter { !$0.values.isEmpty }
-    let evaluated = history["eval_loss"].map(\.step)
-    let all = evaluated.count > 1 ? evaluated : history["loss"].map(\.step)
+    let evaluated = history.evaluations.map(\.step)
+    let all = evaluated.count > 1 ? evaluated : history.steps.map(\.step)
     let steps = Set(thinned(all, to: 30) + [history.lastStep]).sorted()
     return table(
       steps.count < all.count ? "Metrics at some of the steps" : "Metrics by step",
@@ -92,8 +96,11 @@ func runningMeanWidth(of count: Int) -> Int { count / 25 / 2 * 2 + 1 }
 
 /// The mean of `width` points around each point; of fewer at the ends.
 package func runningMean(of points: [(step: Int, value: Double)], width: Int) -> [(step: Int, value: Double)] {
-  var sums = [0.0]
-  for point in points { sums.append((sums.last ?? 0) + point.value) }
+  var sums = [0.0], sum = 0.0
+  for point in points {
+    sum += point.value
+    sums.append(sum)
+  }
   return points.indices.map { index in
     let first = max(0, index - width / 2), end = min(points.count, index + width / 2 + 1)
     return (points[index].step, (sums[end] - sums[first]) / Double(end - first))

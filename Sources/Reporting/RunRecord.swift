@@ -1,5 +1,4 @@
 import Diagnostics
-import FileFormats
 import Kernels
 import LanguageModel
 import Runs
@@ -17,8 +16,8 @@ package struct RunRecord: Sendable {
   let isFinished: Bool
   /// The folder of the adapter that is shown; nil where the run has none yet.
   let adapterFolder: String?
-  /// The trainer_state.json beside that adapter.
-  private let state: JSON?
+  /// How far the run had come when it wrote that adapter.
+  private let state: TrainerState?
   /// The context, tuned and not; nil without an adapter.
   private(set) var context: ContextRecord?
   /// Its predictions; nil without an adapter, without rows, or when none was asked for.
@@ -46,13 +45,13 @@ package struct RunRecord: Sendable {
   package var name: String { lastComponent(of: absolutePath(path)) }
 
   /// The step after which its adapter was written.
-  var adapterStep: Int { state?["step"]?.integer ?? history.lastStep }
+  var adapterStep: Int { state?.step ?? history.lastStep }
 
   /// The step of the best checkpoint on validation rows.
-  var bestStep: Int? { state?["best_step"]?.integer }
+  var bestStep: Int? { state?.bestStep }
 
   /// A hash of the tokens the run depends on, where a checkpoint says it.
-  var fingerprint: String? { state?["data_fingerprint"]?.string }
+  var fingerprint: String? { state?.dataFingerprint }
 
   /// The split that is evaluated: test rows, else validation rows; nil where there are neither.
   var split: Split? { configuration.data.evaluationSplit }

@@ -42,13 +42,14 @@ struct RunSection {
           + counted(report.rows, "\(evaluation.split.rawValue) row") + comparison(evaluation))
     }
     let steps = run.history.lastStep
-    let best = run.history["eval_accuracy"].last { $0.step == run.bestStep }
+    let best = run.history.evaluations.last { $0.step == run.bestStep }
     sentences.append(
       (run.isFinished
         ? "Training took \(counted(steps, "step"))"
         : "Training has stopped after \(counted(steps, "step")), before its end,")
         + " in \(duration(run.history.elapsedSeconds))"
-        + (best.map { "; the best checkpoint on validation rows is step \($0.step) with \(percentage($0.value))" } ?? "")
+        + (best.map { "; the best checkpoint on validation rows is step \($0.step) with \(percentage($0.accuracy))" }
+          ?? "")
         + ".")
     return sentences.joined(separator: " ")
   }

@@ -8,7 +8,6 @@ import System
 /// Stored beside the adapter as `cpt_state.safetensors` (e0, delta, moments) and `trainer_state.json` (step and best so
 /// far). The order of data and every other draw follow from seed and step, so no generator has to be stored.
 package struct Checkpoint {
-  package static let stateFile = "trainer_state.json"
   package static let tensorsFile = "cpt_state.safetensors"
 
   package var step = 0
@@ -42,16 +41,11 @@ package struct Checkpoint {
       tensors.append(FloatTensor(name: "second_moment", shape: shape, values: optimizer.secondMoment))
     }
     try writeAtomically(safetensors(tensors), to: partial + "/" + Self.tensorsFile)
-    try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: partial + "/config.json")
-    let state: JSON = .object([
-      .init("step", .integer(step)),
-      .init("best_step", bestStep.map(JSON.integer) ?? .null),
-      .init("best_metric", bestMetric.map(JSON.number) ?? .null),
-      .init("training_rows", .integer(rows.training)),
-      .init("validation_rows", .integer(rows.validation)),
-      .init("data_fingerprint", .string(fingerprint)),
-    ])
-    try writeAtomically(state.pretty + "\n", to: partial + "/" + Self.stateFile)
+    try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: partial + "/" + RunDirectory.configurationName)
+    let state = TrainerState(
+      step: step, bestStep: bestStep, bestMetric: bestMetric, trainingRows: rows.training,
+      validationRows: rows.validation, dataFingerprint: fingerprint)
+    try writeAtomically(state.json.pretty + "\n", to: partial + "/" + TrainerState.file)
     try replaceDirectory(at: folder, with: partial)
   }
 
@@ -59,14 +53,12 @@ package struct Checkpoint {
   ///
   /// - Throws: `InputError.badData` when it belongs to other data, another context or another model.
   package mutating func read(from folder: String, fingerprint: String, totalSteps: Int) throws {
-    let stateFile = folder + "/" + Self.stateFile
-    let state = try JSON.read(file: stateFile)
-    guard let step = state["step"]?.integer, (0...totalSteps).contains(step) else {
-      throw InputError.badData(
-        stateFile,
-        "\"step\" must be a whole number up to \(totalSteps), found \(state["step"]?.shortDescription ?? "nothing")")
+    let stateFile = folder + "/" + TrainerState.file
+    let state = try TrainerState(file: stateFile)
+    guard state.step <= totalSteps else {
+      throw InputError.badData(stateFile, "is after step \(state.step); the run has \(totalSteps) steps")
     }
-    guard state["data_fingerprint"]?.string == fingerprint else {
+    guard state.dataFingerprint == fingerprint else {
       throw InputError.badData(
         folder,
         "was made with other data: rows have changed since; a run can only go on as it was started "
@@ -83,9 +75,9 @@ package struct Checkpoint {
       optimizer.firstMoment = try file.floats("first_moment", shape: shape)
       optimizer.secondMoment = try file.floats("second_moment", shape: shape)
     }
-    optimizer.step = step
-    self.step = step
-    bestStep = state["best_step"]?.integer
-    bestMetric = state["best_metric"]?.number
+    optimizer.step = state.step
+    step = state.step
+    bestStep = state.bestStep
+    bestMetric = state.bestMetric
   }
 }

@@ -14,11 +14,14 @@ package struct RunDirectory: Sendable {
 
   package init(_ path: String) { self.path = path }
 
-  package var configurationFile: String { path + "/config.json" }
-  package var metricsFile: String { path + "/metrics.jsonl" }
+  package var configurationFile: String { path + "/" + Self.configurationName }
+  package var metricsFile: String { path + "/" + Self.metricsName }
   package var best: String { path + "/best" }
   package var tensorBoard: String { path + "/" + Self.tensorBoardFolder }
 
+  static let configurationName = "config.json"
+  /// The name of the file of metrics.
+  package static let metricsName = "metrics.jsonl"
   private static let tensorBoardFolder = "tensorboard"
 
   package func checkpoint(_ step: Int) -> String { "\(path)/checkpoint-\(step)" }
@@ -27,7 +30,7 @@ package struct RunDirectory: Sendable {
   package var checkpointSteps: [Int] {
     names(inDirectory: path).compactMap { name in
       name.hasPrefix("checkpoint-") ? Int(name.dropFirst("checkpoint-".count)) : nil
-    }.filter { fileExists(checkpoint($0) + "/" + Checkpoint.stateFile) }.sorted()
+    }.filter { fileExists(checkpoint($0) + "/" + TrainerState.file) }.sorted()
   }
 
   /// Whether the run came to its last step: only then is there an adapter beside the checkpoints.
@@ -39,12 +42,12 @@ package struct RunDirectory: Sendable {
     return isFinished ? path : checkpointSteps.last.map(checkpoint)
   }
 
-  /// The trainer_state.json beside an adapter: step, best so far, fingerprint of the data; nil where there is none.
+  /// The state of the run beside an adapter; nil where there is none.
   ///
   /// - Throws: `InputError.badData` when it is malformed.
-  package func state(of adapterFolder: String) throws -> JSON? {
-    let file = adapterFolder + "/" + Checkpoint.stateFile
-    return fileExists(file) ? try JSON.read(file: file) : nil
+  package func state(of adapterFolder: String) throws -> TrainerState? {
+    let file = adapterFolder + "/" + TrainerState.file
+    return fileExists(file) ? try TrainerState(file: file) : nil
   }
 
   /// Whether a run has written here.
@@ -58,17 +61,17 @@ package struct RunDirectory: Sendable {
   private static func isRunFile(_ name: String) -> Bool {
     let first = name.split(separator: ".").first.map(String.init) ?? name
     return [
-      "config.json", "metrics.jsonl", tensorBoardFolder, Adapter.configurationFile, Adapter.weightsFile,
+      configurationName, metricsName, tensorBoardFolder, Adapter.configurationFile, Adapter.weightsFile,
     ].contains(name)
       || first == "best" || (first.hasPrefix("checkpoint-") && Int(first.dropFirst("checkpoint-".count)) != nil)
   }
 
-  /// Keeps the lines of metrics.jsonl up to a step, for a run that goes on from there; a crash may have left half of one.
+  /// Keeps the lines of metrics.jsonl up to a step, for a run that is resumed there; a crash may have left half a line.
   package func keepMetrics(upTo step: Int) throws {
     guard fileExists(metricsFile) else { return }
     let kept = try readBytes(of: metricsFile).split(separator: UInt8(ascii: "\n")).filter { line in
-      let json = try? JSON(parsing: Array(line), file: metricsFile)
-      return (json?["step"]?.integer).map { $0 <= step } ?? false
+      let metrics = try? MetricsLine(parsing: line, file: metricsFile, line: 1)
+      return metrics.map { $0.step <= step } ?? false
     }
     try writeAtomically(kept.flatMap { Array($0) + [UInt8(ascii: "\n")] }, to: metricsFile)
   }

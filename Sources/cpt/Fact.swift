@@ -8,7 +8,7 @@ struct Fact {
   let name: String?
   let text: String
 
-  init(_ key: String, _ json: JSON, _ name: String?, _ text: String) {
+  init(_ key: String, _ json: JSON, _ name: String? = nil, _ text: String = "") {
     self.key = key
     self.json = json
     self.name = name

@@ -91,7 +91,13 @@ private func explanation(of words: [String]) throws -> String {
 
 private func explanation(of topic: Topic) throws -> String {
   let text = "\(heading(topic.summary))\n\n\(topic.text)"
-  return topic.name == "config" ? try text + "\n\n" + configurationReference() : text
+  return switch topic.name {
+  case "config": try text + "\n\n" + configurationReference()
+  case "files":
+    text + "\n\nThe keys of the JSON files (later versions may add keys):\n\n"
+      + fileKeys.map(\.helpText).joined(separator: "\n\n")
+  default: text
+  }
 }
 
 /// What `cpt help` prints.
@@ -128,10 +134,24 @@ private func configurationReference(_ part: String? = nil) throws -> String {
 }
 
 extension ConfigurationKeyDescription {
+  fileprivate var helpText: String { keyHelp(path, "\(expected) (default \(defaultValue))", meaning) }
+}
+
+extension FileKeys {
   fileprivate var helpText: String {
-    let lead = wrapped("\(path): \(expected) (default \(defaultValue))", indent: 4)
-    return heading(path) + lead.dropFirst(path.count) + "\n" + wrapped(meaning, behind: "    ")
+    ([heading(title)] + keys.map { keyHelp($0.path, $0.values, $0.meaning) }).joined(separator: "\n")
   }
+}
+
+extension FieldDescription {
+  /// The allowed values, and whether the key may be missing.
+  var values: String { presence == .sometimes ? expected + "; may be missing" : expected }
+}
+
+/// A key with its values, and its meaning below.
+private func keyHelp(_ path: String, _ values: String, _ meaning: String) -> String {
+  let lead = wrapped("\(path): \(values)", indent: 4)
+  return heading(path) + lead.dropFirst(path.count) + "\n" + wrapped(meaning, behind: "    ")
 }
 
 /// The tables behind all help: commands with their flags, topics, and the keys of a configuration.
@@ -160,9 +180,23 @@ private func tables() -> JSON {
       .init("values", .string(key.expected)), .init("meaning", .string(key.meaning)),
     ])
   }
+  let files = fileKeys.map { file in
+    JSON.object([
+      .init("title", .string(file.title)),
+      .init(
+        "keys",
+        .array(
+          file.keys.map { key in
+            .object([
+              .init("key", .string(key.path)), .init("values", .string(key.values)),
+              .init("meaning", .string(key.meaning)),
+            ])
+          })),
+    ])
+  }
   return .object([
     .init("version", .string(version)), .init("commands", .array(commands.map(command))),
     .init("topics", .array(topics.map(topic))),
-    .init("configuration", .array(keys)),
+    .init("configuration", .array(keys)), .init("files", .array(files)),
   ])
 }

@@ -31,6 +31,10 @@ private func manualPage() -> String {
   let keys = Configuration.reference.flatMap { key in
     [".TP", "\(bold(key.path)): \(roff("\(key.expected) (default \(key.defaultValue))"))", roff(key.meaning)]
   }
+  let files = fileKeys.flatMap { file in
+    [".SS \(roff(file.title))"]
+      + file.keys.flatMap { [".TP", "\(bold($0.path)): \(roff($0.values))", roff($0.meaning)] }
+  }
   return """
     .TH CPT 1 "" "cpt \(version)" "User Commands"
     .SH NAME
@@ -43,6 +47,8 @@ private func manualPage() -> String {
     \(explanations.joined(separator: "\n"))
     .SH CONFIGURATION KEYS
     \(keys.joined(separator: "\n"))
+    .SH KEYS OF THE FILES
+    \(files.joined(separator: "\n"))
     """
 }
 

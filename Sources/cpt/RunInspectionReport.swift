@@ -14,7 +14,7 @@ extension RunInspection {
     if hidden > 0 { warnings.append("… \(hidden) more (--all shows them)") }
     if case .failure(let error) = forecast { warnings.append(wrapped("cpt train would stop: \(error)", behind: "! ")) }
     if !warnings.isEmpty { parts.append(warnings.joined(separator: "\n")) }
-    if case .success(let forecast) = forecast { parts.append(forecast.facts.text) }
+    if case .success(let (run, time)) = forecast { parts.append((run.facts + time.facts(of: run)).text) }
     return parts.joined(separator: "\n\n")
   }
 
@@ -60,7 +60,7 @@ extension RunInspection {
       .init("warnings", .array(labels.findings.map { .string($0.text) })),
     ]
     switch forecast {
-    case .success(let forecast): members.append(.init("forecast", forecast.facts.json))
+    case .success(let (run, time)): members.append(.init("forecast", (run.facts + time.facts(of: run)).json))
     case .failure(let error): members.append(.init("error", .string("\(error)")))
     }
     return .object(members)
@@ -114,27 +114,40 @@ extension LabelFinding {
 }
 
 extension RunForecast {
-  fileprivate var facts: [Fact] {
+  /// What `cpt inspect --config` and `cpt train --dry-run` print.
+  var facts: [Fact] {
     let need = plan.contextTokens + longestExample
     return [
       Fact("context_tokens", plan.contextTokens, "context tokens"),
       Fact(
         "training_examples", .integer(plan.trainingExamples), "example tokens",
         "\(shortestExample) to \(longestExample), median \(medianExample), in \(plan.trainingExamples) rows"),
-      Fact("shortest_example_tokens", shortestExample, nil), Fact("median_example_tokens", medianExample, nil),
-      Fact("longest_example_tokens", longestExample, nil),
+      Fact("shortest_example_tokens", .integer(shortestExample)),
+      Fact("median_example_tokens", .integer(medianExample)),
+      Fact("longest_example_tokens", .integer(longestExample)),
+      Fact("validation_examples", plan.validationExamples, "validation rows"),
       Fact(
         "positions", positions.map(JSON.integer) ?? .null, "window",
         positions.map { "\(need) of \($0) positions (\(percent(Double(need) / Double($0))))" }
           ?? "\(need) positions; the model has no limit"),
       Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) at the peak: \(packing)"),
-      Fact("total_steps", plan.totalSteps, nil), Fact("operations", .number(time.operations), nil, ""),
-      Fact("step_seconds", .number(time.stepSeconds), nil, ""),
+      Fact("packing", .string(packing)),
+      Fact("total_steps", .integer(plan.totalSteps), "steps", "\(plan.totalSteps), \(plan.stepsPerEpoch) an epoch"),
+      Fact("steps_per_epoch", .integer(plan.stepsPerEpoch)),
+    ]
+  }
+}
+
+extension TimeEstimate {
+  /// The time that a run will take.
+  fileprivate func facts(of run: RunForecast) -> [Fact] {
+    let steps = run.plan.totalSteps
+    return [
+      Fact("operations", .number(operations)), Fact("step_seconds", .number(stepSeconds)),
       Fact(
-        "total_seconds", .number(time.totalSeconds), "time",
-        (time.totalSeconds < 1 ? "under 1 s" : "about \(duration(time.totalSeconds))")
-          + (plan.totalSteps == 0
-            ? " for the evaluation, nothing is trained" : " for \(plan.totalSteps) steps and their evaluations")
+        "total_seconds", .number(totalSeconds), "time",
+        (totalSeconds < 1 ? "under 1 s" : "about \(duration(totalSeconds))")
+          + (steps == 0 ? " for the evaluation, nothing is trained" : " for \(steps) steps and their evaluations")
           + ", by the operations they take and the speed of matrix products now"),
     ]
   }

@@ -1,3 +1,8 @@
+import FileFormats
+import Insights
+import Runs
+import Tuning
+
 /// Something `cpt help` explains.
 struct Topic: Sendable {
   let name: String
@@ -132,4 +137,22 @@ let topics: [Topic] = [
       An error is one line on standard error: where, what was expected, what was
       found, what to do.
       """),
+]
+
+/// The keys of the objects in a file that a command writes.
+struct FileKeys: Sendable {
+  /// The file and what an object of it is.
+  let title: String
+  let keys: [FieldDescription]
+}
+
+/// The one table of files with documented keys; the keys come from the tables that read and write them.
+let fileKeys: [FileKeys] = [
+  FileKeys(title: "\(RunDirectory.metricsName): an optimiser step", keys: StepMetrics.descriptions),
+  FileKeys(title: "\(RunDirectory.metricsName): an evaluation", keys: EvaluationMetrics.descriptions),
+  FileKeys(title: "\(TrainerState.file): the state beside an adapter", keys: TrainerState.descriptions),
+  FileKeys(title: "\(Comparison.file): what cpt compare has measured", keys: Comparison.descriptions),
+  FileKeys(
+    title: "\(Comparison.predictionsFile), cpt eval --predictions: a row", keys: PredictionRecord.descriptions),
+  FileKeys(title: "cpt predict: what it adds to a row", keys: LabelPrediction.descriptions),
 ]

@@ -1,5 +1,6 @@
 import Diagnostics
 import FileFormats
+import Insights
 import Kernels
 import Runs
 import System
@@ -42,8 +43,10 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   var trainer = try Trainer(setup, run: run)
   let stopAfter = try arguments.integer("--stop-after", from: 1)
   if arguments.has("--dry-run") {
-    let summary = DrySummary(setup, trainer)
-    try printResult(arguments.has("--json") ? summary.json.pretty : summary.text)
+    let facts = RunForecast(trainer, setup).facts, resolved = setup.configuration.resolvedJSON
+    try printResult(
+      arguments.has("--json")
+        ? (facts + [Fact("configuration", resolved)]).json.pretty : resolved.pretty + "\n\n" + facts.text)
     return 0
   }
   try run.claim(resuming: arguments.has("--resume"), overwriting: arguments.has("--overwrite"))
@@ -98,46 +101,6 @@ private func json(of summary: TrainingSummary, in run: RunDirectory, _ times: Pr
     ] + profile)
 }
 
-/// What `--dry-run` says about a run.
-private struct DrySummary {
-  let configuration: JSON
-  let facts: [(name: String, value: Int, text: String)]
-  let packing: String
-
-  init(_ setup: TrainingSetup, _ trainer: Trainer) {
-    configuration = setup.configuration.resolvedJSON
-    let plan = trainer.plan, decoder = setup.model.decoder
-    let positions = decoder.maximumPositions.map { [("positions", $0, "positions of the model")] } ?? []
-    facts =
-      [
-        ("context_tokens", plan.contextTokens, "context tokens"),
-        ("longest_example_tokens", trainer.longestExample, "tokens of the longest training example"),
-      ] + positions + [
-        ("training_examples", plan.trainingExamples, "training examples"),
-        ("validation_examples", plan.validationExamples, "validation examples"),
-        ("steps_per_epoch", plan.stepsPerEpoch, "steps an epoch"),
-        ("total_steps", plan.totalSteps, "steps"),
-        (
-          "memory_bytes", trainer.estimatedMemory,
-          "bytes of memory at the peak, about (\(byteCount(trainer.estimatedMemory)))"
-        ),
-      ]
-    packing = trainer.packing
-  }
-
-  var json: JSON {
-    .object(
-      facts.map { .init($0.name, .integer($0.value)) } + [
-        .init("packing", .string(packing)), .init("configuration", configuration),
-      ])
-  }
-
-  var text: String {
-    configuration.pretty + "\n\n" + table(facts.map { [String($0.value), $0.text] }, rightAligned: [0])
-      + "\n" + packing
-  }
-}
-
 /// Shows a run while it goes on.
 private struct TrainingProgress {
   let terminal: Terminal
@@ -162,10 +125,10 @@ private struct TrainingProgress {
       } else if let plan, step.step % max(1, plan.totalSteps / 20) == 0 || step.step == plan.totalSteps {
         terminal.line(line(for: step, withBar: false))
       }
-    case .evaluated(let evaluation):
+    case .evaluated(let evaluation, let isBest):
       terminal.line(
         "step \(evaluation.step)  validation: loss \(fixed(evaluation.loss, 3))  accuracy \(percent(evaluation.accuracy))"
-          + "  macro-F1 \(fixed(evaluation.macroF1, 3))\(evaluation.isBest ? "  (best so far)" : "")")
+          + "  macro-F1 \(fixed(evaluation.macroF1, 3))\(isBest ? "  (best so far)" : "")")
       if let last, terminal.isInteractive { terminal.status(line(for: last, withBar: true)) }
     case .saved: break
     }

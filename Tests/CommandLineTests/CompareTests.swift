@@ -31,7 +31,7 @@ import TestSupport
         #expect(
           try evaluation.json()[cell.method.rawValue]?["accuracy"]?.number == cell.accuracy, "\(evaluation.errors)")
         let records = try PredictionRecord.read(file: run + "/" + Comparison.predictionsFile)
-        #expect(records.count { $0.label == $0.prediction } == Int((cell.accuracy * 16).rounded()))
+        #expect(records.count { $0.label == $0.tuned.prediction } == Int((cell.accuracy * 16).rounded()))
       }
       let spread = try #require(comparison.summaries.first?.accuracy)
       let values = comparison.cells.prefix(2).map(\.accuracy)

@@ -1,3 +1,4 @@
+import FileFormats
 import Foundation
 import Runs
 import System
@@ -33,12 +34,31 @@ extension DocumentationTests {
   @Test func everyConfigurationKeyStandsInTheReference() throws {
     let page = String(
       decoding: try readBytes(of: repository + "/Sources/cpt/cpt.docc/ConfigurationReference.md"), as: UTF8.self)
-    // scripts/make-configuration-reference writes them.
+    // scripts/make-reference-tables writes them.
     for key in Configuration.reference {
       #expect(
         page.contains("| `\(key.path)` | `\(key.defaultValue)` | \(key.expected) | \(key.meaning) |"), "\(key.path)")
     }
     #expect(page.components(separatedBy: "\n| `").count - 1 == Configuration.reference.count)
+  }
+
+  @Test func everyKeyOfTheFilesStandsInTheirPage() throws {
+    let page = String(decoding: try readBytes(of: repository + "/Sources/cpt/cpt.docc/Files.md"), as: UTF8.self)
+    let files = try #require(Program.run(["help", "--json"]).json()["files"]?.array)
+    let help = try Program.run(["help", "files"]).output, manual = try Program.run(["man"]).output
+    let expected = try files.map { file in
+      let keys = try #require(file["keys"]?.array).map { key in
+        let cells = try ["key", "values", "meaning"].map { try #require(key[$0]?.string) }
+        #expect(help.contains("\n\(cells[0]): ") && manual.contains("\n\\fB\(cells[0])\\fR: "), "\(cells[0])")
+        return "| `\(cells[0])` | \(cells[1]) | \(cells[2]) |\n"
+      }
+      let title = try #require(file["title"]?.string)
+      return "\n### \(title)\n\n| Key | Values | Meaning |\n| --- | --- | --- |\n" + keys.joined()
+    }
+    #expect(files.count > 4)
+    // scripts/make-reference-tables writes them.
+    let tables = try #require(page.range(of: "\n## Keys\n"))
+    #expect(page[tables.upperBound...] == expected.joined())
   }
 
   /// Links to files and headings, and the paths of the project that stand in code voice.

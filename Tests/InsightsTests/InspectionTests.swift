@@ -162,7 +162,7 @@ import Tuning
       let (inspection, setup) = try inspection(
         words: [("a", "delivery"), ("b", "quick team"), ("c", "team")], in: folder, profile: profile)
       let forecast = try inspection.forecast.get()
-      #expect(forecast.plan.totalSteps == 6)
+      #expect(forecast.run.plan.totalSteps == 6)
       var trainer = try Trainer(setup, run: RunDirectory(folder + "/run"))
       let before = profile.entries.reduce(0) { $0 + $1.entry.operations }
       _ = try trainer.train { _ in }

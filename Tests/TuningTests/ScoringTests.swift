@@ -124,7 +124,11 @@ import Tuning
       place: "f:2", candidates: CandidateScores(logProbabilities: [-1, -3], tokenCounts: [1, 1]), label: 0)
     let record = PredictionRecord(Self.prediction, baseline: hasBaseline ? other : nil, labels: Self.labels)
     #expect(
-      record.prediction == "yes" && record.label == "no" && record.baselinePrediction == (hasBaseline ? "no" : nil))
+      record.tuned.prediction == "yes" && record.label == "no"
+        && record.baselinePrediction == (hasBaseline ? "no" : nil))
+    let keys = ["row", "text", "label", "prediction", "probability", "log_probabilities"]
+    #expect(record.members.map(\.key) == keys + (hasBaseline ? ["icl_prediction", "icl_log_probabilities"] : []))
+    #expect(record.json["log_probabilities"]?.compact == #"{"no": -2.0, "yes": -0.5}"#)
     try withTemporaryFolder { folder in
       try writeAtomically(record.json.compact + "\n\n" + record.json.compact, to: folder + "/p")
       #expect(try PredictionRecord.read(file: folder + "/p") == [record, record])
@@ -143,7 +147,7 @@ import Tuning
     let json = PredictionRecord(Self.prediction, baseline: nil, labels: Self.labels).json
     let members = (json.object ?? []).filter { $0.key != key } + [.init(key, value)]
     #expect {
-      try PredictionRecord(json: .object(members), place: "p:1")
+      try PredictionRecord(.object(members), FieldOrigin("p:1"))
     } throws: {
       "\($0)".contains(message)
     }

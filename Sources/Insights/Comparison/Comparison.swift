@@ -10,14 +10,14 @@ import Runs
 package struct Comparison: Sendable, Equatable {
   /// One method at one seed, trained and evaluated.
   package struct Cell: Sendable, Equatable {
-    package let method: TuningMethod
-    package let seed: Int
-    package let accuracy: Double
-    package let accuracyStandardError: Double
-    package let macroF1: Double
+    package fileprivate(set) var method: TuningMethod
+    package fileprivate(set) var seed: Int
+    package fileprivate(set) var accuracy: Double
+    package fileprivate(set) var accuracyStandardError: Double
+    package fileprivate(set) var macroF1: Double
     /// Mean of -log P(label), in nats.
-    package let loss: Double
-    package let trainingSeconds: Double
+    package fileprivate(set) var loss: Double
+    package fileprivate(set) var trainingSeconds: Double
 
     /// The name of its run folder.
     package var folder: String { Self.folder(method, seed: seed) }
@@ -27,31 +27,31 @@ package struct Comparison: Sendable, Equatable {
 
   /// A quantity over seeds.
   package struct Spread: Sendable, Equatable {
-    package let mean: Double
+    package fileprivate(set) var mean: Double
     /// Of the sample (n - 1); nil for one value.
-    package let standardDeviation: Double?
-    package let worst: Double
-    package let best: Double
+    package fileprivate(set) var standardDeviation: Double?
+    package fileprivate(set) var worst: Double
+    package fileprivate(set) var best: Double
 
     /// - Precondition: there is a value.
     init(_ values: [Double]) {
-      precondition(!values.isEmpty)
+      guard let worst = values.min(), let best = values.max() else { preconditionFailure("there are values") }
+      self.worst = worst
+      self.best = best
       let n = Double(values.count)
       let mean = values.reduce(0, +) / n
       self.mean = mean
       let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
       standardDeviation = values.count < 2 ? nil : (squares / (n - 1)).squareRoot()
-      worst = values.min() ?? mean
-      best = values.max() ?? mean
     }
   }
 
   /// A method over the seeds it has been run with.
   package struct Summary: Sendable, Equatable {
-    package let method: TuningMethod
-    package let seeds: Int
-    package let accuracy: Spread
-    package let macroF1: Spread
+    package fileprivate(set) var method: TuningMethod
+    package fileprivate(set) var seeds: Int
+    package fileprivate(set) var accuracy: Spread
+    package fileprivate(set) var macroF1: Spread
   }
 
   package static let file = "comparison.json"
@@ -59,11 +59,11 @@ package struct Comparison: Sendable, Equatable {
   package static let predictionsFile = "predictions.jsonl"
 
   /// The configuration file it was made from.
-  package let configuration: String
+  package fileprivate(set) var configuration: String
   /// What `--set` changed of it.
-  package let settings: [String]
+  package fileprivate(set) var settings: [String]
   /// The rows methods are compared on.
-  package let split: Split
+  package fileprivate(set) var split: Split
   package internal(set) var methods: [TuningMethod]
   package internal(set) var seeds: [Int]
   /// In the order of methods, then seeds.
@@ -85,73 +85,67 @@ package struct Comparison: Sendable, Equatable {
   }
 }
 
-extension Comparison {
+extension Comparison: Record {
+  package init() {
+    self.init(configuration: "", settings: [], split: .test, methods: [], seeds: [], cells: [])
+  }
+
   /// Reads the comparison of a folder.
   ///
   /// - Throws: `InputError` when there is none, or it is not as `json` writes it.
-  package init(folder: String) throws {
-    let file = folder + "/" + Self.file
-    let json = try JSON.read(file: file)
-    func wrong(_ key: String) -> InputError {
-      .badData(file, "\"\(key)\" is not as cpt compare writes it; compare anew with --overwrite")
-    }
-    func method(_ json: JSON?) -> TuningMethod? { json?.string.flatMap(TuningMethod.init) }
-    guard let configuration = json["config"]?.string else { throw wrong("config") }
-    self.configuration = configuration
-    settings = (json["settings"]?.array ?? []).compactMap(\.string)
-    guard let split = json["split"]?.string.flatMap(Split.init) else { throw wrong("split") }
-    self.split = split
-    methods = try (json["methods"]?.array ?? []).map { name in
-      guard let method = method(name) else { throw wrong("methods") }
-      return method
-    }
-    seeds = try (json["seeds"]?.array ?? []).map { seed in
-      guard let seed = seed.integer else { throw wrong("seeds") }
-      return seed
-    }
-    cells = try (json["cells"]?.array ?? []).map { cell in
-      guard let method = method(cell["method"]), let seed = cell["seed"]?.integer,
-        let accuracy = cell["accuracy"]?.number, let error = cell["accuracy_stderr"]?.number,
-        let macroF1 = cell["macro_f1"]?.number, let loss = cell["loss"]?.number,
-        let seconds = cell["train_seconds"]?.number
-      else { throw wrong("cells") }
-      return Cell(
-        method: method, seed: seed, accuracy: accuracy, accuracyStandardError: error, macroF1: macroF1, loss: loss,
-        trainingSeconds: seconds)
-    }
+  package init(folder: String) throws { try self.init(file: folder + "/" + Self.file) }
+
+  package static let fields: [Field<Comparison>] = [
+    Field("config", \.configuration, .text, "the configuration file, as an absolute path"),
+    Field("settings", \.settings, .list("a list of texts", of: .text), "what --set changed of it"),
+    Field("split", \.split, .choice, "the rows that methods are compared on"),
+    Field("methods", \.methods, .list("a list of methods", of: .choice), "the compared methods"),
+    Field("seeds", \.seeds, .list("a list of whole numbers", of: .integer(from: 0)), "the seeds of each method"),
+    Field(
+      "cells", \.cells, .list("a list of objects", of: .record),
+      "the finished cells, each a method with a seed, in the order of methods, then seeds"),
+    .derived(
+      "summary", \.summaries, .list("a list of objects", of: .record), "each method that has a cell, over its seeds"),
+  ]
+}
+
+extension Comparison.Cell: Record {
+  package init() {
+    self.init(
+      method: .cpt, seed: 0, accuracy: 0, accuracyStandardError: 0, macroF1: 0, loss: 0, trainingSeconds: 0)
   }
 
-  package var json: JSON {
-    func spread(_ spread: Spread) -> JSON {
-      .object([
-        .init("mean", .number(spread.mean)), .init("sd", spread.standardDeviation.map(JSON.number) ?? .null),
-        .init("worst", .number(spread.worst)), .init("best", .number(spread.best)),
-      ])
-    }
-    return .object([
-      .init("config", .string(configuration)), .init("settings", .array(settings.map(JSON.string))),
-      .init("split", .string(split.rawValue)),
-      .init("methods", .array(methods.map { .string($0.rawValue) })), .init("seeds", .array(seeds.map(JSON.integer))),
-      .init(
-        "cells",
-        .array(
-          cells.map { cell in
-            .object([
-              .init("method", .string(cell.method.rawValue)), .init("seed", .integer(cell.seed)),
-              .init("folder", .string(cell.folder)), .init("accuracy", .number(cell.accuracy)),
-              .init("accuracy_stderr", .number(cell.accuracyStandardError)), .init("macro_f1", .number(cell.macroF1)),
-              .init("loss", .number(cell.loss)), .init("train_seconds", .number(cell.trainingSeconds)),
-            ])
-          })),
-      .init(
-        "summary",
-        .array(
-          summaries.map { summary in
-            .object([
-              .init("method", .string(summary.method.rawValue)), .init("seeds", .integer(summary.seeds)),
-              .init("accuracy", spread(summary.accuracy)), .init("macro_f1", spread(summary.macroF1)),
-            ])
-          })),
-    ])
-  }
+  package static let fields: [Field<Comparison.Cell>] = [
+    Field("method", \.method, .choice, "the method"),
+    Field("seed", \.seed, .integer(from: 0), "the seed"),
+    .derived("folder", \.folder, .text, "the run folder of the cell, inside the folder of the comparison"),
+    Field("accuracy", \.accuracy, .number, "share of the rows that get their label"),
+    Field("accuracy_stderr", \.accuracyStandardError, .measurement, "standard error of the accuracy"),
+    Field("macro_f1", \.macroF1, .number, "mean of the labels' F1"),
+    Field("loss", \.loss, .measurement, "mean of -log P(whole label), in nats"),
+    Field("train_seconds", \.trainingSeconds, .number, "seconds of training"),
+  ]
+}
+
+extension Comparison.Summary: Record {
+  package init() { self.init(method: .cpt, seeds: 0, accuracy: Comparison.Spread(), macroF1: Comparison.Spread()) }
+
+  package static let fields: [Field<Comparison.Summary>] = [
+    Field("method", \.method, .choice, "the method"),
+    Field("seeds", \.seeds, .integer(from: 0), "finished cells of the method"),
+    Field("accuracy", \.accuracy, .record, "the accuracies of these cells"),
+    Field("macro_f1", \.macroF1, .record, "their macro-F1"),
+  ]
+}
+
+extension Comparison.Spread: Record {
+  package init() { self.init([0]) }
+
+  package static let fields: [Field<Comparison.Spread>] = [
+    Field("mean", \.mean, .number, "mean over the seeds"),
+    Field(
+      "sd", \.standardDeviation, .null(or: .number), "standard deviation of the sample; null for one seed"),
+    Field("worst", \.worst, .number, "the lowest"),
+    Field("best", \.best, .number, "the highest"),
+  ]
 }

@@ -191,9 +191,6 @@ package struct ComparisonRun {
 extension Comparison {
   /// Puts cells in the order of methods, then seeds.
   fileprivate mutating func sortCells() {
-    let order = methods
-    cells.sort { a, b in
-      (order.firstIndex(of: a.method) ?? 0, a.seed) < (order.firstIndex(of: b.method) ?? 0, b.seed)
-    }
+    cells = methods.flatMap { method in cells.filter { $0.method == method }.sorted { $0.seed < $1.seed } }
   }
 }

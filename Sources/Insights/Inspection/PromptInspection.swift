@@ -32,7 +32,7 @@ package struct PromptInspection: Sendable {
       throw InputError.badData(adapter.folder, "the prompt holds numbers that are not finite")
     }
     self.geometry = geometry
-    step = try AdapterRecord(adapterFolder: adapter.folder)?.step
+    step = try AdapterRecord(adapterFolder: adapter.folder)?.state.step
     listing = PromptListing(
       prompt, decoder: model.decoder, tokenizer: tokenizer, neighbours: neighbours, mostMoved: mostMoved, team: team)
   }

@@ -9,7 +9,7 @@ package struct RunInspection: Sendable {
   package let listing: TokenListing
   package let labels: LabelListing
   /// What training will take; the error it would end with where it cannot begin.
-  package let forecast: Result<RunForecast, any Error>
+  package let forecast: Result<(run: RunForecast, time: TimeEstimate), any Error>
 
   /// Looks at what a run would train on.
   ///
@@ -28,11 +28,15 @@ package struct RunInspection: Sendable {
       setup.startingPrompt, example: example.tokens, loss: setup.configuration.loss,
       tokenizer: setup.tokenizer)
     labels = LabelListing(setup, following: example)
-    forecast = Result { RunForecast(try Trainer(setup, run: RunDirectory("")), setup) }
+    forecast = Result {
+      let trainer = try Trainer(setup, run: RunDirectory(""))
+      let rate = setup.team.matrixProductRate(size: 2048)
+      return (RunForecast(trainer, setup), TimeEstimate(trainer, setup, rate: rate))
+    }
   }
 }
 
-/// What a run will take: positions, memory, time.
+/// What a run will take: tokens, positions, memory, steps. It computes nothing.
 package struct RunForecast: Sendable {
   package let plan: TrainingPlan
   /// Tokens of the shortest, the median and the longest training example, up to what is computed of it.
@@ -45,17 +49,19 @@ package struct RunForecast: Sendable {
   package let memory: Int
   /// How batches are computed, in words.
   package let packing: String
-  package let time: TimeEstimate
 
-  init(_ trainer: Trainer, _ setup: TrainingSetup) {
+  /// Looks at a run before its first step.
+  package init(_ trainer: Trainer, _ setup: TrainingSetup) {
     plan = trainer.plan
     let lengths = trainer.examples.map(\.computedCount).sorted()
-    shortestExample = lengths.first ?? 0
-    medianExample = lengths.isEmpty ? 0 : lengths[lengths.count / 2]
-    longestExample = lengths.last ?? 0
+    guard let shortest = lengths.first, let longest = lengths.last else {
+      preconditionFailure("a run has training examples")
+    }
+    shortestExample = shortest
+    medianExample = lengths[lengths.count / 2]
+    longestExample = longest
     positions = setup.model.decoder.maximumPositions
     memory = trainer.estimatedMemory
-    packing = trainer.packing
-    time = TimeEstimate(trainer, setup, rate: setup.team.matrixProductRate(size: 2048))
+    packing = trainer.packPlan.description
   }
 }

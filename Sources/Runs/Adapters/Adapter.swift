@@ -104,10 +104,9 @@ package struct Adapter: Sendable {
 
   /// The members PEFT writes, by name, as `json.dumps(sort_keys=True)`.
   private var configurationJSON: JSON {
-    let sections = Configuration.keys.filter { !$0.inner.isEmpty }.map(\.name)
+    let sections = Configuration.fields.filter { !$0.inner.isEmpty }.map(\.name)
     let ours = Set(sections + ["initial_adapter", "output_dir"])
-    let members = configuration.json.object ?? []
-    return .object(members.filter { !ours.contains($0.key) }.sorted { $0.key < $1.key })
+    return .object(configuration.members.filter { !ours.contains($0.key) }.sorted { $0.key < $1.key })
   }
 
   private var tensor: FloatTensor {

@@ -2,19 +2,11 @@ import System
 
 /// What a run's files say of one of its adapters: the settings it was tuned with, on how many rows, and how good it is.
 package struct AdapterRecord: Sendable {
-  /// On the validation rows.
-  package struct Evaluation {
-    let loss: Double
-    let accuracy: Double
-    let macroF1: Double
-  }
-
   package let configuration: Configuration
-  package let step: Int?
-  package let trainingRows: Int?
-  package let validationRows: Int?
-  /// After this step; nil where the run measured none then.
-  package let evaluation: Evaluation?
+  /// How far the run had come.
+  package let state: TrainerState
+  /// On the validation rows, after that step; nil where the run measured none then.
+  package let evaluation: EvaluationMetrics?
 
   /// Looks beside the adapter of a run, its `best/` or one of its checkpoints; nil where no run left it.
   ///
@@ -27,14 +19,8 @@ package struct AdapterRecord: Sendable {
     let checkpoint = isLast ? own.checkpointSteps.last.map(own.checkpoint) : own.path
     guard let checkpoint, let state = try run.state(of: checkpoint) else { return nil }
     configuration = try Configuration(file: own.configurationFile)
-    step = state["step"]?.integer
-    trainingRows = state["training_rows"]?.integer
-    validationRows = state["validation_rows"]?.integer
+    self.state = state
     let history = run.holdsRun ? try RunHistory(run) : nil
-    let values = ["eval_loss", "eval_accuracy", "eval_macro_f1"].compactMap { [step] metric in
-      history?[metric].last { $0.step == step }?.value
-    }
-    evaluation =
-      values.count == 3 ? Evaluation(loss: values[0], accuracy: values[1], macroF1: values[2]) : nil
+    evaluation = history?.evaluations.last { $0.step == state.step && $0.loss.isFinite }
   }
 }

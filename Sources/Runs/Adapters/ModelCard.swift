@@ -200,8 +200,7 @@ package struct ModelCard {
   private var training: String? {
     guard let record else { return nil }
     let configuration = record.configuration, training = configuration.training
-    let steps = record.step.map { "\($0) steps" }, rows = record.trainingRows.map { "\($0) rows" }
-    let summary = [steps, rows].compactMap { $0 }.joined(separator: " over ")
+    let summary = "\(record.state.step) steps" + (record.state.trainingRows.map { " over \($0) rows" } ?? "")
     let trainsVirtualTokens = training.method.trainsVirtualTokens
     let settings: [(String, String)] = [
       ("tuned for", summary), ("batch", "\(training.batchSize) × \(training.accumulationSteps)"),
@@ -219,7 +218,7 @@ package struct ModelCard {
 
   private var evaluation: String? {
     guard let record, let evaluation = record.evaluation else { return nil }
-    let rows = record.validationRows.map { "\($0) rows" } ?? "rows"
+    let rows = record.state.validationRows.map { "\($0) rows" } ?? "rows"
     func rounded(_ value: Double) -> String { "\((value * 1e4).rounded() / 1e4)" }
     return """
       ## Evaluation

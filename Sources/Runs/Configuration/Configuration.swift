@@ -40,49 +40,59 @@ package struct Configuration: Sendable, Equatable {
   package var outputDirectory: String?
 
   package init() {}
-
-  /// Every key, in file order, for documentation.
-  package static var reference: [ConfigurationKeyDescription] { descriptions(of: Configuration()) }
 }
 
 extension Configuration: ConfigurationSection {
-  static let keys: [ConfigurationKey<Configuration>] = [
-    .text("peft_type", \.peftType, "PEFT's name of the method; always \"CPT\""),
-    .text("task_type", \.taskType, "PEFT's name of the task; always \"CAUSAL_LM\""),
-    .text("base_model_name_or_path", \.baseModel, "folder of the frozen model"),
-    .text("tokenizer_name_or_path", \.tokenizer, "folder of the tokenizer; null: the model's"),
-    .integers("cpt_token_ids", \.tokenIDs, "token ids of the context; null: built from training examples"),
-    .integers("cpt_mask", \.mask, "1 for context tokens that count, 0 for those left out; null: all count"),
-    .integers(
-      "cpt_tokens_type_mask", \.tokenTypes,
+  package static let fields: [Field<Configuration>] = [
+    Field("peft_type", \.peftType, .text, "PEFT's name of the method; always \"CPT\""),
+    Field("task_type", \.taskType, .null(or: .text), "PEFT's name of the task; always \"CAUSAL_LM\""),
+    Field("base_model_name_or_path", \.baseModel, .null(or: .text), "folder of the frozen model"),
+    Field("tokenizer_name_or_path", \.tokenizer, .null(or: .text), "folder of the tokenizer; null: the model's"),
+    Field(
+      "cpt_token_ids", \.tokenIDs, .null(or: .wholeNumbers),
+      "token ids of the context; null: built from training examples"),
+    Field(
+      "cpt_mask", \.mask, .null(or: .wholeNumbers),
+      "1 for context tokens that count, 0 for those left out; null: all count"),
+    Field(
+      "cpt_tokens_type_mask", \.tokenTypes, .null(or: .wholeNumbers),
       "type of each context token: 0 none, else 1 input template, 2 input, 3 output template, 4 label, plus 4 an example"
     ),
-    .choice("opt_weighted_loss_type", \.loss.kind, "\"decay\": earlier labels count less; \"none\": all count 1"),
-    .nonNegative("opt_loss_decay_factor", \.loss.decayFactor, "weight of a label group relative to the one after it"),
-    .nonNegative(
-      "opt_projection_epsilon", \.projection.input, "radius of an input token's ball, times sqrt(width / 2048)"),
-    .nonNegative(
-      "opt_projection_format_epsilon", \.projection.format,
+    Field(
+      "opt_weighted_loss_type", \.loss.kind, .choice, "\"decay\": earlier labels count less; \"none\": all count 1"),
+    Field(
+      "opt_loss_decay_factor", \.loss.decayFactor, .nonNegative, "weight of a label group relative to the one after it"),
+    Field(
+      "opt_projection_epsilon", \.projection.input, .nonNegative,
+      "radius of an input token's ball, times sqrt(width / 2048)"),
+    Field(
+      "opt_projection_format_epsilon", \.projection.format, .nonNegative,
       "radius of a template token's ball, times sqrt(width / 2048)"),
-    .section("template", \.template, defaults: Template(), "how an example becomes text"),
-    .section("data", \.data, defaults: DataConfiguration(), "where examples come from"),
-    .section("training", \.training, defaults: TrainingConfiguration(), "how the prompt is optimised"),
+    .section("template", \.template, "how an example becomes text"),
+    .section("data", \.data, "where examples come from"),
+    .section("training", \.training, "how the prompt is optimised"),
     .section(
-      "prompt_tuning", \.promptTuning, defaults: PromptTuningConfiguration(),
+      "prompt_tuning", \.promptTuning,
       "the virtual tokens of methods that train them"),
-    .section("model", \.model, defaults: ModelConfiguration(), "how the frozen model is held in memory"),
-    .text("initial_adapter", \.initialAdapter, "folder of a CPT adapter to continue from (its tokens, its prompt)"),
-    .text("output_dir", \.outputDirectory, "folder for checkpoints, metrics and the adapter"),
-    .carried("revision", \.revision, "PEFT: revision of the base model; carried along"),
-    .flag("inference_mode", \.inferenceMode, "PEFT: whether the adapter was saved for inference; carried along"),
-    .carried("auto_mapping", \.autoMapping, "PEFT: carried along"),
-    .integer("token_dim", \.tokenDimension, from: 1, "PEFT: width of the embeddings; checked against the model"),
-    .integer("num_layers", \.layers, from: 1, "PEFT: carried along"),
-    .integer("num_attention_heads", \.attentionHeads, from: 1, "PEFT: carried along"),
-    .integer("num_transformer_submodules", \.transformerSubmodules, from: 1, "PEFT: always 1"),
-    .integer("num_virtual_tokens", \.virtualTokens, from: 1, "PEFT: number of context tokens; checked against them"),
-    .carried("modules_to_save", \.modulesToSave, "PEFT: modules trained beside the prompt; must be null"),
-    .carried("peft_version", \.peftVersion, "PEFT: version that wrote the file; carried along"),
+    .section("model", \.model, "how the frozen model is held in memory"),
+    Field(
+      "initial_adapter", \.initialAdapter, .null(or: .text),
+      "folder of a CPT adapter to continue from (its tokens, its prompt)"),
+    Field("output_dir", \.outputDirectory, .null(or: .text), "folder for checkpoints, metrics and the adapter"),
+    Field("revision", \.revision, .anything, "PEFT: revision of the base model; carried along"),
+    Field("inference_mode", \.inferenceMode, .flag, "PEFT: whether the adapter was saved for inference; carried along"),
+    Field("auto_mapping", \.autoMapping, .anything, "PEFT: carried along"),
+    Field(
+      "token_dim", \.tokenDimension, .null(or: .integer(from: 1)),
+      "PEFT: width of the embeddings; checked against the model"),
+    Field("num_layers", \.layers, .null(or: .integer(from: 1)), "PEFT: carried along"),
+    Field("num_attention_heads", \.attentionHeads, .null(or: .integer(from: 1)), "PEFT: carried along"),
+    Field("num_transformer_submodules", \.transformerSubmodules, .null(or: .integer(from: 1)), "PEFT: always 1"),
+    Field(
+      "num_virtual_tokens", \.virtualTokens, .null(or: .integer(from: 1)),
+      "PEFT: number of context tokens; checked against them"),
+    Field("modules_to_save", \.modulesToSave, .anything, "PEFT: modules trained beside the prompt; must be null"),
+    Field("peft_version", \.peftVersion, .anything, "PEFT: version that wrote the file; carried along"),
   ]
 }
 
@@ -103,7 +113,8 @@ extension Configuration {
       json = try json.setting(
         override.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init), to: override.value)
     }
-    let origin = ConfigurationOrigin(file: file, overridden: Set(overrides.map(\.path)))
+    let origin = FieldOrigin(
+      file, otherPlaces: Dictionary(overrides.map { ($0.path, "--set \($0.path)") }) { first, _ in first })
     self.init()
     try read(json, origin)
     try validate(origin)
@@ -134,7 +145,7 @@ extension Configuration {
     return copy
   }
 
-  private func validate(_ origin: ConfigurationOrigin) throws {
+  private func validate(_ origin: FieldOrigin) throws {
     func require(_ condition: Bool, _ key: String, _ problem: @autoclosure () -> String) throws {
       if !condition { throw origin.error(key, problem()) }
     }
@@ -167,15 +178,9 @@ extension Configuration {
       initialAdapter == nil || training.method == .cpt, "initial_adapter",
       "is for training.method \"cpt\", found \"\(training.method.rawValue)\"; remove one of them")
     if let mask { try require(mask.allSatisfy { $0 <= 1 }, "cpt_mask", "must hold only 0 and 1") }
-    var inData = origin
-    inData.section = "data."
-    try data.validate(inData)
-    var inTraining = origin
-    inTraining.section = "training."
-    try training.validate(inTraining)
-    var inPromptTuning = origin
-    inPromptTuning.section = "prompt_tuning."
-    try promptTuning.validate(inPromptTuning)
+    try data.validate(origin.inside("data"))
+    try training.validate(origin.inside("training"))
+    try promptTuning.validate(origin.inside("prompt_tuning"))
   }
 }
 

@@ -1,3 +1,4 @@
+import FileFormats
 import Method
 
 /// What labelled rows are for.
@@ -42,30 +43,36 @@ package struct DataConfiguration: Sendable, Equatable {
 }
 
 extension DataConfiguration: ConfigurationSection {
-  static let keys: [ConfigurationKey<DataConfiguration>] = [
-    .text("train", \.train, "file with training rows: .jsonl, .csv or .tsv"),
-    .text("validation", \.validation, "file with validation rows"),
-    .text("test", \.test, "file with test rows"),
-    .fraction(
-      "validation_fraction", \.validationFraction, "share of the training rows to validate on, drawn by the seed"),
-    .fraction("test_fraction", \.testFraction, "share of the training rows to test on, drawn by the seed"),
-    .text("text_column", \.textColumn, "column (or JSON key) of the text"),
-    .text("label_column", \.labelColumn, "column (or JSON key) of the label"),
-    .labelWords("label_words", \.labelWords, "word to predict for each label; null: labels stand as they are"),
-    .integer("context_examples", \.contextExamples, from: 0, "examples in the context"),
-    .integer(
-      "context_examples_per_label", \.contextExamplesPerLabel, from: 1,
+  package static let fields: [Field<DataConfiguration>] = [
+    Field("train", \.train, .null(or: .text), "file with training rows: .jsonl, .csv or .tsv"),
+    Field("validation", \.validation, .null(or: .text), "file with validation rows"),
+    Field("test", \.test, .null(or: .text), "file with test rows"),
+    Field(
+      "validation_fraction", \.validationFraction, .null(or: .fraction),
+      "share of the training rows to validate on, drawn by the seed"),
+    Field(
+      "test_fraction", \.testFraction, .null(or: .fraction), "share of the training rows to test on, drawn by the seed"),
+    Field("text_column", \.textColumn, .text, "column (or JSON key) of the text"),
+    Field("label_column", \.labelColumn, .text, "column (or JSON key) of the label"),
+    Field(
+      "label_words", \.labelWords, .null(or: .labelWords),
+      "word to predict for each label; null: labels stand as they are"),
+    Field("context_examples", \.contextExamples, .integer(from: 0), "examples in the context"),
+    Field(
+      "context_examples_per_label", \.contextExamplesPerLabel, .null(or: .integer(from: 1)),
       "examples of each label in the context, in place of context_examples"),
-    .flag("balanced_context", \.isContextBalanced, "draw the context evenly over the labels"),
-    .choice(
-      "train_on", \.trainOn,
+    Field("balanced_context", \.isContextBalanced, .flag, "draw the context evenly over the labels"),
+    Field(
+      "train_on", \.trainOn, .choice,
       "rows trained on: those not in the context, the context's own, or all"),
-    .integer("max_train_examples", \.maxTrainExamples, from: 1, "train on at most so many rows"),
-    .integer("max_validation_examples", \.maxValidationExamples, from: 1, "validate on at most so many rows"),
-    .flag("truncate_text", \.truncatesText, "cut the end of texts that do not fit the model, never a label"),
+    Field("max_train_examples", \.maxTrainExamples, .null(or: .integer(from: 1)), "train on at most so many rows"),
+    Field(
+      "max_validation_examples", \.maxValidationExamples, .null(or: .integer(from: 1)),
+      "validate on at most so many rows"),
+    Field("truncate_text", \.truncatesText, .flag, "cut the end of texts that do not fit the model, never a label"),
   ]
 
-  func validate(_ origin: ConfigurationOrigin) throws {
+  func validate(_ origin: FieldOrigin) throws {
     for (key, file, fraction) in [
       ("validation_fraction", validation, validationFraction), ("test_fraction", test, testFraction),
     ] where file != nil && fraction != nil {

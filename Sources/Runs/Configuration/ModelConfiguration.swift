@@ -1,3 +1,5 @@
+import FileFormats
+
 /// The `model` section.
 package struct ModelConfiguration: Sendable, Equatable {
   /// The number format of the weights in memory.
@@ -12,7 +14,8 @@ package struct ModelConfiguration: Sendable, Equatable {
 }
 
 extension ModelConfiguration: ConfigurationSection {
-  static let keys: [ConfigurationKey<ModelConfiguration>] = [
-    .choice("weights", \.weights, "\"stored\": as in the file; \"q8\": the blocks' matrices in 8 bits, made at load")
+  package static let fields: [Field<ModelConfiguration>] = [
+    Field(
+      "weights", \.weights, .choice, "\"stored\": as in the file; \"q8\": the blocks' matrices in 8 bits, made at load")
   ]
 }

@@ -1,16 +1,19 @@
+import FileFormats
 import Method
 
 extension Template: ConfigurationSection {
-  static let keys: [ConfigurationKey<Template>] = [
-    .pattern("input", \.input, "text around the input, which replaces {}"),
-    .text("intra_separator", \.intraSeparator, "text between input and output"),
-    .pattern("output", \.output, "text around the label, which replaces {}"),
-    .text("inter_separator", \.interSeparator, "text between examples, where emit_inter_separator asks for it"),
-    .flag(
-      "emit_inter_separator", \.emitsInterSeparator, "put inter_separator after each context example (PEFT never does)"),
-    .choice(
-      "tokenization", \.tokenization, "\"pieces\": each fragment on its own, as PEFT; \"whole\": the example at once"),
-    .flag("end_of_text", \.addsEndOfText, "put the end-of-text token after each example, as PEFT's notebook"),
-    .flag("beginning_of_text", \.addsBeginningOfText, "put the beginning-of-text token before the context"),
+  package static let fields: [Field<Template>] = [
+    Field("input", \.input, .pattern, "text around the input, which replaces {}"),
+    Field("intra_separator", \.intraSeparator, .text, "text between input and output"),
+    Field("output", \.output, .pattern, "text around the label, which replaces {}"),
+    Field("inter_separator", \.interSeparator, .text, "text between examples, where emit_inter_separator asks for it"),
+    Field(
+      "emit_inter_separator", \.emitsInterSeparator, .flag,
+      "put inter_separator after each context example (PEFT never does)"),
+    Field(
+      "tokenization", \.tokenization, .choice,
+      "\"pieces\": each fragment on its own, as PEFT; \"whole\": the example at once"),
+    Field("end_of_text", \.addsEndOfText, .flag, "put the end-of-text token after each example, as PEFT's notebook"),
+    Field("beginning_of_text", \.addsBeginningOfText, .flag, "put the beginning-of-text token before the context"),
   ]
 }

@@ -1,3 +1,4 @@
+import FileFormats
 import Method
 
 /// The `training` section, in Hugging Face's names where it has one.
@@ -39,38 +40,48 @@ package struct TrainingConfiguration: Sendable, Equatable {
 }
 
 extension TrainingConfiguration: ConfigurationSection {
-  static let keys: [ConfigurationKey<TrainingConfiguration>] = [
-    .choice(
-      "method", \.method,
+  package static let fields: [Field<TrainingConfiguration>] = [
+    Field(
+      "method", \.method, .choice,
       "what is trained: \"cpt\": the context; \"icl\": nothing; \"prompt_tuning\": virtual tokens without a context; "
         + "\"instruction_prompt_tuning\": virtual tokens before a context that stays"),
-    .positive("learning_rate", \.learningRate, "step size of the optimiser, before the schedule"),
-    .positive("num_train_epochs", \.epochs, "times every training row is seen"),
-    .integer("max_steps", \.maxSteps, from: 1, "optimiser steps in all, in place of num_train_epochs"),
-    .integer("batch_size", \.batchSize, from: 1, "examples of a batch"),
-    .integer(
-      "gradient_accumulation_steps", \.accumulationSteps, from: 1,
+    Field("learning_rate", \.learningRate, .positive, "step size of the optimiser, before the schedule"),
+    Field("num_train_epochs", \.epochs, .positive, "times every training row is seen"),
+    Field(
+      "max_steps", \.maxSteps, .null(or: .integer(from: 1)), "optimiser steps in all, in place of num_train_epochs"),
+    Field("batch_size", \.batchSize, .integer(from: 1), "examples of a batch"),
+    Field(
+      "gradient_accumulation_steps", \.accumulationSteps, .integer(from: 1),
       "batches that make one optimiser step; batch_size times this is one mathematical batch"),
-    .bytes(
-      "memory_limit", \.memoryLimit,
+    Field(
+      "memory_limit", \.memoryLimit, .null(or: .bytes),
       "memory to stay within, by recomputing and by computing fewer examples together; null: 80 % of the machine's"),
-    .choice("optim", \.optimizer, "the optimiser"),
-    .nonNegative("weight_decay", \.weightDecay, "decoupled for adamw, added to the gradient for sgd"),
-    .choice("lr_scheduler_type", \.schedule, "how the learning rate falls after the warm-up"),
-    .integer("warmup_steps", \.warmupSteps, from: 0, "steps over which the learning rate rises from 0"),
-    .fraction("warmup_ratio", \.warmupRatio, "warm-up as a share of all steps, in place of warmup_steps"),
-    .positive("max_grad_norm", \.maxGradientNorm, "gradients longer than this are scaled down to it; null: never"),
-    .integer("seed", \.seed, from: 0, "decides splits, context, training rows and their order"),
-    .flag("shuffle", \.shuffles, "draw a new order of the training rows for every epoch"),
-    .integer(
-      "eval_steps", \.evaluationSteps, from: 1, "validate every so many steps, and at the end; null: at the end"),
-    .integer("save_steps", \.saveSteps, from: 1, "checkpoint every so many steps, and at the end; null: at the end"),
-    .integer("save_total_limit", \.saveTotalLimit, from: 1, "keep only so many newest checkpoints; null: all"),
-    .choice("metric_for_best_model", \.bestMetric, "what the best checkpoint is best at, on validation rows"),
-    .choice("report_to", \.report, "\"tensorboard\": also write event files, into the run's folder tensorboard/"),
+    Field("optim", \.optimizer, .choice, "the optimiser"),
+    Field("weight_decay", \.weightDecay, .nonNegative, "decoupled for adamw, added to the gradient for sgd"),
+    Field("lr_scheduler_type", \.schedule, .choice, "how the learning rate falls after the warm-up"),
+    Field("warmup_steps", \.warmupSteps, .integer(from: 0), "steps over which the learning rate rises from 0"),
+    Field(
+      "warmup_ratio", \.warmupRatio, .null(or: .fraction), "warm-up as a share of all steps, in place of warmup_steps"),
+    Field(
+      "max_grad_norm", \.maxGradientNorm, .null(or: .positive),
+      "gradients longer than this are scaled down to it; null: never"),
+    Field("seed", \.seed, .integer(from: 0), "decides splits, context, training rows and their order"),
+    Field("shuffle", \.shuffles, .flag, "draw a new order of the training rows for every epoch"),
+    Field(
+      "eval_steps", \.evaluationSteps, .null(or: .integer(from: 1)),
+      "validate every so many steps, and at the end; null: at the end"),
+    Field(
+      "save_steps", \.saveSteps, .null(or: .integer(from: 1)),
+      "checkpoint every so many steps, and at the end; null: at the end"),
+    Field(
+      "save_total_limit", \.saveTotalLimit, .null(or: .integer(from: 1)),
+      "keep only so many newest checkpoints; null: all"),
+    Field("metric_for_best_model", \.bestMetric, .choice, "what the best checkpoint is best at, on validation rows"),
+    Field(
+      "report_to", \.report, .choice, "\"tensorboard\": also write event files, into the run's folder tensorboard/"),
   ]
 
-  func validate(_ origin: ConfigurationOrigin) throws {
+  func validate(_ origin: FieldOrigin) throws {
     if warmupRatio != nil, warmupSteps > 0 {
       throw origin.error("warmup_ratio", "contradicts \"training.warmup_steps\"; give one of them")
     }

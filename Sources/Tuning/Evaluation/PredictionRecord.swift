@@ -1,95 +1,103 @@
 import Diagnostics
 import FileFormats
 
+/// A number for each label.
+package struct LabelScores: Sendable, Equatable {
+  package let labels: [String]
+  package let values: [Double]
+
+  /// - Precondition: there are as many values as labels.
+  init(labels: [String], values: [Double]) {
+    precondition(labels.count == values.count)
+    self.labels = labels
+    self.values = values
+  }
+}
+
+extension FieldType where Value == LabelScores {
+  /// An object from labels to numbers.
+  fileprivate static var labelScores: FieldType {
+    FieldType(
+      expected: "an object with a number for each label",
+      read: { json in
+        guard let members = json.object, case let values = members.compactMap(\.value.number),
+          !values.isEmpty, values.count == members.count
+        else { return nil }
+        return LabelScores(labels: members.map(\.key), values: values)
+      },
+      write: { .object(zip($0.labels, $0.values).map { .init($0, .number($1)) }) })
+  }
+}
+
+/// What a prompt says of a row: the keys that `cpt predict` adds, and those of `cpt eval --predictions`.
+package struct LabelPrediction: Sendable, Equatable {
+  /// The likeliest label.
+  package private(set) var prediction: String
+  /// The prediction's probability among the labels.
+  package private(set) var probability: Double
+  /// log P(whole label), in nats, of each of the labels.
+  package private(set) var logProbabilities: LabelScores
+
+  /// Names the candidates of a row by their labels.
+  package init(_ candidates: CandidateScores, labels: [String]) {
+    prediction = labels[candidates.predicted]
+    probability = candidates.probabilities[candidates.predicted]
+    logProbabilities = LabelScores(labels: labels, values: candidates.logProbabilities)
+  }
+}
+
+extension LabelPrediction: Record {
+  package init() {
+    prediction = ""
+    probability = 0
+    logProbabilities = LabelScores(labels: [], values: [])
+  }
+
+  package static let fields = [predictionField, probabilityField, logProbabilitiesField]
+
+  package static let predictionField = Field<LabelPrediction>("prediction", \.prediction, .text, "the likeliest label")
+  package static let probabilityField = Field<LabelPrediction>(
+    "probability", \.probability, .number, "its probability among the labels")
+  fileprivate static let logProbabilitiesField = Field<LabelPrediction>(
+    "log_probabilities", \.logProbabilities, .labelScores, "log P(whole label) of each label, in nats")
+
+  package func validate(_ origin: FieldOrigin) throws {
+    try logProbabilities.check(prediction, of: Self.predictionField, origin)
+  }
+}
+
+extension LabelScores {
+  /// Makes sure that the value of a key is one of the labels.
+  fileprivate func check<Root>(_ label: String, of field: Field<Root>, _ origin: FieldOrigin) throws {
+    guard labels.contains(label) else {
+      throw origin.error(
+        field.name, "must be a label of \"\(LabelPrediction.logProbabilitiesField.name)\", found \"\(label)\"")
+    }
+  }
+}
+
 /// A line of `cpt eval --predictions`: a row, its label, what the tuned prompt said and what the untrained one.
 package struct PredictionRecord: Sendable, Equatable {
   /// Where the row stands: "test.tsv:12".
-  package let row: String
+  package private(set) var row: String
   /// The row's text; nil for a row of tokens.
-  package let text: String?
-  package let label: String
-  package let prediction: String
-  /// The prediction's probability among the labels.
-  package let probability: Double
-  /// The labels, in the order of the log probabilities.
-  package let labels: [String]
-  /// log P(whole label), in nats, of each of the labels.
-  package let logProbabilities: [Double]
+  package private(set) var text: String?
+  package private(set) var label: String
+  /// What the tuned prompt said.
+  package private(set) var tuned: LabelPrediction
   /// What in-context learning, the untrained prompt, predicted; nil where it was left out.
-  package let baselinePrediction: String?
+  package private(set) var baselinePrediction: String?
   /// log P(whole label) under the untrained prompt.
-  package let baselineLogProbabilities: [Double]?
+  package private(set) var baselineLogProbabilities: LabelScores?
 
   /// The line of a row that was predicted.
   package init(_ prediction: Prediction, baseline: Prediction?, labels: [String]) {
     row = prediction.place
     text = prediction.text
     label = labels[prediction.label]
-    self.prediction = labels[prediction.predicted]
-    probability = prediction.probabilities[prediction.predicted]
-    self.labels = labels
-    logProbabilities = prediction.logProbabilities
+    tuned = LabelPrediction(prediction.candidates, labels: labels)
     baselinePrediction = baseline.map { labels[$0.predicted] }
-    baselineLogProbabilities = baseline?.logProbabilities
-  }
-
-  package var json: JSON {
-    func scores(_ values: [Double]) -> JSON { .object(zip(labels, values).map { .init($0, .number($1)) }) }
-    var members: [JSON.Member] = [.init("row", .string(row))]
-    if let text { members.append(.init("text", .string(text))) }
-    members += [
-      .init("label", .string(label)), .init("prediction", .string(prediction)),
-      .init("probability", .number(probability)), .init("log_probabilities", scores(logProbabilities)),
-    ]
-    if let baselinePrediction, let baselineLogProbabilities {
-      members.append(.init("icl_prediction", .string(baselinePrediction)))
-      members.append(.init("icl_log_probabilities", scores(baselineLogProbabilities)))
-    }
-    return .object(members)
-  }
-
-  /// Reads a line; `place` is for messages.
-  ///
-  /// - Throws: `InputError.badData` for a member that is missing, of another type, or no label.
-  package init(json: JSON, place: String) throws {
-    func wrong(_ key: String, _ expected: String) -> InputError {
-      .badData(place, "\"\(key)\" must be \(expected), found \(json[key]?.shortDescription ?? "nothing")")
-    }
-    func text(_ key: String) throws -> String {
-      guard let text = json[key]?.string else { throw wrong(key, "a text") }
-      return text
-    }
-    func numbers(_ key: String) throws -> (labels: [String], values: [Double]) {
-      guard let members = json[key]?.object, case let values = members.compactMap(\.value.number),
-        !values.isEmpty, values.count == members.count
-      else { throw wrong(key, "an object with a number for each label") }
-      return (members.map(\.key), values)
-    }
-    let (labels, logProbabilities) = try numbers("log_probabilities")
-    func label(_ key: String) throws -> String {
-      let name = try text(key)
-      guard labels.contains(name) else { throw wrong(key, "a label of \"log_probabilities\"") }
-      return name
-    }
-    row = try text("row")
-    self.text = try json["text"].map { _ in try text("text") }
-    self.label = try label("label")
-    prediction = try label("prediction")
-    guard let probability = json["probability"]?.number else { throw wrong("probability", "a number") }
-    self.probability = probability
-    self.labels = labels
-    self.logProbabilities = logProbabilities
-    guard json["icl_prediction"] != nil else {
-      baselinePrediction = nil
-      baselineLogProbabilities = nil
-      return
-    }
-    baselinePrediction = try label("icl_prediction")
-    let baseline = try numbers("icl_log_probabilities")
-    guard baseline.labels == labels else {
-      throw InputError.badData(place, "\"icl_log_probabilities\" must have the labels of \"log_probabilities\"")
-    }
-    baselineLogProbabilities = baseline.values
+    baselineLogProbabilities = baseline.map { LabelScores(labels: labels, values: $0.logProbabilities) }
   }
 
   /// Reads a file of such lines.
@@ -99,9 +107,43 @@ package struct PredictionRecord: Sendable, Equatable {
     var reader = try RecordReader(file, format: .jsonl)
     var records: [PredictionRecord] = []
     while let record = try reader.next()?.get() {
-      guard case .object(let json, _) = record.content else { continue }
-      records.append(try PredictionRecord(json: json, place: record.place))
+      guard case .object(let json, _) = record.content else { preconditionFailure("JSON lines hold objects") }
+      records.append(try PredictionRecord(json, FieldOrigin(record.place)))
     }
     return records
+  }
+}
+
+extension PredictionRecord: Record {
+  package init() {
+    row = ""
+    label = ""
+    tuned = LabelPrediction()
+  }
+
+  package static let fields =
+    [
+      Field<PredictionRecord>("row", \.row, .text, "file and line of the row"),
+      .optional("text", \.text, .text, "its text; a row of tokens has none"), labelField,
+    ] + LabelPrediction.fields.map { $0.within(\.tuned) } + [baselineField, baselineScoresField]
+
+  private static let labelField = Field<PredictionRecord>("label", \.label, .text, "its own label")
+  private static let baselineField = Field<PredictionRecord>.optional(
+    "icl_prediction", \.baselinePrediction, .text, "the likeliest label with the untrained prompt")
+  private static let baselineScoresField = Field<PredictionRecord>.optional(
+    "icl_log_probabilities", \.baselineLogProbabilities, .labelScores,
+    "log P(whole label) of each label with the untrained prompt, in nats")
+
+  package func validate(_ origin: FieldOrigin) throws {
+    try tuned.validate(origin)
+    let scores = tuned.logProbabilities
+    try scores.check(label, of: Self.labelField, origin)
+    guard let baselinePrediction else { return }
+    try scores.check(baselinePrediction, of: Self.baselineField, origin)
+    guard let baselineLogProbabilities else { throw Self.baselineScoresField.error(nil, origin) }
+    guard baselineLogProbabilities.labels == scores.labels else {
+      throw origin.error(
+        Self.baselineScoresField.name, "must have the labels of \"\(LabelPrediction.logProbabilitiesField.name)\"")
+    }
   }
 }

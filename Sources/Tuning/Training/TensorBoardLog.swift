@@ -20,7 +20,7 @@ struct TensorBoardLog {
           ("train/learning_rate", metrics.learningRate), ("train/grad_norm", metrics.gradientNorm),
           ("train/examples_per_second", metrics.examplesPerSecond),
         ])
-    case .evaluated(let metrics):
+    case .evaluated(let metrics, _):
       try file.append(
         step: metrics.step,
         [("eval/loss", metrics.loss), ("eval/accuracy", metrics.accuracy), ("eval/macro_f1", metrics.macroF1)])

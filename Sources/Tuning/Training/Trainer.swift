@@ -70,12 +70,6 @@ package struct Trainer {
       trainingExamples: examples.count, validationExamples: validation.count, contextTokens: setup.context.count)
   }
 
-  /// Tokens of the longest training example, up to what is computed of it.
-  package var longestExample: Int { examples.map(\.computedCount).max() ?? 0 }
-
-  /// How batches are computed, in words.
-  package var packing: String { packPlan.description }
-
   /// Takes over the newest checkpoint of the run's folder; without one the run starts over.
   ///
   /// - Throws: `InputError` when the run in the folder had another configuration.
@@ -122,9 +116,9 @@ package struct Trainer {
 
     func validate() throws {
       if validation.isEmpty { return }
-      let evaluation = try evaluate(elapsedSince: start)
+      let (evaluation, isBest) = try evaluate(elapsedSince: start)
       try metrics.append(line: evaluation.json.compact)
-      try report(.evaluated(evaluation))
+      try report(.evaluated(evaluation, isBest: isBest))
     }
     if totalSteps == 0 { try validate() }
     while state.step < totalSteps {
@@ -169,7 +163,7 @@ package struct Trainer {
       bestMetric: state.bestMetric, elapsedSeconds: monotonicSeconds() - start, plannedMemory: estimatedMemory)
   }
 
-  private mutating func evaluate(elapsedSince start: Double) throws -> EvaluationMetrics {
+  private mutating func evaluate(elapsedSince start: Double) throws -> (EvaluationMetrics, isBest: Bool) {
     let predictions = try evaluator.predict(validation, prompt: state.prompt.projected)
     let report = ClassificationReport(predictions, labels: setup.encoder.labelNames)
     let (value, isHigherBetter) =
@@ -184,9 +178,10 @@ package struct Trainer {
       state.bestStep = state.step
       try write(to: run.best)
     }
-    return EvaluationMetrics(
+    let metrics = EvaluationMetrics(
       step: state.step, epoch: Double(state.step) / Double(stepsPerEpoch), loss: report.loss, accuracy: report.accuracy,
-      macroF1: report.macroF1, isBest: isBest, elapsedSeconds: monotonicSeconds() - start)
+      macroF1: report.macroF1, elapsedSeconds: monotonicSeconds() - start)
+    return (metrics, isBest)
   }
 
   private func write(to folder: String) throws {

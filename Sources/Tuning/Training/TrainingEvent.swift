@@ -5,7 +5,7 @@ package enum TrainingEvent: Sendable {
   /// The run begins, or goes on from a checkpoint.
   case started(TrainingPlan)
   case step(StepMetrics)
-  case evaluated(EvaluationMetrics)
+  case evaluated(EvaluationMetrics, isBest: Bool)
   /// A checkpoint was written to this folder.
   case saved(String)
 }

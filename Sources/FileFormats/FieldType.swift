@@ -1,0 +1,125 @@
+/// The values a key takes: what an error message calls them, and how they stand in JSON.
+package struct FieldType<Value>: Sendable {
+  let expected: String
+  /// The keys inside a value; their paths begin behind the key of the value.
+  let inner: [FieldDescription]
+  /// The value of a key; nil where it is not as expected.
+  let read: @Sendable (JSON, _ key: String, FieldOrigin) throws -> Value?
+  let write: @Sendable (Value) -> JSON
+
+  /// Values without keys inside.
+  package init(
+    expected: String, read: @escaping @Sendable (JSON) -> Value?, write: @escaping @Sendable (Value) -> JSON
+  ) {
+    self.init(expected: expected, inner: [], read: { json, _, _ in read(json) }, write: write)
+  }
+
+  private init(
+    expected: String, inner: [FieldDescription],
+    read: @escaping @Sendable (JSON, _ key: String, FieldOrigin) throws -> Value?,
+    write: @escaping @Sendable (Value) -> JSON
+  ) {
+    self.expected = expected
+    self.inner = inner
+    self.read = read
+    self.write = write
+  }
+
+  /// The values of another type, and null for nil.
+  package static func null<Wrapped>(or type: FieldType<Wrapped>) -> FieldType where Value == Wrapped? {
+    FieldType(
+      expected: type.expected + " or null", inner: type.inner,
+      read: { json, key, origin -> Value? in
+        if json.isNull { return .some(nil) }
+        guard let value = try type.read(json, key, origin) else { return nil }
+        return .some(value)
+      },
+      write: { $0.map(type.write) ?? .null })
+  }
+
+  /// Lists of values; `expected` is what messages call such a list.
+  package static func list<Element>(_ expected: String, of type: FieldType<Element>) -> FieldType
+  where Value == [Element] {
+    FieldType(
+      expected: expected, inner: type.inner.map { $0.inside("[]") },
+      read: { json, key, origin in
+        guard let elements = json.array else { return nil }
+        var values: [Element] = []
+        for (index, element) in elements.enumerated() {
+          guard let value = try type.read(element, "\(key)[\(index)]", origin) else { return nil }
+          values.append(value)
+        }
+        return values
+      },
+      write: { .array($0.map(type.write)) })
+  }
+}
+
+extension FieldType where Value: Record {
+  /// Objects that are records.
+  package static var record: FieldType {
+    FieldType(
+      expected: "an object", inner: Value.descriptions.map { $0.inside(".") },
+      read: { json, key, origin in json.object == nil ? nil : try Value(json, origin.inside(key)) }, write: \.json)
+  }
+}
+
+extension FieldType where Value == Int {
+  /// Whole numbers from a lowest one on.
+  package static func integer(from lowest: Int) -> FieldType {
+    FieldType(
+      expected: "a whole number from \(lowest) to \(Int32.max)",
+      read: { json in json.integer.flatMap { (lowest...Int(Int32.max)).contains($0) ? $0 : nil } },
+      write: JSON.integer)
+  }
+}
+
+extension FieldType where Value == Double {
+  /// Finite numbers.
+  package static var number: FieldType { FieldType(expected: "a number", read: \.number, write: JSON.number) }
+
+  /// Numbers that come out of a computation, as JSON holds them: it has no word for those that are not finite.
+  package static var measurement: FieldType {
+    FieldType(
+      expected: "a number, or null where it is not finite", read: { $0.isNull ? .nan : $0.number }, write: JSON.number)
+  }
+
+  /// Numbers from 0 on.
+  package static var nonNegative: FieldType { number("a number of at least 0", in: 0...1e30) { _ in true } }
+  /// Numbers above 0.
+  package static var positive: FieldType { number("a positive number", in: 0...1e30) { $0 > 0 } }
+  /// Numbers between 0 and 1, neither of them included.
+  package static var fraction: FieldType { number("a number above 0 and below 1", in: 0...1) { $0 > 0 && $0 < 1 } }
+
+  private static func number(
+    _ expected: String, in range: ClosedRange<Double>, where isAllowed: @escaping @Sendable (Double) -> Bool
+  ) -> FieldType {
+    FieldType(
+      expected: expected, read: { json in json.number.flatMap { range.contains($0) && isAllowed($0) ? $0 : nil } },
+      write: JSON.number)
+  }
+}
+
+extension FieldType where Value == Bool {
+  /// True and false.
+  package static var flag: FieldType { FieldType(expected: "true or false", read: \.bool, write: JSON.bool) }
+}
+
+extension FieldType where Value == String {
+  /// Any text.
+  package static var text: FieldType { FieldType(expected: "a text", read: \.string, write: JSON.string) }
+}
+
+extension FieldType where Value == JSON {
+  /// Values that are kept as they are.
+  package static var anything: FieldType { FieldType(expected: "any value", read: { $0 }, write: { $0 }) }
+}
+
+extension FieldType where Value: RawRepresentable<String> & CaseIterable & Sendable {
+  /// The words of an enumeration.
+  package static var choice: FieldType {
+    FieldType(
+      expected: "one of " + Value.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", "),
+      read: { $0.string.flatMap(Value.init) }, write: { .string($0.rawValue) })
+  }
+}

@@ -1,0 +1,111 @@
+import Diagnostics
+import FileFormats
+import Method
+
+/// A part of the configuration that is a JSON object with known keys.
+protocol ConfigurationSection: FieldList {}
+
+/// A key as the reference documentation lists it.
+package struct ConfigurationKeyDescription: Sendable, Equatable {
+  /// The key with its section: "training.learning_rate".
+  package let path: String
+  package let meaning: String
+  package let expected: String
+  /// The default, as JSON.
+  package let defaultValue: String
+}
+
+extension ConfigurationSection {
+  /// Takes over the members of a JSON object; keys it lacks keep what they have.
+  ///
+  /// - Throws: `InputError.badData` for an unknown key (with the nearest known one), a repeated key, a wrong value.
+  mutating func read(_ json: JSON, _ origin: FieldOrigin) throws {
+    guard let members = json.object else {
+      let name = origin.section.isEmpty ? "the configuration" : "\"\(origin.section.dropLast())\""
+      throw InputError.badData(origin.file, "\(name) must be an object { … }, found \(json.shortDescription)")
+    }
+    var seen: Set<String> = []
+    for member in members {
+      guard let field = Self.fields.first(where: { $0.name == member.key }) else {
+        throw origin.error(member.key, "is no known key" + suggestion(for: member.key, among: Self.fields.map(\.name)))
+      }
+      guard seen.insert(field.name).inserted else { throw origin.error(field.name, "stands twice") }
+      guard try field.read(member.value, &self, origin) else { throw field.error(member.value, origin) }
+    }
+  }
+}
+
+extension Configuration {
+  /// Every key but the names of sections, in file order, for documentation.
+  package static var reference: [ConfigurationKeyDescription] {
+    let defaults = Configuration().json
+    return descriptions.compactMap { key in
+      let value = key.path.split(separator: ".").reduce(defaults) { section, name in
+        guard let value = section[String(name)] else { preconditionFailure("\(key.path) is not written") }
+        return value
+      }
+      let isSection = value.object != nil
+      return isSection
+        ? nil
+        : ConfigurationKeyDescription(
+          path: key.path, meaning: key.meaning, expected: key.expected, defaultValue: value.compact)
+    }
+  }
+}
+
+extension Field {
+  /// A section: an object with keys of its own.
+  static func section<Section: ConfigurationSection>(
+    _ name: String, _ path: Path<Section>, _ meaning: String
+  ) -> Field {
+    .object(name, path, meaning) { json, section, origin in try section.read(json, origin) }
+  }
+}
+
+extension FieldType where Value == Int {
+  /// A number of bytes, as one or as a text with a unit: "6GB".
+  static var bytes: FieldType {
+    FieldType(
+      expected: "a number of bytes, or a text such as \"6GB\" or \"800MB\"",
+      read: { json in
+        let units = [("GB", 1e9), ("MB", 1e6)]
+        let text = json.string ?? ""
+        let unit = units.first { text.hasSuffix($0.0) }
+        let count = unit.map { (Double(text.dropLast(2)) ?? 0) * $0.1 } ?? json.number ?? 0
+        return (1...1e15).contains(count) ? Int(count) : nil
+      },
+      write: JSON.integer)
+  }
+}
+
+extension FieldType where Value == String {
+  /// A text with exactly one `{}`.
+  static var pattern: FieldType {
+    FieldType(
+      expected: "a text with one {} in it",
+      read: { json in json.string.flatMap { Template.parts(of: $0) == nil ? nil : $0 } }, write: JSON.string)
+  }
+}
+
+extension FieldType where Value == [Int] {
+  /// Token ids, masks and types.
+  static var wholeNumbers: FieldType { .list("a list of whole numbers of at least 0", of: .integer(from: 0)) }
+}
+
+extension FieldType where Value == [LabelWord] {
+  /// The words to predict for labels.
+  static var labelWords: FieldType {
+    FieldType(
+      expected: "an object from labels in the data to the words the model predicts, all different",
+      read: { json in
+        guard let members = json.object, !members.isEmpty, Set(members.map(\.key)).count == members.count else {
+          return nil
+        }
+        let words = members.compactMap { member in
+          member.value.string.flatMap { $0.isEmpty ? nil : LabelWord(label: member.key, word: $0) }
+        }
+        return words.count == members.count && Set(words.map(\.word)).count == words.count ? words : nil
+      },
+      write: { .object($0.map { JSON.Member($0.label, .string($0.word)) }) })
+  }
+}
