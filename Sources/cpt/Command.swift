@@ -1,31 +1,31 @@
 import Tuning
 
-/// A flag of a command, as the parser, the help, the completions and the man page know it.
+/// A flag of a command, for the parser, the help, the completions and the manual page.
 struct Flag: Sendable {
-  /// With its dashes: "--config".
+  /// The name with its dashes: "--config".
   let name: String
-  /// What its value is; nil for a switch.
+  /// The kind of its value; nil for a switch.
   var value: Value?
   let help: String
   var isRepeatable = false
   var isRequired = false
 }
 
-/// What the value of a flag, or a word behind a command, is.
+/// The kind of a flag's value or of an operand.
 enum Value: Sendable {
   case file
   case folder
   /// A file or a folder.
   case path
-  /// A number, under the name the help calls it by.
+  /// A number, with its name in the help.
   case number(String)
-  /// Any text, under the name the help calls it by.
+  /// Any text, with its name in the help.
   case text(String)
-  /// One of a few words, under the name the help calls it by.
+  /// One of several words, with its name in the help.
   case choice(String, [String])
   /// A key of a configuration and its value.
   case setting
-  /// What `cpt help` explains.
+  /// A topic of `cpt help`.
   case topic
 
   /// One of the words of a type.
@@ -33,7 +33,7 @@ enum Value: Sendable {
     .choice(name, Word.allCases.map(\.rawValue))
   }
 
-  /// What the help calls it: "FILE".
+  /// Its name in the help: "FILE".
   var name: String {
     switch self {
     case .file: "FILE"
@@ -51,42 +51,42 @@ enum Value: Sendable {
   }
 }
 
-/// The words behind a command that are no flags, and how many of them there may be.
+/// The operands of a command, and how many it takes.
 struct Operands: Sendable {
   let value: Value
   let help: String
   let count: ClosedRange<Int>
 }
 
-/// A command, with everything the parser and the help need.
+/// A command with everything that the parser and the help need.
 struct Command: Sendable {
-  /// What a command is for: the overview lists them so.
+  /// The groups of commands in the overview.
   enum Group: String, CaseIterable, Sendable {
-    case make = "Make a prompt"
-    case look = "Look at it"
+    case make = "Train a prompt"
+    case look = "Evaluate and inspect it"
     case use = "Use it"
-    case shell = "Around it"
+    case shell = "Help and shell"
   }
 
   let name: String
   var group = Group.use
   let summary: String
-  /// A call a user can copy.
+  /// A call that a user can copy.
   let example: String
   var operands: Operands?
   let flags: [Flag]
   let run: @Sendable (Arguments) throws -> Int32
 }
 
-/// Flags that several commands have.
+/// Flags that several commands share.
 extension Flag {
   static let checkpoint = Flag(
-    name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true)
-  static let model = Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's")
+    name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or one of PEFT's", isRequired: true)
+  static let model = Flag(name: "--model", value: .folder, help: "the frozen model, instead of the adapter's own")
   static let set = Flag(
     name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true)
   static let threads = Flag(
-    name: "--threads", value: .number("N"), help: "threads to compute with (default: all cores)")
+    name: "--threads", value: .number("N"), help: "number of threads (default: all cores)")
   static let json = Flag(name: "--json", help: "print the result as JSON")
   static let scoring = Flag(
     name: "--scoring", value: .choice("NAME", Scoring.self),

@@ -29,15 +29,15 @@ extension Command {
     })
 }
 
-/// The flags that stand where a command may.
+/// The flags that `cpt` accepts in place of a command.
 private let flagsWithoutCommand = [
   Flag(name: "--help", help: "print the commands"), Flag(name: "--version", help: "print the version"),
 ]
 
-/// The keys of a configuration, with `=` behind for `--set`.
+/// The keys of a configuration; `--set` adds `=`.
 private let configurationKeys = Configuration.reference.map(\.path)
 
-/// The words behind `help` that are no configuration keys.
+/// The words after `help` other than configuration keys.
 private var topicWords: [String] { topics.map(\.name) + commands.map(\.name) }
 
 // MARK: - bash

@@ -43,9 +43,9 @@ struct CommandLineTool {
     if let command = commands.first(where: { $0.name == name }) { return command }
     let names = commands.map(\.name)
     guard name.hasPrefix("-") else {
-      throw InputError.usage("\"\(name)\"", "is no command" + suggestion(for: name, among: names))
+      throw InputError.usage("\"\(name)\"", "is not a command" + suggestion(for: name, among: names))
     }
     let remedy = nearest(to: name, among: ["--help", "--version"]).map { "did you mean \($0)?" }
-    throw InputError.usage(name, "stands where a command is expected; " + (remedy ?? "cpt --help lists them"))
+    throw InputError.usage(name, "a command is expected here; " + (remedy ?? "cpt --help lists them"))
   }
 }

@@ -47,7 +47,7 @@ extension ModelInspection {
     let count = decoder.maximumPositions.map(String.init) ?? "no limit"
     let windows = attention.compactMap(\.window)
     guard let window = windows.min() else { return "\(count), \(kind)" }
-    return "\(count), \(kind); \(windows.count) of \(attention.count) layers see \(window) tokens back"
+    return "\(count), \(kind); \(windows.count) of \(attention.count) layers have a window of \(window) tokens"
   }
 
   private var tokenizerFacts: [Fact] {
@@ -74,8 +74,8 @@ extension ModelInspection {
         Fact(
           "vocabularies_fit", .bool(size <= rows), "embeddings",
           size <= rows
-            ? "one for every token" + (size < rows ? ", and \(rows - size) to spare" : "")
-            : "! none for tokens from id \(rows) on: is it the model's own tokenizer?"),
+            ? "one per token" + (size < rows ? ", and \(rows - size) unused" : "")
+            : "! none for tokens from id \(rows) on; check that the tokenizer belongs to the model"),
       ]
     }
   }

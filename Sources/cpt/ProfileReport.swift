@@ -1,11 +1,11 @@
 import FileFormats
 import Kernels
 
-/// Where a run's time went, as `cpt train --profile` shows it.
+/// Time per operation of a run, as `cpt train --profile` shows it.
 struct ProfileReport {
   private let entries: [(operation: Profile.Operation, entry: Profile.Entry)]
   private let seconds: Double
-  /// The machine's own matrix products, operations a second.
+  /// The machine's rate of large matrix products, in operations per second.
   private let machineRate: Double
 
   init(_ profile: Profile, seconds: Double, machineRate: Double) {
@@ -15,7 +15,7 @@ struct ProfileReport {
   }
 
   private var operations: Double { entries.reduce(0) { $0 + $1.entry.operations } }
-  /// Operations the algorithm needs a second, as a share of the machine's rate.
+  /// The algorithm's operations per second, as a share of the machine's rate.
   private var share: Double { operations / max(seconds, 1e-9) / max(machineRate, 1) }
 
   var text: String {
@@ -29,7 +29,7 @@ struct ProfileReport {
     let rest = seconds - entries.reduce(0) { $0 + $1.entry.seconds }
     let last = [
       ["everything else", "", fixed(rest, 3), percent(rest / seconds)],
-      ["in all", "", fixed(seconds, 3), "100.0 %", fixed(operations / 1e9, 1), fixed(operations / seconds / 1e9, 0)],
+      ["total", "", fixed(seconds, 3), "100.0 %", fixed(operations / 1e9, 1), fixed(operations / seconds / 1e9, 0)],
     ]
     let header = ["", "calls", "seconds", "share", "GFLOP", "GFLOP/s"]
     return table([header] + rows + last, rightAligned: [1, 2, 3, 4, 5])

@@ -34,8 +34,8 @@ extension PromptInspection {
     if outside > 0 {
       notes.append(
         wrapped(
-          "\(outside) tokens lie outside their balls, where training leaves none: was the prompt trained over another "
-            + "model?", behind: "! "))
+          "\(outside) tokens lie outside their balls, which training does not allow; check that the prompt was trained "
+            + "with this model", behind: "! "))
     }
     let tokens = listing.entries.map { entry in
       [
