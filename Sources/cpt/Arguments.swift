@@ -61,6 +61,7 @@ struct Arguments {
     }
   }
 
+  /// Whether a flag is given.
   func has(_ name: String) -> Bool { values[name] != nil }
 
   /// Throws if both flags are given.
@@ -125,7 +126,7 @@ struct Arguments {
         path, "is a \(isFolder ? "file, expected a folder" : "folder, expected a file") for \(name)")
     }
     if !isFolder, !isDirectory(folder(of: path)) {
-      throw InputError.usage(name, "the folder \(folder(of: path)) does not exist; make it first")
+      throw InputError.usage(name, "the folder \(folder(of: path)) does not exist; create it first")
     }
     let isFree = isFolder ? names(inDirectory: path).isEmpty : !fileExists(path) || path.hasPrefix("/dev/")
     guard isFree || has("--overwrite") else {
@@ -191,6 +192,6 @@ extension Value {
   /// - Throws: `InputError.usage` if the value has choices and this is not one of them.
   fileprivate func check(_ text: String, of place: String) throws {
     guard let choices, !choices.contains(text) else { return }
-    throw InputError.usage(place, "has no \"\(text)\"" + suggestion(for: text, among: choices))
+    throw InputError.usage(place, "unknown value \"\(text)\"" + suggestion(for: text, among: choices))
   }
 }

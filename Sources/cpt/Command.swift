@@ -6,14 +6,19 @@ struct Flag: Sendable {
   let name: String
   /// The kind of its value; nil for a switch.
   var value: Value?
+  /// One line for the help.
   let help: String
+  /// Whether the flag may appear several times.
   var isRepeatable = false
+  /// Whether the command needs the flag.
   var isRequired = false
 }
 
 /// The kind of a flag's value or of an operand.
 enum Value: Sendable {
+  /// A path of a file.
   case file
+  /// A path of a folder.
   case folder
   /// A file or a folder.
   case path
@@ -53,8 +58,11 @@ enum Value: Sendable {
 
 /// The operands of a command, and how many it takes.
 struct Operands: Sendable {
+  /// The kind of each operand.
   let value: Value
+  /// One line for the help.
   let help: String
+  /// How many operands the command takes.
   let count: ClosedRange<Int>
 }
 
@@ -68,28 +76,41 @@ struct Command: Sendable {
     case shell = "Help and shell"
   }
 
+  /// The word after `cpt`.
   let name: String
+  /// Its group in the overview.
   var group = Group.use
+  /// One sentence for the overview.
   let summary: String
   /// A call that a user can copy.
   let example: String
+  /// Its operands; nil if it takes none.
   var operands: Operands?
+  /// Its flags, in the order of the help.
   let flags: [Flag]
+  /// Runs the command and returns the exit status.
   let run: @Sendable (Arguments) throws -> Int32
 }
 
 /// Flags that several commands share.
 extension Flag {
+  /// `--checkpoint`: the adapter to use.
   static let checkpoint = Flag(
     name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or one of PEFT's", isRequired: true)
+  /// `--model`: the frozen model.
   static let model = Flag(name: "--model", value: .folder, help: "the frozen model, instead of the adapter's own")
+  /// `--set`: overrides of configuration keys.
   static let set = Flag(
     name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true)
+  /// `--threads`: the number of threads.
   static let threads = Flag(
     name: "--threads", value: .number("N"), help: "number of threads (default: all cores)")
+  /// `--json`: output for programs.
   static let json = Flag(name: "--json", help: "print the result as JSON")
+  /// `--scoring`: how scores become a prediction.
   static let scoring = Flag(
     name: "--scoring", value: .choice("NAME", Scoring.self),
     help: "acc (default), acc_norm, acc_per_token, pmi_dc, calibrated")
+  /// `--help`: the command's flags.
   static let help = Flag(name: "--help", help: "print this help")
 }

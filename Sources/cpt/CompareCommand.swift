@@ -6,6 +6,7 @@ import Method
 import System
 
 extension Command {
+  /// `cpt compare`.
   static let compare = Command(
     name: "compare",
     group: .look,

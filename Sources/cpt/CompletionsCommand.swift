@@ -16,6 +16,7 @@ private enum Shell: String, CaseIterable {
 }
 
 extension Command {
+  /// `cpt completions`.
   static let completions = Command(
     name: "completions",
     group: .shell,
@@ -107,7 +108,7 @@ private func bashCompletions() -> String {
 // MARK: - zsh
 
 private func zshCompletions() -> String {
-  /// A text inside single quotes, with what `_arguments` reads as its own taken literally.
+  /// A text for single quotes, escaped for `_arguments`.
   func quoted(_ text: String) -> String {
     let special: Set<Character> = ["\\", "[", "]", ":"]
     return String(text.flatMap { special.contains($0) ? ["\\", $0] : $0 == "'" ? ["'", "\\", "'", "'"] : [$0] })

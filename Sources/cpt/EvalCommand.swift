@@ -6,6 +6,7 @@ import Runs
 import Tuning
 
 extension Command {
+  /// `cpt eval`.
   static let evaluate = Command(
     name: "eval",
     group: .look,

@@ -17,6 +17,7 @@ private enum ExportFormat: String, CaseIterable {
 }
 
 extension Command {
+  /// `cpt export-prompt`.
   static let exportPrompt = Command(
     name: "export-prompt",
     group: .use,
@@ -151,6 +152,7 @@ private func listing(of adapter: Adapter, _ arguments: Arguments) throws -> Stri
 }
 
 extension PromptListing.Entry {
+  /// The entry as `--json` prints it.
   var json: JSON {
     .object([
       .init("position", .integer(position)), .init("id", .integer(id)), .init("text", .string(text)),

@@ -6,6 +6,7 @@ import System
 import Tuning
 
 extension Command {
+  /// `cpt generate`.
   static let generate = Command(
     name: "generate",
     group: .use,

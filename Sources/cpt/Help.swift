@@ -62,6 +62,7 @@ extension Flag {
 }
 
 extension Command {
+  /// `cpt help`.
   static let help = Command(
     name: "help",
     group: .shell,

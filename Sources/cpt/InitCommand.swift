@@ -8,6 +8,7 @@ import System
 import Tuning
 
 extension Command {
+  /// `cpt init`.
   static let initialize = Command(
     name: "init",
     group: .make,

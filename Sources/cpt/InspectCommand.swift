@@ -33,6 +33,7 @@ private enum Subject: String, CaseIterable {
 }
 
 extension Command {
+  /// `cpt inspect`.
   static let inspect = Command(
     name: "inspect",
     group: .look,

@@ -1,8 +1,10 @@
 import Diagnostics
 import Glibc
 
+/// The program: finds the command and runs it.
 @main
 struct CommandLineTool {
+  /// Runs the command line and exits with its status; an error is one line on standard error.
   static func main() {
     signal(SIGPIPE, SIG_IGN)
     do {

@@ -1,6 +1,7 @@
 import Runs
 
 extension Command {
+  /// `cpt man`.
   static let man = Command(
     name: "man",
     group: .shell,

@@ -3,6 +3,7 @@ import Insights
 
 /// What `cpt inspect --model` prints.
 extension ModelInspection {
+  /// The facts in the order of the output.
   var facts: [Fact] {
     let decoder = model.decoder
     var facts = [Fact("family", .string(model.family), "family", model.family)]
@@ -34,7 +35,7 @@ extension ModelInspection {
     facts.append(
       Fact("bytes_on_disk", .integer(bytes), "on disk", "\(byteCount(bytes)) of \(types.joined(separator: ", "))"))
     facts.append(Fact("dtypes", .array(types.map(JSON.string)), nil, ""))
-    facts.append(Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) with the weights read"))
+    facts.append(Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) including the weights"))
     return facts + tokenizerFacts
   }
 

@@ -6,6 +6,7 @@ import System
 import Tuning
 
 extension Command {
+  /// `cpt predict`.
   static let predict = Command(
     name: "predict",
     group: .use,

@@ -8,6 +8,7 @@ struct ProfileReport {
   /// The machine's rate of large matrix products, in operations per second.
   private let machineRate: Double
 
+  /// The report of a profile over a run's duration.
   init(_ profile: Profile, seconds: Double, machineRate: Double) {
     entries = profile.entries
     self.seconds = seconds
@@ -18,6 +19,7 @@ struct ProfileReport {
   /// The algorithm's operations per second, as a share of the machine's rate.
   private var share: Double { operations / max(seconds, 1e-9) / max(machineRate, 1) }
 
+  /// The report as a table.
   var text: String {
     let rows = entries.sorted { $0.entry.seconds > $1.entry.seconds }.map { operation, entry in
       [
@@ -36,6 +38,7 @@ struct ProfileReport {
       + "\nsgemm 4096³ on this machine: \(fixed(machineRate / 1e9, 0)) GFLOP/s; reached: \(percent(share))"
   }
 
+  /// The report as JSON.
   var json: JSON {
     let kernels = entries.map { operation, entry in
       JSON.Member(

@@ -4,6 +4,7 @@ import Kernels
 import Reporting
 
 extension Command {
+  /// `cpt report`.
   static let report = Command(
     name: "report",
     group: .look,

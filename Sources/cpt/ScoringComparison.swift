@@ -26,6 +26,7 @@ struct ScoringComparison {
   /// Whether all labels of a row have equally many tokens: then the score per token keeps the order.
   private let tokensAreEqual: Bool
 
+  /// Compares the scorings of a tuned prompt and, if there is one, of the untrained prompt.
   init(_ method: TuningMethod, _ tuned: ScoredPredictions, _ baseline: ScoredPredictions?, labels: [String]) {
     self.method = method
     rows = tuned.all.map { scoring, predictions in
@@ -38,6 +39,7 @@ struct ScoringComparison {
     tokensAreEqual = tuned.chosen.allSatisfy { Set($0.candidates.tokenCounts).count == 1 }
   }
 
+  /// The comparison as JSON.
   var json: JSON {
     func shares(_ report: ClassificationReport) -> JSON {
       let keys: Set = ["accuracy", "accuracy_stderr", "accuracy_interval", "macro_f1"]

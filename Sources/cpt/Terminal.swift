@@ -4,9 +4,11 @@ import System
 
 /// Progress on standard error: one redrawn line on a terminal, plain lines elsewhere.
 final class Terminal {
+  /// Whether standard error is a terminal that can redraw a line.
   let isInteractive: Bool
   private var hasLine = false
 
+  /// The terminal of standard error.
   init() {
     isInteractive = isatty(STDERR_FILENO) == 1 && environment("TERM") != "dumb"
   }
@@ -51,6 +53,7 @@ func heading(_ text: String) -> String {
   return isBold ? "\u{1B}[1m\(text)\u{1B}[0m" : text
 }
 
+/// Writes a text to standard error.
 func writeToStandardError(_ text: String) {
   _ = writeAll(Array(text.utf8), to: STDERR_FILENO)
 }
@@ -69,6 +72,7 @@ func write(_ bytes: [UInt8], isText: Bool = false, to path: String) throws {
   try printPiece(bytes)
 }
 
+/// Writes a text atomically, or prints it if the path is `-`.
 func write(_ text: String, to path: String) throws {
   try write(Array(text.utf8), isText: true, to: path)
 }

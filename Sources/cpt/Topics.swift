@@ -1,6 +1,8 @@
 /// A subject that `cpt help` explains.
 struct Topic: Sendable {
+  /// The word after `cpt help`.
   let name: String
+  /// One line for the list of topics.
   let summary: String
   /// Paragraphs; lines that begin with two spaces keep their layout.
   let text: String
