@@ -6,15 +6,15 @@ import Runs
 import System
 import Tokenization
 
-/// A command line, taken apart: which flags stand in it and with what values.
+/// A parsed command line: its flags with their values, and its operands.
 struct Arguments {
   private var values: [String: [String]] = [:]
-  /// The words that are no flags, as many as the command takes.
+  /// The words that are not flags.
   private(set) var operands: [String] = []
 
-  /// Takes apart what follows a command's name: `--flag value`, `--flag=value`, `--switch`, `word`. Touches no file.
+  /// Parses the words after a command's name: `--flag value`, `--flag=value`, `--switch`, `word`. Reads no file.
   ///
-  /// - Throws: `InputError.usage` for an unknown or repeated flag, a missing or superfluous value, a word that is none
+  /// - Throws: `InputError.usage` for an unknown or repeated flag, a missing or superfluous value, a word that is not one
   ///   of a flag's choices, a missing flag, too many or too few words.
   init(_ words: [String], of command: Command) throws {
     var rest = words[...]
@@ -37,9 +37,9 @@ struct Arguments {
       let name = parts[0] == "-h" ? "--help" : parts[0]
       guard let flag = command.flags.first(where: { $0.name == name }) else {
         let nearby = nearest(to: name, among: command.flags.map(\.name)).map { "; did you mean \($0)?" } ?? ""
-        throw wrong(name, "is no flag of \(command.name)" + nearby)
+        throw wrong(name, "is not a flag of \(command.name)" + nearby)
       }
-      if !flag.isRepeatable, values[name] != nil { throw wrong(name, "stands twice") }
+      if !flag.isRepeatable, values[name] != nil { throw wrong(name, "appears twice") }
       guard let expected = flag.value else {
         guard parts.count == 1 else { throw wrong(name, "takes no value, found \"\(parts[1])\"") }
         values[name] = []
@@ -56,22 +56,23 @@ struct Arguments {
       throw wrong(flag.name, "is missing; expected \(flag.name) \(flag.value?.name ?? "")")
     }
     if let expected = command.operands, !expected.count.contains(operands.count) {
-      let problem = operands.count < expected.count.lowerBound ? "is missing" : "stands too often"
+      let problem = operands.count < expected.count.lowerBound ? "is missing" : "appears too often"
       throw wrong(expected.value.name, "\(problem); expected \(expected.help)")
     }
   }
 
+  /// Whether a flag is given.
   func has(_ name: String) -> Bool { values[name] != nil }
 
-  /// Makes sure that two flags do not stand together.
+  /// Throws if both flags are given.
   func refuse(_ name: String, with other: String) throws {
-    if has(name), has(other) { throw InputError.usage(name, "contradicts \(other); give one of them") }
+    if has(name), has(other) { throw InputError.usage(name, "conflicts with \(other); use one of them") }
   }
 
-  /// The value of a flag that may stand once.
+  /// The value of a flag that may appear once.
   subscript(name: String) -> String? { values[name]?.first }
 
-  /// The value of a flag the parser has made sure of.
+  /// The value of a required flag, which the parser has checked.
   func required(_ name: String) -> String { self[name] ?? "" }
 
   /// A whole number of at least `lowest`.
@@ -86,10 +87,10 @@ struct Arguments {
     return value
   }
 
-  /// The values of a flag that may stand several times.
+  /// The values of a repeatable flag.
   func all(_ name: String) -> [String] { values[name] ?? [] }
 
-  /// A number of a range that `expected` puts in words: "a number of at least 0".
+  /// A number in a range; `expected` describes the range: "a number of at least 0".
   func number(_ name: String, _ expected: String, where isExpected: (Double) -> Bool) throws -> Double? {
     guard let text = self[name] else { return nil }
     guard let value = Double(text), value.isFinite, isExpected(value) else {
@@ -98,17 +99,17 @@ struct Arguments {
     return value
   }
 
-  /// One of a few words; the parser has made sure that it is one.
+  /// One of the flag's choices, which the parser has checked.
   func choice<Word: RawRepresentable<String> & CaseIterable>(_ name: String, default fallback: Word) -> Word {
     self[name].flatMap(Word.init(rawValue:)) ?? fallback
   }
 
-  /// Threads to compute with: `--threads`, or the cores this process may use.
+  /// Number of threads: `--threads`, or the cores available to this process.
   func threads() throws -> Int {
     try integer("--threads", from: 1) ?? Cores.available
   }
 
-  /// The path a flag says to write to, once it may be written.
+  /// The output path of a flag, checked for use.
   func destination(_ name: String, isFolder: Bool) throws -> String? {
     guard let path = self[name] else { return nil }
     guard path == standardStream else { return try free(path, name, isFolder: isFolder) }
@@ -116,38 +117,38 @@ struct Arguments {
     return path
   }
 
-  /// A path to write to, once it is free, `--overwrite` was given, or it is a device.
+  /// A path to write to: unused, a device, or to be overwritten.
   ///
-  /// - Throws: `InputError.usage` when it is in use, or cannot be made; the remedy names the flag.
+  /// - Throws: `InputError.usage` if the path exists or its folder does not; the remedy names the flag.
   func free(_ path: String, _ name: String, isFolder: Bool = false) throws -> String {
     if isFolder != isDirectory(path), fileExists(path) {
       throw InputError.usage(
         path, "is a \(isFolder ? "file, expected a folder" : "folder, expected a file") for \(name)")
     }
     if !isFolder, !isDirectory(folder(of: path)) {
-      throw InputError.usage(name, "the folder \(folder(of: path)) does not exist; make it first")
+      throw InputError.usage(name, "the folder \(folder(of: path)) does not exist; create it first")
     }
     let isFree = isFolder ? names(inDirectory: path).isEmpty : !fileExists(path) || path.hasPrefix("/dev/")
     guard isFree || has("--overwrite") else {
-      throw InputError.usage(path, "is there already; use --overwrite to replace it, or another \(name)")
+      throw InputError.usage(path, "already exists; use --overwrite to replace it, or choose another \(name)")
     }
     return path
   }
 
-  /// The adapter of `--checkpoint`; the folder of a run stands for its best one, else its last.
+  /// The adapter of `--checkpoint`; a run's folder means its best adapter, else its last.
   ///
-  /// - Throws: `InputError` when there is none, or it is no CPT adapter.
+  /// - Throws: `InputError` if there is none, or it is not a CPT adapter.
   func adapter() throws -> Adapter {
     let folder = required("--checkpoint")
     let run = RunDirectory(folder)
     return try Adapter(folder: run.holdsRun ? run.adapterFolder ?? folder : folder)
   }
 
-  /// The configuration an adapter is used with: `--config`, or the one the run left beside the adapter.
+  /// The configuration for an adapter: `--config`, or the one that the run wrote beside the adapter.
   ///
   /// - Parameters:
   ///   - adapter: the adapter.
-  ///   - need: what has to come from it, in words; nil: the adapter's own configuration will do.
+  ///   - need: what the configuration must provide, for the error; nil: the adapter's own configuration suffices.
   /// - Returns: the configuration, its model the one to use.
   /// - Throws: `InputError` when there is none, or for its contents.
   func configuration(of adapter: Adapter, for need: String?) throws -> Configuration {
@@ -162,25 +163,25 @@ struct Arguments {
     return configuration
   }
 
-  /// The model an adapter was trained over, `--model` or the one it names, and its tokenizer where there is one.
+  /// The model of an adapter, `--model` or the one it names, and its tokenizer if there is one.
   ///
-  /// - Throws: `InputError` when there is no model or it cannot be used.
+  /// - Throws: `InputError` if there is no model or it cannot be used.
   func model(of adapter: Adapter) throws -> (model: FrozenModel, tokenizer: Tokenizer?) {
     guard let folder = self["--model"] ?? adapter.configuration.baseModel else {
-      throw InputError.usage("--model", "is missing, and the adapter names no model; expected its folder")
+      throw InputError.usage("--model", "is missing, and the adapter names no model; expected the model's folder")
     }
     let tokenizerFolder = self["--model"] ?? adapter.configuration.tokenizer ?? folder
     return (try FrozenModel(folder: folder), try? Tokenizer(folder: tokenizerFolder))
   }
 
-  /// The pairs of `--set`: a value that is JSON counts as such, any other as text.
+  /// The pairs of `--set`: a value that is valid JSON is parsed, any other is text.
   func overrides() throws -> [(path: String, value: JSON)] {
     try all("--set").map { text in
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       guard parts.count == 2, !parts[0].isEmpty else {
         throw InputError.usage("--set", "expected KEY=VALUE such as training.seed=3, found \"\(text)\"")
       }
-      // `{}` is the template of nothing but the text, not an empty object.
+      // `{}` is the template of the bare text, not an empty object.
       if parts[1] == "{}" { return (parts[0], .string(parts[1])) }
       return (parts[0], (try? JSON(parsing: Array(parts[1].utf8), file: "--set")) ?? .string(parts[1]))
     }
@@ -188,9 +189,9 @@ struct Arguments {
 }
 
 extension Value {
-  /// - Throws: `InputError.usage` where there are words to choose from and this is none of them.
+  /// - Throws: `InputError.usage` if the value has choices and this is not one of them.
   fileprivate func check(_ text: String, of place: String) throws {
     guard let choices, !choices.contains(text) else { return }
-    throw InputError.usage(place, "has no \"\(text)\"" + suggestion(for: text, among: choices))
+    throw InputError.usage(place, "unknown value \"\(text)\"" + suggestion(for: text, among: choices))
   }
 }

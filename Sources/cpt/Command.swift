@@ -1,31 +1,36 @@
 import Tuning
 
-/// A flag of a command, as the parser, the help, the completions and the man page know it.
+/// A flag of a command, for the parser, the help, the completions and the manual page.
 struct Flag: Sendable {
-  /// With its dashes: "--config".
+  /// The name with its dashes: "--config".
   let name: String
-  /// What its value is; nil for a switch.
+  /// The kind of its value; nil for a switch.
   var value: Value?
+  /// One line for the help.
   let help: String
+  /// Whether the flag may appear several times.
   var isRepeatable = false
+  /// Whether the command needs the flag.
   var isRequired = false
 }
 
-/// What the value of a flag, or a word behind a command, is.
+/// The kind of a flag's value or of an operand.
 enum Value: Sendable {
+  /// A path of a file.
   case file
+  /// A path of a folder.
   case folder
   /// A file or a folder.
   case path
-  /// A number, under the name the help calls it by.
+  /// A number, with its name in the help.
   case number(String)
-  /// Any text, under the name the help calls it by.
+  /// Any text, with its name in the help.
   case text(String)
-  /// One of a few words, under the name the help calls it by.
+  /// One of several words, with its name in the help.
   case choice(String, [String])
   /// A key of a configuration and its value.
   case setting
-  /// What `cpt help` explains.
+  /// A topic of `cpt help`.
   case topic
 
   /// One of the words of a type.
@@ -33,7 +38,7 @@ enum Value: Sendable {
     .choice(name, Word.allCases.map(\.rawValue))
   }
 
-  /// What the help calls it: "FILE".
+  /// Its name in the help: "FILE".
   var name: String {
     switch self {
     case .file: "FILE"
@@ -51,45 +56,61 @@ enum Value: Sendable {
   }
 }
 
-/// The words behind a command that are no flags, and how many of them there may be.
+/// The operands of a command, and how many it takes.
 struct Operands: Sendable {
+  /// The kind of each operand.
   let value: Value
+  /// One line for the help.
   let help: String
+  /// How many operands the command takes.
   let count: ClosedRange<Int>
 }
 
-/// A command, with everything the parser and the help need.
+/// A command with everything that the parser and the help need.
 struct Command: Sendable {
-  /// What a command is for: the overview lists them so.
+  /// The groups of commands in the overview.
   enum Group: String, CaseIterable, Sendable {
-    case make = "Make a prompt"
-    case look = "Look at it"
+    case make = "Train a prompt"
+    case look = "Evaluate and inspect it"
     case use = "Use it"
-    case shell = "Around it"
+    case shell = "Help and shell"
   }
 
+  /// The word after `cpt`.
   let name: String
+  /// Its group in the overview.
   var group = Group.use
+  /// One sentence for the overview.
   let summary: String
-  /// A call a user can copy.
+  /// A call that a user can copy.
   let example: String
+  /// Its operands; nil if it takes none.
   var operands: Operands?
+  /// Its flags, in the order of the help.
   let flags: [Flag]
+  /// Runs the command and returns the exit status.
   let run: @Sendable (Arguments) throws -> Int32
 }
 
-/// Flags that several commands have.
+/// Flags that several commands share.
 extension Flag {
+  /// `--checkpoint`: the adapter to use.
   static let checkpoint = Flag(
-    name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or PEFT's", isRequired: true)
-  static let model = Flag(name: "--model", value: .folder, help: "the frozen model, in place of the adapter's")
+    name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or one of PEFT's", isRequired: true)
+  /// `--model`: the frozen model.
+  static let model = Flag(name: "--model", value: .folder, help: "the frozen model, instead of the adapter's own")
+  /// `--set`: overrides of configuration keys.
   static let set = Flag(
     name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true)
+  /// `--threads`: the number of threads.
   static let threads = Flag(
-    name: "--threads", value: .number("N"), help: "threads to compute with (default: all cores)")
+    name: "--threads", value: .number("N"), help: "number of threads (default: all cores)")
+  /// `--json`: output for programs.
   static let json = Flag(name: "--json", help: "print the result as JSON")
+  /// `--scoring`: how scores become a prediction.
   static let scoring = Flag(
     name: "--scoring", value: .choice("NAME", Scoring.self),
     help: "acc (default), acc_norm, acc_per_token, pmi_dc, calibrated")
+  /// `--help`: the command's flags.
   static let help = Flag(name: "--help", help: "print this help")
 }

@@ -1,5 +1,5 @@
-/// The one table of commands, each declared beside what it runs: the parser, the help, the completions and the man page
-/// read it.
+/// The table of commands, for the parser, the help, the completions and the manual page. Each command is declared in its
+/// own file.
 let commands: [Command] = [
   .initialize, .inspect, .train, .compare, .evaluate, .report, .predict, .generate, .exportPrompt, .help, .completions,
   .man,

@@ -6,21 +6,23 @@ import Method
 import System
 
 extension Command {
+  /// `cpt compare`.
   static let compare = Command(
     name: "compare",
     group: .look,
-    summary: "Train CPT and what it is measured against, over seeds.",
+    summary: "Train CPT and its baselines over several seeds.",
     example: "cpt compare --config configs/quickstart/quickstart.json --seeds 5",
     flags: [
-      Flag(name: "--config", value: .file, help: "the configuration all start from (JSON)", isRequired: true),
+      Flag(name: "--config", value: .file, help: "the configuration that all methods share (JSON)", isRequired: true),
       Flag(
         name: "--methods", value: .text("LIST"),
-        help: "of " + TuningMethod.allCases.map(\.rawValue).joined(separator: ",")),
-      Flag(name: "--seeds", value: .number("N"), help: "seeds to run each with (default: 5)"),
+        help: "default: all of "
+          + TuningMethod.allCases.map(\.rawValue).joined(separator: ",")),
+      Flag(name: "--seeds", value: .number("N"), help: "number of seeds per method (default: 5)"),
       Flag(name: "--output", value: .folder, help: "folder for the cells (default: output_dir-compare)"),
       Flag(
-        name: "--set", value: .setting, help: "override a key, of one method as METHOD:KEY=VALUE", isRepeatable: true),
-      Flag(name: "--resume", help: "go on; finished cells are not run again"),
+        name: "--set", value: .setting, help: "override a key; METHOD:KEY=VALUE for one method", isRepeatable: true),
+      Flag(name: "--resume", help: "resume an interrupted comparison; finished cells are kept"),
       Flag(name: "--overwrite", help: "remove an earlier comparison from the folder first"),
       .threads, .json, .help,
     ],
@@ -36,12 +38,13 @@ private func runCompare(_ arguments: Arguments) throws -> Int32 {
     guard let method = TuningMethod(rawValue: parts[0]), methods.contains(method) else {
       throw InputError.usage(
         "--set",
-        "\"\(parts[0])\" is no method of this comparison" + suggestion(for: parts[0], among: methods.map(\.rawValue)))
+        "\"\(parts[0])\" is not a method of this comparison" + suggestion(for: parts[0], among: methods.map(\.rawValue))
+      )
     }
     return (method, parts[1], override.value)
   }
   if overrides.contains(where: { $0.path == "training.method" }) {
-    throw InputError.usage("--set", "training.method is what --methods says; use --methods")
+    throw InputError.usage("--set", "cannot override training.method; use --methods")
   }
   var run = try ComparisonRun(
     file: arguments.required("--config"), settings: arguments.all("--set"),
@@ -57,7 +60,7 @@ private func runCompare(_ arguments: Arguments) throws -> Int32 {
   defer { progress.terminal.clear() }
   let outcome = try run.run(shouldStop: { receivedSignal() != nil }) { progress.show($0) }
   if outcome.wasInterrupted {
-    progress.terminal.line("stopped; go on with the same command and --resume")
+    progress.terminal.line("stopped; run the same command with --resume to continue")
     return receivedSignal().map { 128 + $0 } ?? 0
   }
   try printResult(
@@ -65,19 +68,19 @@ private func runCompare(_ arguments: Arguments) throws -> Int32 {
   return 0
 }
 
-/// The methods of a list with commas; without one, all.
+/// The methods of a list separated by commas; all without a list.
 private func methods(_ list: String?) throws -> [TuningMethod] {
   guard let list else { return TuningMethod.allCases }
   let methods = try list.split(separator: ",").map(String.init).map { name in
     guard let method = TuningMethod(rawValue: name) else {
       throw InputError.usage(
         "--methods",
-        "\"\(name)\" is no method" + suggestion(for: name, among: TuningMethod.allCases.map(\.rawValue)))
+        "\"\(name)\" is not a method" + suggestion(for: name, among: TuningMethod.allCases.map(\.rawValue)))
     }
     return method
   }
   guard !methods.isEmpty, Set(methods).count == methods.count else {
-    throw InputError.usage("--methods", "must name methods once each: cpt,icl; found \"\(list)\"")
+    throw InputError.usage("--methods", "must list each method once, such as cpt,icl; found \"\(list)\"")
   }
   return methods
 }
@@ -96,7 +99,7 @@ private func text(of comparison: Comparison, in folder: String) -> String {
     rightAligned: [1, 2, 3, 4, 5, 6, 7]) + "\n\ncells: \(folder)"
 }
 
-/// Shows the cells while they are worked on: a line for each that is finished.
+/// Progress of a comparison: one line per finished cell.
 private struct ComparisonProgress {
   let terminal = Terminal()
   private var cell = ""
@@ -118,7 +121,7 @@ private struct ComparisonProgress {
     case .training: break
     case .scoring(let rows, let all): terminal.status("\(cell): \(rows) of \(all) rows")
     case .finished(let cell): terminal.line(line(for: cell) + "  " + duration(cell.trainingSeconds))
-    case .skipped(let cell): terminal.line(line(for: cell) + "  before")
+    case .skipped(let cell): terminal.line(line(for: cell) + "  kept")
     }
   }
 

@@ -16,6 +16,7 @@ private enum Shell: String, CaseIterable {
 }
 
 extension Command {
+  /// `cpt completions`.
   static let completions = Command(
     name: "completions",
     group: .shell,
@@ -29,15 +30,15 @@ extension Command {
     })
 }
 
-/// The flags that stand where a command may.
+/// The flags that `cpt` accepts in place of a command.
 private let flagsWithoutCommand = [
   Flag(name: "--help", help: "print the commands"), Flag(name: "--version", help: "print the version"),
 ]
 
-/// The keys of a configuration, with `=` behind for `--set`.
+/// The keys of a configuration; `--set` adds `=`.
 private let configurationKeys = Configuration.reference.map(\.path)
 
-/// The words behind `help` that are no configuration keys.
+/// The words after `help` other than configuration keys.
 private var topicWords: [String] { topics.map(\.name) + commands.map(\.name) }
 
 // MARK: - bash
@@ -107,7 +108,7 @@ private func bashCompletions() -> String {
 // MARK: - zsh
 
 private func zshCompletions() -> String {
-  /// A text inside single quotes, with what `_arguments` reads as its own taken literally.
+  /// A text for single quotes, escaped for `_arguments`.
   func quoted(_ text: String) -> String {
     let special: Set<Character> = ["\\", "[", "]", ":"]
     return String(text.flatMap { special.contains($0) ? ["\\", $0] : $0 == "'" ? ["'", "\\", "'", "'"] : [$0] })

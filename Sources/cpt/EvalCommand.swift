@@ -6,22 +6,23 @@ import Runs
 import Tuning
 
 extension Command {
+  /// `cpt eval`.
   static let evaluate = Command(
     name: "eval",
     group: .look,
-    summary: "Measure a prompt on labelled rows, beside in-context learning.",
+    summary: "Evaluate a prompt and in-context learning on labelled rows.",
     example: "cpt eval --checkpoint runs/quickstart/best",
     flags: [
       .checkpoint,
-      Flag(name: "--config", value: .file, help: "template and data, where the checkpoint has none"),
+      Flag(name: "--config", value: .file, help: "template and data, if the checkpoint has no configuration"),
       .model,
-      Flag(name: "--data", value: .file, help: "rows to evaluate, in place of a split"),
+      Flag(name: "--data", value: .file, help: "rows to evaluate instead of a split"),
       Flag(
         name: "--split", value: .choice("NAME", Split.self), help: "train, validation or test (default: test)"),
       .set,
-      Flag(name: "--no-icl", help: "leave out the baseline (the untrained context)"),
+      Flag(name: "--no-icl", help: "skip the baseline (the untrained context)"),
       .scoring,
-      Flag(name: "--predictions", value: .file, help: "write a JSON line for every row; - prints them"),
+      Flag(name: "--predictions", value: .file, help: "write one JSON line per row; - prints them"),
       Flag(name: "--overwrite", help: "replace the file of --predictions"),
       .threads, .json, .help,
     ],
@@ -57,7 +58,7 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
   let method = setup.configuration.training.method
   let tuned = try predict(method.abbreviation, setup.prompt)
   let seconds = (ContinuousClock.now - start) / .seconds(1)
-  // The untrained prompt is in-context learning only where it is a context of examples.
+  // The untrained prompt is in-context learning only if it consists of examples.
   let hasBaseline = method == .cpt && !arguments.has("--no-icl")
   let baseline = hasBaseline ? try predict("ICL", setup.prompt.untrained) : nil
   let labels = setup.encoder.labelNames
@@ -82,16 +83,16 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
   return 0
 }
 
-/// The reports of an evaluation, in words and as JSON.
+/// The reports of an evaluation, as text and as JSON.
 private struct EvaluationResult {
   let method: TuningMethod
-  /// What decided the predictions of the reports.
+  /// The scoring behind the reports' predictions.
   let scoring: Scoring
   let tuned: ClassificationReport
   let baseline: ClassificationReport?
   let difference: PairedDifference?
   let comparison: ScoringComparison
-  /// The time the tuned prompt's predictions took, context included.
+  /// Time of the tuned prompt's predictions, including the context.
   let seconds: Double
 
   var json: JSON {
@@ -142,13 +143,13 @@ private struct EvaluationResult {
       .joined(separator: "\n\n")
   }
 
-  /// The confusion matrix; where that would be too wide, the most frequent mistakes.
+  /// The confusion matrix, or the most frequent mistakes if the matrix would be too wide.
   private var confusion: String {
     let names = tuned.classes.map(\.label)
     if names.count <= Self.mostColumns {
       let matrix = zip(names, tuned.confusion).map { name, counts in [clipped(name, to: 20)] + counts.map(String.init) }
       let header =
-        ["label \\ \(method.abbreviation) said"] + names.map { clipped($0, to: 58 / max(1, names.count) - 2) }
+        ["label \\ \(method.abbreviation) predicted"] + names.map { clipped($0, to: 58 / max(1, names.count) - 2) }
       return table([header] + matrix, rightAligned: Set(1...max(1, names.count)))
     }
     let mistakes = names.indices.flatMap { label in
@@ -160,7 +161,7 @@ private struct EvaluationResult {
       [clipped(names[$0.label], to: 30), clipped(names[$0.said], to: 30), String($0.rows)]
     }
     return table(
-      [["most frequent mistakes", "\(method.abbreviation) said", "rows"]] + lines, rightAligned: [2])
+      [["most frequent mistakes", "\(method.abbreviation) predicted", "rows"]] + lines, rightAligned: [2])
   }
 
   private static let mostColumns = 6

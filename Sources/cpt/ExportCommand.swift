@@ -17,6 +17,7 @@ private enum ExportFormat: String, CaseIterable {
 }
 
 extension Command {
+  /// `cpt export-prompt`.
   static let exportPrompt = Command(
     name: "export-prompt",
     group: .use,
@@ -28,10 +29,11 @@ extension Command {
         name: "--format", value: .choice("FORMAT", ExportFormat.self),
         help: "peft (default), prefix-tuning, kv, safetensors, npy, text"),
       Flag(name: "--output", value: .path, help: "folder (peft, prefix-tuning), file, or - to print"),
-      Flag(name: "--base-model", value: .text("NAME"), help: "the model's name on the Hub, for adapter and card"),
+      Flag(
+        name: "--base-model", value: .text("NAME"), help: "the model's name on the Hub, for the adapter and its card"),
       .model,
       Flag(
-        name: "--neighbours", value: .number("N"), help: "nearest vocabulary tokens a row of text lists (default: 3)"),
+        name: "--neighbours", value: .number("N"), help: "nearest vocabulary tokens per row of text (default: 3)"),
       Flag(name: "--overwrite", help: "replace what is at --output"),
       .threads, .json, .help,
     ],
@@ -44,10 +46,10 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
   let adapter = try arguments.adapter()
   let output = try arguments.destination("--output", isFolder: format.isFolder)
   if let output, format.isFolder, holdsMoreThanAnAdapter(output) {
-    throw InputError.usage(output, "holds a run; export into a folder of its own, such as \(output)/adapter")
+    throw InputError.usage(output, "contains a run; export into a separate folder, such as \(output)/adapter")
   }
   if arguments.has("--neighbours"), format != .text {
-    throw InputError.usage("--neighbours", "is for --format text; leave it out")
+    throw InputError.usage("--neighbours", "applies to --format text only; remove it")
   }
   if format == .text {
     let text = try listing(of: adapter, arguments)
@@ -97,14 +99,14 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
     let what = layers.map { "keys and values of \(tokens) tokens in \($0) layers" }
     var lines = ["wrote \(what ?? "\(tokens) tokens of width \(adapter.width)") to \(output)"]
     if format.isFolder, baseModel == nil {
-      lines.append("to publish it on the Hub, say the model's name there with --base-model NAME")
+      lines.append("to publish it on the Hub, name the model there with --base-model NAME")
     }
     try printResult(lines.joined(separator: "\n"))
   }
   return 0
 }
 
-/// Whether a folder is a run's, a checkpoint's or a comparison's: another adapter in it would contradict what is there.
+/// Whether a folder belongs to a run, a checkpoint or a comparison, which a second adapter would contradict.
 private func holdsMoreThanAnAdapter(_ folder: String) -> Bool {
   ["config.json", "metrics.jsonl", "trainer_state.json", Comparison.file].contains { fileExists(folder + "/" + $0) }
 }
@@ -150,6 +152,7 @@ private func listing(of adapter: Adapter, _ arguments: Arguments) throws -> Stri
 }
 
 extension PromptListing.Entry {
+  /// The entry as `--json` prints it.
   var json: JSON {
     .object([
       .init("position", .integer(position)), .init("id", .integer(id)), .init("text", .string(text)),

@@ -1,11 +1,11 @@
-/// Text filled up with spaces on the right.
+/// Text padded with spaces on the right.
 func padded(_ text: String, to width: Int) -> String {
   text + String(repeating: " ", count: max(0, width - columns(of: text)))
 }
 
-/// Rows of cells as aligned text; the columns of `rightAligned` (numbers) are aligned on the right.
+/// Rows of cells as aligned text; columns in `rightAligned` (numbers) are right-aligned.
 func table(_ rows: [[String]], rightAligned: Set<Int>) -> String {
-  // Line breaks and control characters in a cell would tear the table apart.
+  // Line breaks and control characters in a cell would break the table's layout.
   let rows = rows.map { $0.map { visible($0, space: " ") } }
   let count = rows.map(\.count).max() ?? 0
   let widths = (0..<count).map { column in rows.map { column < $0.count ? columns(of: $0[column]) : 0 }.max() ?? 0 }
@@ -20,9 +20,9 @@ func table(_ rows: [[String]], rightAligned: Set<Int>) -> String {
   }.joined(separator: "\n")
 }
 
-/// `first` and then text, in lines of at most 80 columns where its words allow it.
+/// `first` and then text, wrapped at 80 columns; longer words are kept whole.
 ///
-/// Later lines are indented by `indent`; nil: they begin below the text.
+/// Later lines are indented by `indent`, or aligned with the text if that is nil.
 func wrapped(_ text: String, behind first: String = "", indent: Int? = nil) -> String {
   let indent = indent ?? columns(of: first)
   var lines: [String] = []

@@ -6,24 +6,25 @@ import System
 import Tuning
 
 extension Command {
+  /// `cpt generate`.
   static let generate = Command(
     name: "generate",
     group: .use,
-    summary: "Go on from a text with the tuned context in front.",
+    summary: "Continue a prompt after the tuned context.",
     example: "cpt generate --checkpoint runs/quickstart/best --prompt \"my parcel is late\"",
     flags: [
       .checkpoint,
-      Flag(name: "--prompt", value: .text("TEXT"), help: "the text; without it or with -, standard input"),
-      Flag(name: "--raw", help: "take the text as it is, without the template"),
-      Flag(name: "--no-context", help: "leave the tuned context out: the plain model"),
-      Flag(name: "--max-tokens", value: .number("N"), help: "end after so many tokens (default: 64)"),
+      Flag(name: "--prompt", value: .text("TEXT"), help: "the prompt (default, or -: standard input)"),
+      Flag(name: "--raw", help: "use the prompt as it is, without the template"),
+      Flag(name: "--no-context", help: "omit the tuned context: the plain model"),
+      Flag(name: "--max-tokens", value: .number("N"), help: "maximum number of tokens (default: 64)"),
       Flag(
-        name: "--stop", value: .text("TEXT"), help: "end before this text; may stand several times", isRepeatable: true),
-      Flag(name: "--temperature", value: .number("T"), help: "0 takes the likeliest token (default); above, draw"),
-      Flag(name: "--top-k", value: .number("K"), help: "draw from the K likeliest tokens"),
-      Flag(name: "--top-p", value: .number("P"), help: "draw from the fewest tokens with probability P"),
-      Flag(name: "--seed", value: .number("S"), help: "decides the draws (default: 0)"),
-      Flag(name: "--config", value: .file, help: "template, where the checkpoint has none"),
+        name: "--stop", value: .text("TEXT"), help: "stop before this text; may be repeated", isRepeatable: true),
+      Flag(name: "--temperature", value: .number("T"), help: "0: the most probable token (default); above 0: sample"),
+      Flag(name: "--top-k", value: .number("K"), help: "sample from the K most probable tokens"),
+      Flag(name: "--top-p", value: .number("P"), help: "sample from the fewest tokens of total probability P"),
+      Flag(name: "--seed", value: .number("S"), help: "seed of the sampling (default: 0)"),
+      Flag(name: "--config", value: .file, help: "template, if the checkpoint has no configuration"),
       .model,
       .set,
       .threads, .json, .help,
@@ -70,7 +71,7 @@ private func settings(_ arguments: Arguments) throws -> TextGenerator.Settings {
   settings.sampling.topP = try arguments.number("--top-p", "a number above 0 and up to 1") { $0 > 0 && $0 <= 1 } ?? 1
   settings.sampling.seed = try arguments.integer("--seed", from: 0) ?? 0
   if settings.sampling.temperature == 0, let name = ["--top-k", "--top-p"].first(where: arguments.has) {
-    throw InputError.usage(name, "needs a --temperature above 0, such as 1: without one nothing is drawn")
+    throw InputError.usage(name, "needs a --temperature above 0, such as 1; without one, nothing is sampled")
   }
   return settings
 }
@@ -80,12 +81,12 @@ private func prompt(_ arguments: Arguments) throws -> (text: String, source: Pro
   if let text = arguments["--prompt"], text != "-" { return (text, .flag) }
   let bytes = try readBytes(of: "/dev/stdin")
   guard let text = String(validating: bytes, as: UTF8.self) else {
-    throw PromptedModel.Source.standardInput.error("is no UTF-8")
+    throw PromptedModel.Source.standardInput.error("is not UTF-8")
   }
   return (text.hasSuffix("\n") || text.hasSuffix("\r\n") ? String(text.dropLast()) : text, .standardInput)
 }
 
-/// Shows a text while it grows: on standard output, or at its end as JSON; standard error only where it is a terminal.
+/// Shows a text while it grows: on standard output, or as JSON at the end; on standard error only if it is a terminal.
 private struct GenerationOutput {
   let isJSON: Bool
   private let terminal = Terminal()
@@ -97,7 +98,7 @@ private struct GenerationOutput {
     if terminal.isInteractive { setOpenLine(on: STDERR_FILENO) }
   }
 
-  /// Shows what is new; false when nobody reads it any more.
+  /// Shows a new piece; false if the reader has closed the output.
   func show(_ piece: String, tokens: Int) throws -> Bool {
     if isJSON {
       status("\(tokens) tokens")
@@ -118,7 +119,7 @@ private struct GenerationOutput {
     try printResult("")
     guard terminal.isInteractive, let ending = generator.ending else { return }
     let rate = Double(generator.tokens.count) / max(1e-9, seconds - promptSeconds)
-    terminal.line("\(generator.tokens.count) tokens, \(fixed(rate, rate < 10 ? 1 : 0)) a second, \(ending.words)")
+    terminal.line("\(generator.tokens.count) tokens, \(fixed(rate, rate < 10 ? 1 : 0)) per second, \(ending.words)")
   }
 
   /// Removes the status.
@@ -144,7 +145,7 @@ extension TextGenerator.Ending {
     case .endOfText: "ended by the model"
     case .stop: "ended by --stop"
     case .maxTokens: "ended by --max-tokens"
-    case .window: "ended by the model's last position"
+    case .window: "ended at the model's last position"
     }
   }
 }

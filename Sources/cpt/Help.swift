@@ -13,7 +13,7 @@ func overview() -> String {
     return ([heading(group.rawValue)] + list).joined(separator: "\n")
   }
   return """
-    cpt \(version): sort texts with a frozen language model and a tuned prompt, on CPUs
+    cpt \(version): classify texts with a frozen language model and a tuned prompt
 
       \(Command.train.example)
       \(Command.evaluate.example)
@@ -62,13 +62,14 @@ extension Flag {
 }
 
 extension Command {
+  /// `cpt help`.
   static let help = Command(
     name: "help",
     group: .shell,
-    summary: "About \(topics.map(\.name).joined(separator: ", ")).",
+    summary: "On \(topics.map(\.name).joined(separator: ", ")).",
     example: "cpt help config training.learning_rate",
     operands: Operands(
-      value: .topic, help: "a topic or a command; behind config, a section or a key of a configuration", count: 0...2),
+      value: .topic, help: "a topic or a command; after config, a section or a key of a configuration", count: 0...2),
     flags: [Flag(name: "--json", help: "print all commands, flags, topics and keys as JSON"), .help],
     run: { arguments in
       try printResult(arguments.has("--json") ? tables().pretty : explanation(of: arguments.operands))
@@ -81,12 +82,12 @@ private func explanation(of words: [String]) throws -> String {
   guard let name = words.first else { return topicList() }
   if name == "config", let part = words.dropFirst().first { return try configurationReference(part) }
   if let extra = words.dropFirst().first {
-    throw InputError.usage("\"\(extra)\"", "\(name) has no parts; expected cpt help \(name)")
+    throw InputError.usage("\"\(extra)\"", "\(name) has no subtopics; expected cpt help \(name)")
   }
   if let topic = topics.first(where: { $0.name == name }) { return try explanation(of: topic) }
   if let command = commands.first(where: { $0.name == name }) { return command.helpText }
   let known = topics.map(\.name) + commands.map(\.name)
-  throw InputError.usage("\"\(name)\"", "is no topic and no command" + suggestion(for: name, among: known))
+  throw InputError.usage("\"\(name)\"", "is neither a topic nor a command" + suggestion(for: name, among: known))
 }
 
 private func explanation(of topic: Topic) throws -> String {
@@ -110,13 +111,13 @@ private func topicList() -> String {
     \(heading("Topics"))
     \(list.joined(separator: "\n"))
 
-    cpt help COMMAND is cpt COMMAND --help; cpt --help lists the commands
+    cpt help COMMAND equals cpt COMMAND --help; cpt --help lists the commands
     """
 }
 
-/// Every key of a configuration, or those of a section, or one.
+/// Every configuration key, those of a section, or one.
 ///
-/// - Throws: `InputError.usage` for a word that is neither a section nor a key, with the nearest.
+/// - Throws: `InputError.usage` for a word that is neither a section nor a key, with the nearest one.
 private func configurationReference(_ part: String? = nil) throws -> String {
   let keys = Configuration.reference
   func section(_ key: ConfigurationKeyDescription) -> String { String(key.path.prefix { $0 != "." }) }
@@ -128,7 +129,7 @@ private func configurationReference(_ part: String? = nil) throws -> String {
     let remedy =
       nearest(to: part, among: sections + names).map { "; did you mean \"\($0)\"?" }
       ?? "; expected one of the sections \(sections.joined(separator: ", ")), or a key (cpt help config lists them)"
-    throw InputError.usage("\"\(part)\"", "is no key of a configuration" + remedy)
+    throw InputError.usage("\"\(part)\"", "is not a configuration key" + remedy)
   }
   return found.map(\.helpText).joined(separator: "\n")
 }
@@ -154,7 +155,7 @@ private func keyHelp(_ path: String, _ values: String, _ meaning: String) -> Str
   return heading(path) + lead.dropFirst(path.count) + "\n" + wrapped(meaning, behind: "    ")
 }
 
-/// The tables behind all help: commands with their flags, topics, and the keys of a configuration.
+/// The tables that all help is made of: commands with their flags, topics, keys of configurations and files.
 private func tables() -> JSON {
   func flag(_ flag: Flag) -> JSON {
     .object([

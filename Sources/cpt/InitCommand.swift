@@ -8,6 +8,7 @@ import System
 import Tuning
 
 extension Command {
+  /// `cpt init`.
   static let initialize = Command(
     name: "init",
     group: .make,
@@ -15,10 +16,10 @@ extension Command {
     example: "cpt init --data tickets.csv --model models/gpt2",
     flags: [
       Flag(name: "--data", value: .file, help: "labelled rows: .csv, .tsv or .jsonl", isRequired: true),
-      Flag(name: "--model", value: .folder, help: "the model to tune for: settings are fitted to it"),
-      Flag(name: "--text-column", value: .text("NAME"), help: "column of the texts (default: guessed, and said)"),
-      Flag(name: "--label-column", value: .text("NAME"), help: "column of the labels (default: guessed, and said)"),
-      Flag(name: "--output", value: .file, help: "where to write it (default: cpt.json); - prints it"),
+      Flag(name: "--model", value: .folder, help: "the model; settings are chosen for it"),
+      Flag(name: "--text-column", value: .text("NAME"), help: "column of the texts (default: guessed and reported)"),
+      Flag(name: "--label-column", value: .text("NAME"), help: "column of the labels (default: guessed and reported)"),
+      Flag(name: "--output", value: .file, help: "configuration to write (default: cpt.json); - prints it"),
       Flag(name: "--overwrite", help: "replace the file of --output"),
       .threads, .json, .help,
     ],
@@ -31,7 +32,7 @@ private func runInit(_ arguments: Arguments) throws -> Int32 {
     labelColumn: arguments["--label-column"])
   let output = try arguments.destination("--output", isFolder: false) ?? arguments.free("cpt.json", "--output")
   if output == standardStream, arguments.has("--json") {
-    throw InputError.usage("--json", "contradicts --output -: both print to standard output; give one of them")
+    throw InputError.usage("--json", "conflicts with --output -: both print to standard output; use one of them")
   }
   let model = try arguments["--model"].map {
     try ModelSurvey(folder: $0, texts: data.texts, labels: data.labels.map(\.label))
@@ -54,37 +55,37 @@ private func runInit(_ arguments: Arguments) throws -> Int32 {
     try printResult(json(of: chosen, notes, in: output).pretty)
   } else {
     try printResult(
-      findings(chosen, notes) + "\n\nwrote \(output): look through it, then\n  cpt inspect --config \(output)\n"
+      findings(chosen, notes) + "\n\nwrote \(output): review it, then run\n  cpt inspect --config \(output)\n"
         + "  cpt train --config \(output)")
   }
   return 0
 }
 
-/// The draft whose labels the untrained context makes the likeliest, on a few validation rows, and notes about it.
+/// The draft under which the untrained context gives the labels the highest probability, on a few validation rows.
 ///
-/// What training would refuse becomes a note too: the configuration is there to be edited.
+/// An error that training would report becomes a note, since the user can edit the configuration.
 private func likeliest(
   of drafts: [ConfigurationDraft], at path: String, threads: Int
 ) throws -> (draft: ConfigurationDraft, notes: [String]) {
   guard drafts.count > 1 else { return (drafts[0], []) }
   let terminal = Terminal()
   defer { terminal.clear() }
-  terminal.status("trying the context on a few rows")
+  terminal.status("evaluating the untrained context on a few rows")
   do {
     let losses = try drafts.map { try untrainedLoss($0.configuration(at: path), threads: threads) }
     let best = losses[1] < losses[0] ? 1 : 0
     let found = zip(drafts, losses).map { "\($0.tokenization.rawValue) \(fixed($1, 2))" }.joined(separator: ", ")
-    var notes = ["untrained, -log P(label) by template.tokenization: \(found)"]
+    var notes = ["-log P(label) before training, by template.tokenization: \(found)"]
     if losses[best] > 10 {
-      notes.append("the model finds these labels most unlikely; words it knows do better: edit data.label_words")
+      notes.append("the model gives these labels a very low probability; choose words it knows in data.label_words")
     }
     return (drafts[best], notes)
   } catch let error as InputError {
-    return (drafts[0], ["training will refuse this as it is: \(error)"])
+    return (drafts[0], ["training would stop with an error: \(error)"])
   }
 }
 
-/// The mean of -log P(label) in nats behind the untrained context, over up to 16 validation rows.
+/// The mean of -log P(label) in nats after the untrained context, over up to 16 validation rows.
 private func untrainedLoss(_ configuration: Configuration, threads: Int) throws -> Double {
   let setup = try TrainingSetup(configuration, team: ThreadTeam(threads: threads))
   let examples = try setup.examples(of: .validation)
@@ -100,7 +101,7 @@ private func runName(for file: String) -> String {
   return stem == "train" ? lastComponent(of: folder(of: absolutePath(file))) : stem
 }
 
-/// What was found, for people.
+/// The survey's findings as text.
 private func findings(_ draft: ConfigurationDraft, _ notes: [String]) -> String {
   let data = draft.data
   let columns = data.columns.map { column in
@@ -119,11 +120,11 @@ private func findings(_ draft: ConfigurationDraft, _ notes: [String]) -> String 
   if let model = draft.model {
     facts.append(
       "examples: \(spread(model.exampleTokens)) tokens; \(model.folder) is \(model.width) wide"
-        + (model.positions.map { " and sees \($0) tokens" } ?? ""))
+        + (model.positions.map { ", with \($0) positions" } ?? ""))
   }
   return [
     "\(data.file): \(data.rows) rows",
-    table([["column", "filled", "distinct", "characters", "taken for"]] + columns, rightAligned: [1, 2, 3]),
+    table([["column", "filled", "distinct", "characters", "used as"]] + columns, rightAligned: [1, 2, 3]),
     table([["label", "rows", "share", "predicted as"]] + words, rightAligned: [1, 2]) + rest,
     (facts + notes.map { "note: \($0)" }).joined(separator: "\n"),
   ].joined(separator: "\n\n")

@@ -5,19 +5,19 @@ import Kernels
 import Runs
 import Tuning
 
-/// What `cpt inspect` looks at: each has a flag that names it.
+/// The subjects of `cpt inspect`; each has its own flag.
 private enum Subject: String, CaseIterable {
   case configuration = "--config"
   case checkpoint = "--checkpoint"
   case model = "--model"
 
-  /// The one the flags name; a model beside a checkpoint is the one to use for it.
+  /// The subject that the flags name; with a checkpoint, `--model` replaces the checkpoint's model.
   ///
-  /// - Throws: `InputError.usage` where there is none, two, or a flag of another.
+  /// - Throws: `InputError.usage` if there is none, more than one, or a flag of another subject.
   init(_ arguments: Arguments) throws {
     guard let subject = Self.allCases.first(where: { arguments.has($0.rawValue) }) else {
       throw InputError.usage(
-        "inspect", "expected --config FILE (a run before it starts), --model DIR or --checkpoint DIR")
+        "inspect", "expected --config FILE (a run before training), --model DIR or --checkpoint DIR")
     }
     let flagsOfOthers =
       switch subject {
@@ -26,24 +26,25 @@ private enum Subject: String, CaseIterable {
       case .model: ["--set", "--row", "--all"]
       }
     if let other = flagsOfOthers.first(where: arguments.has) {
-      throw InputError.usage(other, "does not go with \(subject.rawValue); leave one of them out")
+      throw InputError.usage(other, "conflicts with \(subject.rawValue); remove one of them")
     }
     self = subject
   }
 }
 
 extension Command {
+  /// `cpt inspect`.
   static let inspect = Command(
     name: "inspect",
     group: .look,
-    summary: "Look at a run before it starts, a model, or a tuned prompt.",
+    summary: "Inspect a run before training, a model, or a tuned prompt.",
     example: "cpt inspect --config configs/quickstart/quickstart.json",
     flags: [
-      Flag(name: "--config", value: .file, help: "a run: its tokens, labels, lengths, memory, time"),
-      Flag(name: "--checkpoint", value: .folder, help: "a tuned prompt: what moved, how far, where to"),
-      Flag(name: "--model", value: .folder, help: "a model; or that of --checkpoint, in place of its own"),
-      Flag(name: "--row", value: .number("N"), help: "of --config: show the Nth training row (default: 1)"),
-      Flag(name: "--all", help: "show every token and label, not the first or farthest"),
+      Flag(name: "--config", value: .file, help: "a run before training: tokens, labels, lengths, memory, time"),
+      Flag(name: "--checkpoint", value: .folder, help: "a tuned prompt: which tokens moved, how far, nearest tokens"),
+      Flag(name: "--model", value: .folder, help: "a model; with --checkpoint, the model to use instead of its own"),
+      Flag(name: "--row", value: .number("N"), help: "with --config: show the Nth training row (default: 1)"),
+      Flag(name: "--all", help: "show all tokens and labels, not only the first or farthest"),
       .set,
       .threads, .json, .help,
     ],

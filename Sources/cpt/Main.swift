@@ -1,8 +1,10 @@
 import Diagnostics
 import Glibc
 
+/// The program: finds the command and runs it.
 @main
 struct CommandLineTool {
+  /// Runs the command line and exits with its status; an error is one line on standard error.
   static func main() {
     signal(SIGPIPE, SIG_IGN)
     do {
@@ -43,9 +45,9 @@ struct CommandLineTool {
     if let command = commands.first(where: { $0.name == name }) { return command }
     let names = commands.map(\.name)
     guard name.hasPrefix("-") else {
-      throw InputError.usage("\"\(name)\"", "is no command" + suggestion(for: name, among: names))
+      throw InputError.usage("\"\(name)\"", "is not a command" + suggestion(for: name, among: names))
     }
     let remedy = nearest(to: name, among: ["--help", "--version"]).map { "did you mean \($0)?" }
-    throw InputError.usage(name, "stands where a command is expected; " + (remedy ?? "cpt --help lists them"))
+    throw InputError.usage(name, "a command is expected here; " + (remedy ?? "cpt --help lists them"))
   }
 }

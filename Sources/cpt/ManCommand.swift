@@ -1,6 +1,7 @@
 import Runs
 
 extension Command {
+  /// `cpt man`.
   static let man = Command(
     name: "man",
     group: .shell,
@@ -38,7 +39,7 @@ private func manualPage() -> String {
   return """
     .TH CPT 1 "" "cpt \(version)" "User Commands"
     .SH NAME
-    cpt \\- sort texts with a frozen language model and a tuned prompt
+    cpt \\- classify texts with a frozen language model and a tuned prompt
     .SH SYNOPSIS
     .B cpt
     .I COMMAND
@@ -55,7 +56,7 @@ private func manualPage() -> String {
 private func bold(_ text: String) -> String { "\\fB\(roff(text))\\fR" }
 private func italic(_ text: String) -> String { "\\fI\(roff(text))\\fR" }
 
-/// Text as roff shows it letter by letter, in ASCII; a dot that would begin a request is kept from it.
+/// Text escaped for roff, in ASCII; a leading dot must not begin a request.
 private func roff(_ text: String) -> String {
   let escapes: [Unicode.Scalar: String] = [
     "\\": "\\e", "-": "\\-", "'": "\\(aq", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga",

@@ -3,6 +3,7 @@ import Insights
 
 /// What `cpt inspect --model` prints.
 extension ModelInspection {
+  /// The facts in the order of the output.
   var facts: [Fact] {
     let decoder = model.decoder
     var facts = [Fact("family", .string(model.family), "family", model.family)]
@@ -32,7 +33,7 @@ extension ModelInspection {
     facts.append(
       Fact("bytes_on_disk", .integer(bytes), "on disk", "\(byteCount(bytes)) of \(types.joined(separator: ", "))"))
     facts.append(Fact("dtypes", .array(types.map(JSON.string)), nil, ""))
-    facts.append(Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) with the weights read"))
+    facts.append(Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) including the weights"))
     return facts + tokenizerFacts
   }
 
@@ -45,7 +46,7 @@ extension ModelInspection {
     let count = decoder.maximumPositions.map(String.init) ?? "no limit"
     let windows = attention.compactMap(\.window)
     guard let window = windows.min() else { return "\(count), \(kind)" }
-    return "\(count), \(kind); \(windows.count) of \(attention.count) layers see \(window) tokens back"
+    return "\(count), \(kind); \(windows.count) of \(attention.count) layers have a window of \(window) tokens"
   }
 
   private var tokenizerFacts: [Fact] {
@@ -72,8 +73,8 @@ extension ModelInspection {
         Fact(
           "vocabularies_fit", .bool(size <= rows), "embeddings",
           size <= rows
-            ? "one for every token" + (size < rows ? ", and \(rows - size) to spare" : "")
-            : "! none for tokens from id \(rows) on: is it the model's own tokenizer?"),
+            ? "one per token" + (size < rows ? ", and \(rows - size) unused" : "")
+            : "! none for tokens from id \(rows) on; check that the tokenizer belongs to the model"),
       ]
     }
   }

@@ -6,27 +6,28 @@ import System
 import Tuning
 
 extension Command {
+  /// `cpt predict`.
   static let predict = Command(
     name: "predict",
     group: .use,
-    summary: "Label new texts, from a file or standard input, row by row.",
+    summary: "Predict the labels of new texts, from a file or standard input.",
     example: "cpt predict --checkpoint runs/quickstart/best --data new.csv",
     flags: [
       .checkpoint,
       Flag(name: "--data", value: .file, help: "rows to label; - is standard input", isRequired: true),
       Flag(
         name: "--format", value: .choice("FORMAT", DataFormat.self),
-        help: "jsonl, csv, tsv or lines (default: by the ending)"),
+        help: "jsonl, csv, tsv or lines (default: by the file's extension)"),
       Flag(name: "--text-column", value: .text("NAME"), help: "column or key of the text (default: the run's)"),
-      Flag(name: "--output", value: .file, help: "where labelled rows go (default: standard output)"),
+      Flag(name: "--output", value: .file, help: "file for the labelled rows (default: standard output)"),
       Flag(name: "--overwrite", help: "replace the file of --output"),
-      Flag(name: "--skip-bad", help: "name rows that cannot be labelled and go on"),
+      Flag(name: "--skip-bad", help: "report rows that cannot be labelled, and continue"),
       .scoring,
-      Flag(name: "--config", value: .file, help: "template and labels, where the checkpoint has none"),
+      Flag(name: "--config", value: .file, help: "template and labels, if the checkpoint has no configuration"),
       .model,
       .set,
       .threads,
-      Flag(name: "--json", help: "write JSON lines, whatever the rows come as"),
+      Flag(name: "--json", help: "write JSON lines, whatever the input format"),
       .help,
     ],
     run: runPredict)
@@ -44,7 +45,7 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   endAtSignals()
   var reader = try RecordReader(path, format: format)
   let column = try reader.column(
-    arguments["--text-column"] ?? configuration.data.textColumn, remedy: "--text-column says which holds the text")
+    arguments["--text-column"] ?? configuration.data.textColumn, remedy: "--text-column names the column of the text")
   let classifier = try Classifier(configuration, adapter: adapter, team: ThreadTeam(threads: threads))
   let rows = try LabelledRows(of: reader, labels: classifier.labels, asJSON: arguments.has("--json"))
   let output = try PredictionOutput(destination)
@@ -67,7 +68,7 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
       records.append(record)
     }
     try output.write(rows.start)
-    // Rows that are there are answered before more are waited for.
+    // Answer the rows that have arrived before waiting for more.
     while !output.isClosed, let record = try reader.next(beforeWaiting: finishPack) {
       do {
         try add(record.get())
@@ -86,20 +87,22 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   return 0
 }
 
-/// The format of `--format`, or the one the file's ending stands for; standard input holds lines unless it says more.
+/// The format of `--format`, or of the file's extension; standard input defaults to lines.
 private func dataFormat(_ arguments: Arguments, of path: String) throws -> DataFormat {
   if arguments.has("--format") || path == "-" { return arguments.choice("--format", default: .lines) }
   guard let format = DataFormat(endingOf: path) else {
     throw InputError.usage(
-      path, "ends in none of .jsonl, .csv, .tsv and .txt; say with --format which it is (jsonl, csv, tsv or lines)")
+      path,
+      "has none of the extensions .jsonl, .csv, .tsv and .txt; name its format with --format (jsonl, csv, tsv or lines)"
+    )
   }
   return format
 }
 
-/// Where labelled rows go: to standard output as they come, or to a file that is there once it is whole.
+/// Destination of labelled rows: standard output as they come, or a file that appears when it is complete.
 private final class PredictionOutput {
   private let file: ReplacingFile?
-  /// Whether nobody reads the output any more.
+  /// Whether the reader has closed the output.
   private(set) var isClosed = false
 
   init(_ path: String?) throws {
@@ -120,10 +123,10 @@ private final class PredictionOutput {
   }
 }
 
-/// Says on standard error how far it is.
+/// Progress on standard error.
 private struct PredictionProgress {
   private let terminal = Terminal()
-  /// Whether there is to be a line that moves: not among rows on the same screen.
+  /// Whether to show progress: not between rows on the same screen.
   private let isShown: Bool
   private let start = ContinuousClock.now
   private var rows = 0
@@ -149,7 +152,7 @@ private struct PredictionProgress {
 
   private var summary: String {
     let rate = Double(rows) / max(1e-9, (ContinuousClock.now - start) / .seconds(1))
-    return "\(rows) row\(rows == 1 ? "" : "s"), \(fixed(rate, rate < 10 ? 1 : 0)) a second"
+    return "\(rows) row\(rows == 1 ? "" : "s"), \(fixed(rate, rate < 10 ? 1 : 0)) per second"
       + (skipped > 0 ? ", \(skipped) skipped" : "")
   }
 }

@@ -1,13 +1,14 @@
 import FileFormats
 import Kernels
 
-/// Where a run's time went, as `cpt train --profile` shows it.
+/// Time per operation of a run, as `cpt train --profile` shows it.
 struct ProfileReport {
   private let entries: [(operation: Profile.Operation, entry: Profile.Entry)]
   private let seconds: Double
-  /// The machine's own matrix products, operations a second.
+  /// The machine's rate of large matrix products, in operations per second.
   private let machineRate: Double
 
+  /// The report of a profile over a run's duration.
   init(_ profile: Profile, seconds: Double, machineRate: Double) {
     entries = profile.entries
     self.seconds = seconds
@@ -15,9 +16,10 @@ struct ProfileReport {
   }
 
   private var operations: Double { entries.reduce(0) { $0 + $1.entry.operations } }
-  /// Operations the algorithm needs a second, as a share of the machine's rate.
+  /// The algorithm's operations per second, as a share of the machine's rate.
   private var share: Double { operations / max(seconds, 1e-9) / max(machineRate, 1) }
 
+  /// The report as a table.
   var text: String {
     let rows = entries.sorted { $0.entry.seconds > $1.entry.seconds }.map { operation, entry in
       [
@@ -29,13 +31,14 @@ struct ProfileReport {
     let rest = seconds - entries.reduce(0) { $0 + $1.entry.seconds }
     let last = [
       ["everything else", "", fixed(rest, 3), percent(rest / seconds)],
-      ["in all", "", fixed(seconds, 3), "100.0 %", fixed(operations / 1e9, 1), fixed(operations / seconds / 1e9, 0)],
+      ["total", "", fixed(seconds, 3), "100.0 %", fixed(operations / 1e9, 1), fixed(operations / seconds / 1e9, 0)],
     ]
     let header = ["", "calls", "seconds", "share", "GFLOP", "GFLOP/s"]
     return table([header] + rows + last, rightAligned: [1, 2, 3, 4, 5])
       + "\nsgemm 4096³ on this machine: \(fixed(machineRate / 1e9, 0)) GFLOP/s; reached: \(percent(share))"
   }
 
+  /// The report as JSON.
   var json: JSON {
     let kernels = entries.map { operation, entry in
       JSON.Member(

@@ -3,13 +3,14 @@ import Insights
 
 /// What `cpt inspect --checkpoint` prints.
 extension PromptInspection {
+  /// The inspection as text; `model` is the model's folder.
   func text(over model: String) -> String {
     let trained = geometry.drifts.filter(\.role.isTrained)
     let trainedCount = trained.reduce(0) { $0 + $1.tokens }, onSurface = trained.reduce(0) { $0 + $1.onSurface }
     let outside = geometry.drifts.reduce(0) { $0 + $1.outside }
     let head =
       "\(prompt.context.count) tokens of width \(prompt.width), \(trainedCount) of them trained"
-      + (step.map { ", after step \($0)" } ?? "") + ", over \(model)"
+      + (step.map { ", after step \($0)" } ?? "") + ", for \(model)"
     let rows = geometry.drifts.map { drift in
       [drift.role.name, String(drift.tokens)]
         + (drift.role.isTrained
@@ -34,8 +35,8 @@ extension PromptInspection {
     if outside > 0 {
       notes.append(
         wrapped(
-          "\(outside) tokens lie outside their balls, where training leaves none: was the prompt trained over another "
-            + "model?", behind: "! "))
+          "\(outside) tokens lie outside their balls, which training does not allow; check that the prompt was trained "
+            + "with this model", behind: "! "))
     }
     let tokens = listing.entries.map { entry in
       [
@@ -52,6 +53,7 @@ extension PromptInspection {
     ].joined(separator: "\n\n")
   }
 
+  /// The inspection as JSON.
   var json: JSON {
     .object([
       .init("tokens", .integer(prompt.context.count)), .init("width", .integer(prompt.width)),

@@ -4,16 +4,17 @@ import Kernels
 import Reporting
 
 extension Command {
+  /// `cpt report`.
   static let report = Command(
     name: "report",
     group: .look,
-    summary: "Write a page about runs: curves, context, predictions, seeds.",
+    summary: "Write a page on runs: curves, context, predictions, seeds.",
     example: "cpt report runs/quickstart --output report.html",
-    operands: Operands(value: .folder, help: "folders of runs or of comparisons", count: 1...1000),
+    operands: Operands(value: .folder, help: "folders of runs or comparisons", count: 1...1000),
     flags: [
       Flag(name: "--output", value: .file, help: "the page to write (HTML)", isRequired: true),
-      Flag(name: "--no-eval", help: "leave out what predicting the test rows says"),
-      Flag(name: "--model", value: .folder, help: "the frozen model, in place of the runs'"),
+      Flag(name: "--no-eval", help: "skip the evaluation on the test rows"),
+      Flag(name: "--model", value: .folder, help: "the frozen model, instead of the runs' own"),
       Flag(name: "--overwrite", help: "replace the file of --output"),
       .threads, .json, .help,
     ],
@@ -23,7 +24,7 @@ extension Command {
 private func runReport(_ arguments: Arguments) throws -> Int32 {
   guard let output = try arguments.destination("--output", isFolder: false) else { return 0 }
   if output == standardStream, arguments.has("--json") {
-    throw InputError.usage("--json", "contradicts --output -: both print to standard output; give one of them")
+    throw InputError.usage("--json", "conflicts with --output -: both print to standard output; use one of them")
   }
   var subjects = try arguments.operands.map { try Report.Subject(folder: $0) }
   let team = ThreadTeam(threads: try arguments.threads())
@@ -45,7 +46,7 @@ private func runReport(_ arguments: Arguments) throws -> Int32 {
 }
 
 extension Report.Subject {
-  /// Where it is and its headline numbers.
+  /// Its folder and headline numbers.
   fileprivate var json: JSON {
     switch self {
     case .run(let run):

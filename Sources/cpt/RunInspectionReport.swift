@@ -31,7 +31,7 @@ extension RunInspection {
     ).split(separator: "\n").map(String.init)
     let hidden = listing.context.count - beginning.count
     if hidden > 0 { lines.insert("… \(hidden) more tokens of the context (--all shows them)", at: 1 + beginning.count) }
-    lines.insert("\(place), behind the context:", at: lines.count - listing.example.count)
+    lines.insert("\(place), after the context:", at: lines.count - listing.example.count)
     return lines.joined(separator: "\n")
   }
 
@@ -99,12 +99,12 @@ extension LabelFinding {
     switch self {
     case .beginsOthers(let label, let longer):
       return
-        "The tokens of \(name(label)) begin those of \(list(longer)), which could then never win: choose words none "
-        + "of which begins another."
+        "The tokens of \(name(label)) begin those of \(list(longer)), which can never win: choose words none of which "
+        + "begins another."
     case .sharedFirstToken(let labels, let token):
-      return "\(list(labels)) begin with the same token, \(visible(token)): only what follows tells them apart."
+      return "\(list(labels)) share their first token, \(visible(token)): only the tokens after it tell them apart."
     case .severalTokens(let labels):
-      return "Of several tokens: \(list(labels)). All of them are trained on and scored."
+      return "Several tokens each: \(list(labels)). All of them are trained on and scored."
     case .missingSpace(let labels, let tokens, let behindSpace):
       return "Without a space before them: \(list(labels)). In running text the tokenizer writes "
         + "\(pieces(behindSpace)), here \(pieces(tokens)). For the former, begin the words with a space and end "
@@ -130,9 +130,9 @@ extension RunForecast {
         "positions", positions.map(JSON.integer) ?? .null, "window",
         positions.map { "\(need) of \($0) positions (\(percent(Double(need) / Double($0))))" }
           ?? "\(need) positions; the model has no limit"),
-      Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) at the peak: \(packing)"),
+      Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) at its peak: \(packing)"),
       Fact("packing", .string(packing)),
-      Fact("total_steps", .integer(plan.totalSteps), "steps", "\(plan.totalSteps), \(plan.stepsPerEpoch) an epoch"),
+      Fact("total_steps", .integer(plan.totalSteps), "steps", "\(plan.totalSteps), \(plan.stepsPerEpoch) per epoch"),
       Fact("steps_per_epoch", .integer(plan.stepsPerEpoch)),
     ]
   }
@@ -147,8 +147,8 @@ extension TimeEstimate {
       Fact(
         "total_seconds", .number(totalSeconds), "time",
         (totalSeconds < 1 ? "under 1 s" : "about \(duration(totalSeconds))")
-          + (steps == 0 ? " for the evaluation, nothing is trained" : " for \(steps) steps and their evaluations")
-          + ", by the operations they take and the speed of matrix products now"),
+          + (steps == 0 ? " for the evaluation; nothing is trained" : " for \(steps) steps and their evaluations")
+          + ", estimated from FLOPs and current sgemm speed"),
     ]
   }
 }

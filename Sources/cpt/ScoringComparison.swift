@@ -2,14 +2,14 @@ import FileFormats
 import Method
 import Tuning
 
-/// What one prompt said about all rows, decided by each scoring.
+/// The predictions of one prompt on all rows, by each scoring.
 struct ScoredPredictions {
-  /// By the scoring asked for.
+  /// By the requested scoring.
   let chosen: [Prediction]
-  /// By every scoring that can be used with the rows.
+  /// By every scoring available for the rows.
   let all: [(scoring: Scoring, predictions: [Prediction])]
 
-  /// - Throws: `InputError.usage` when the scoring asked for cannot be used with the rows.
+  /// - Throws: `InputError.usage` if the requested scoring is not available for the rows.
   init(_ predictions: [Prediction], _ priors: LabelPriors, _ scoring: Scoring) throws {
     all = Scoring.allCases.compactMap { scoring in
       priors.predictions(predictions, by: scoring).map { (scoring, $0) }
@@ -19,13 +19,14 @@ struct ScoredPredictions {
   }
 }
 
-/// Accuracies by scoring, of the tuned prompt and the untrained one, in words and as JSON.
+/// Accuracies by scoring, of the tuned and the untrained prompt, as text and as JSON.
 struct ScoringComparison {
   private let method: TuningMethod
   private let rows: [(scoring: Scoring, tuned: ClassificationReport, baseline: ClassificationReport?)]
-  /// Whether every label of a row has as many tokens as the others: divided by one number, scores keep their order.
+  /// Whether all labels of a row have equally many tokens: then the score per token keeps the order.
   private let tokensAreEqual: Bool
 
+  /// Compares the scorings of a tuned prompt and, if there is one, of the untrained prompt.
   init(_ method: TuningMethod, _ tuned: ScoredPredictions, _ baseline: ScoredPredictions?, labels: [String]) {
     self.method = method
     rows = tuned.all.map { scoring, predictions in
@@ -38,6 +39,7 @@ struct ScoringComparison {
     tokensAreEqual = tuned.chosen.allSatisfy { Set($0.candidates.tokenCounts).count == 1 }
   }
 
+  /// The comparison as JSON.
   var json: JSON {
     func shares(_ report: ClassificationReport) -> JSON {
       let keys: Set = ["accuracy", "accuracy_stderr", "accuracy_interval", "macro_f1"]
@@ -50,7 +52,7 @@ struct ScoringComparison {
       })
   }
 
-  /// A table; nil where there is nothing to compare.
+  /// A table; nil if there is nothing to compare.
   var text: String? {
     let shown = rows.filter { !($0.scoring == .accPerToken && tokensAreEqual) }
     guard shown.count > 1 else { return nil }

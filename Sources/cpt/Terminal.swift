@@ -2,16 +2,18 @@ import Diagnostics
 import Glibc
 import System
 
-/// Where progress goes: standard error, as a line that is redrawn on a terminal and as plain lines elsewhere.
+/// Progress on standard error: one redrawn line on a terminal, plain lines elsewhere.
 final class Terminal {
+  /// Whether standard error is a terminal that can redraw a line.
   let isInteractive: Bool
   private var hasLine = false
 
+  /// The terminal of standard error.
   init() {
     isInteractive = isatty(STDERR_FILENO) == 1 && environment("TERM") != "dumb"
   }
 
-  /// Columns of the terminal; 80 where nobody says.
+  /// Columns of the terminal, by default 80.
   var columns: Int {
     var size = winsize()
     if unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }
@@ -24,7 +26,7 @@ final class Terminal {
     writeToStandardError(text + "\n")
   }
 
-  /// Shows a line that the next one replaces; nothing where output is not a terminal.
+  /// Shows a line that the next one replaces; nothing if the output is not a terminal.
   func status(_ text: String) {
     guard isInteractive else { return }
     writeToStandardError("\r\u{1B}[K" + String(text.prefix(max(0, columns - 1))))
@@ -38,47 +40,49 @@ final class Terminal {
   }
 }
 
-/// A variable of the environment, nil where it is not set or empty.
+/// An environment variable, nil if it is unset or empty.
 func environment(_ name: String) -> String? {
   guard let value = unsafe getenv(name) else { return nil }
   let text = unsafe String(cString: value)
   return text.isEmpty ? nil : text
 }
 
-/// A heading, bold where standard output is a terminal that shows it and its user wants it (https://no-color.org).
+/// A heading, bold on a terminal unless `NO_COLOR` is set (https://no-color.org).
 func heading(_ text: String) -> String {
   let isBold = isatty(STDOUT_FILENO) == 1 && environment("TERM") != "dumb" && environment("NO_COLOR") == nil
   return isBold ? "\u{1B}[1m\(text)\u{1B}[0m" : text
 }
 
+/// Writes a text to standard error.
 func writeToStandardError(_ text: String) {
   _ = writeAll(Array(text.utf8), to: STDERR_FILENO)
 }
 
-/// What stands for standard input or output where a file is expected.
+/// The path that means standard input or output.
 let standardStream = "-"
 
-/// Writes a file whole or not at all, or prints it where the path is `-`.
+/// Writes a file atomically, or prints it if the path is `-`.
 ///
-/// - Throws: `InputError.usage` for bytes that are no text on a terminal, `InputError.failure` when it cannot be written.
+/// - Throws: `InputError.usage` for binary output on a terminal, `InputError.failure` when it cannot be written.
 func write(_ bytes: [UInt8], isText: Bool = false, to path: String) throws {
   guard path == standardStream else { return try writeAtomically(bytes, to: path) }
   if !isText, isatty(STDOUT_FILENO) == 1 {
-    throw InputError.usage(path, "standard output is a terminal; send it to a file or a pipe")
+    throw InputError.usage(path, "is a terminal here, and the output is binary; redirect it to a file or a pipe")
   }
   try printPiece(bytes)
 }
 
+/// Writes a text atomically, or prints it if the path is `-`.
 func write(_ text: String, to path: String) throws {
   try write(Array(text.utf8), isText: true, to: path)
 }
 
-/// Prints a result: standard output carries nothing else. A reader that has gone away is no mistake.
+/// Prints a result: standard output carries nothing else. A closed pipe is not an error.
 func printResult(_ text: String) throws {
   try printPiece(text + "\n")
 }
 
-/// Prints a part of a result, at once; false when its reader has gone away.
+/// Prints a part of a result without buffering; false if the reader has closed the pipe.
 @discardableResult
 func printPiece(_ text: String) throws -> Bool {
   try printPiece(Array(text.utf8))

@@ -3,23 +3,25 @@ import Insights
 import Runs
 import Tuning
 
-/// Something `cpt help` explains.
+/// A subject that `cpt help` explains.
 struct Topic: Sendable {
+  /// The word after `cpt help`.
   let name: String
+  /// One line for the list of topics.
   let summary: String
-  /// Paragraphs; lines that begin with two spaces are shown as they are.
+  /// Paragraphs; lines that begin with two spaces keep their layout.
   let text: String
 }
 
-/// The one table of topics; the keys behind `config` come from the configuration's own table.
+/// The table of topics; the configuration's own table adds the keys to `config`.
 let topics: [Topic] = [
   Topic(
     name: "config",
     summary: "Every key of a configuration file",
     text: """
-      A configuration is a JSON file; comments begin with // and end with the line.
-      A dot stands for a section: training.seed is {"training": {"seed": 0}}. Paths
-      are relative to the file. A key can be overridden: --set training.seed=3.
+      A configuration is a JSON file; // begins a comment that ends with the line.
+      A dot separates section and key: training.seed is {"training": {"seed": 0}}.
+      Paths are relative to the file. --set training.seed=3 overrides a key.
 
         cpt help config training                 the keys of a section
         cpt help config training.learning_rate   one key
@@ -28,97 +30,97 @@ let topics: [Topic] = [
     name: "method",
     summary: "What context-aware prompt tuning computes",
     text: """
-      A few labelled examples are written one after another, as for in-context
-      learning, and stand before every text: the context. The model is frozen. What is
-      trained is a shift of each context token's embedding, so that the model gives
-      the right labels: those of the training rows, and those in the context itself.
+      A few labelled examples form the context, which precedes every text, as in
+      in-context learning. The model is frozen. Training shifts the embedding of each
+      context token so that the model gives the right labels, both those of the
+      training rows and those in the context.
 
-      Every token may move only within a ball around where it started. Its radius is
-      opt_projection_epsilon for the texts, opt_projection_format_epsilon for the
-      template, times sqrt(width / 2048), width being the size of the model's
+      Every token stays within a ball around its initial embedding. The radius is
+      opt_projection_epsilon for the texts and opt_projection_format_epsilon for the
+      template, times sqrt(width / 2048), where width is the size of the model's
       embeddings. Label tokens never move.
 
-      With opt_weighted_loss_type "decay" a label in the context counts the less the
-      earlier it stands: opt_loss_decay_factor to the power of its distance from the
-      end.
+      With opt_weighted_loss_type "decay", earlier labels in the context count less:
+      the weight is opt_loss_decay_factor to the power of the distance from the end.
 
-      What comes out is the context's embeddings, a file of about a megabyte that
-      Hugging Face PEFT loads as a CPT adapter. Source: arXiv 2410.17222.
+      The result is the context's embeddings, a file of about a megabyte that Hugging
+      Face PEFT loads as a CPT adapter. Source: arXiv 2410.17222.
       """),
   Topic(
     name: "data",
     summary: "Files of labelled rows, and how they are split",
     text: """
-      Rows come as .csv (commas; fields in double quotes may hold commas and line
-      breaks), .tsv (tabs; quotes are ordinary characters) or .jsonl (an object a
-      line). A .csv and a .tsv begin with the names of the columns. data.text_column
-      and data.label_column say which columns count; others are left alone.
+      The rows are in a .csv (commas; fields in double quotes may contain commas and
+      line breaks), a .tsv (tabs; quotes are ordinary characters) or a .jsonl file
+      (one object per line). The first line of a .csv or .tsv names the columns.
+      data.text_column and data.label_column select two of them; others are ignored.
 
         cpt init --data tickets.csv --model gpt2
 
-      looks at a file and writes a configuration for it.
+      analyses a file and writes a configuration for it.
 
-      Rows are used for four things: the context (data.context_examples), training
-      (data.train_on, data.max_train_examples), validation, which decides which
-      checkpoint is best, and the test. Give a file for each, or let
-      data.validation_fraction and data.test_fraction take their share of the
-      training file. training.seed decides every draw.
+      Rows have four uses: the context (data.context_examples), training
+      (data.train_on, data.max_train_examples), validation, which selects the best
+      checkpoint, and the test. Give a file for each use, or let
+      data.validation_fraction and data.test_fraction split the training file.
+      training.seed determines every random choice.
 
-      Rows that are tokens already: {"input_ids": [...], "input_type_mask": [...]} in
+      Rows may also be tokens: {"input_ids": [...], "input_type_mask": [...]} in
       .jsonl, with cpt_token_ids and cpt_tokens_type_mask in the configuration.
       """),
   Topic(
     name: "labels",
     summary: "Which words the model predicts for the labels",
     text: """
-      data.label_words gives each label of the data the text that the model predicts:
+      data.label_words maps each label of the data to the words that the model
+      predicts:
 
         "label_words": {"0": "negative", "1": "positive"}
 
-      Without it labels stand as they are. Words may be several tokens long: the
-      probability of a label is that of all of its tokens. Choose words that say what
-      they mean: the model knows them before training.
+      By default, a label is its own words. Words may have several tokens: the
+      probability of a label is the product over its tokens. Choose words whose
+      meaning the model knows before training.
 
-      All words must differ, and no word's tokens may begin another's ("refund",
-      "refund request"): the shorter would always win. Such words are refused.
+      All words must differ, and the tokens of one must not begin those of another
+      ("refund", "refund request"): the shorter would always win. This is an error.
 
-      template.tokenization "whole" tokenizes "output: billing" as a text, so that the
-      word begins with its space, as in the texts the model was trained on. "pieces",
-      the default, tokenizes each part on its own, as PEFT's notebook does.
+      template.tokenization "whole" tokenizes "output: billing" as one text, so that
+      the word begins with its space, as in the model's training texts. "pieces", the
+      default, tokenizes each part separately, as PEFT's notebook does.
       """),
   Topic(
     name: "memory",
-    summary: "What a run needs, and how to make it need less",
+    summary: "How much memory a run needs, and how to reduce it",
     text: """
         cpt train --config cpt.json --dry-run
 
-      prints the plan of a run and its peak before anything is computed. The plan
-      stays within training.memory_limit ("6GB"; 80 % of the machine's memory where
-      none is given): activations are kept where they fit, else computed again in the
+      prints the plan of a run and its peak memory without computing anything. The
+      plan stays within training.memory_limit ("6GB"; default: 80 % of the machine's
+      memory). Activations are kept if they fit. Otherwise they are recomputed in the
       backward pass, or fewer examples are computed together. The loss and the
-      gradient stay those of the whole batch.
+      gradient are those of the whole batch in every plan.
 
-      What helps: a shorter context (data.context_examples), shorter texts
-      (data.truncate_text), a smaller model. Weights stay as they are stored, mapped
-      from the file; model.weights "q8" holds the blocks' matrices in 8 bits.
+      To reduce memory, use a shorter context (data.context_examples), shorter texts
+      (data.truncate_text) or a smaller model. Weights keep their stored type and are
+      mapped from the file; model.weights "q8" stores the blocks' matrices in 8 bits.
       """),
   Topic(
     name: "files",
     summary: "What a run writes, and where",
     text: """
-      Below output_dir, or --output:
+      In output_dir, or in --output:
 
-        config.json                 the resolved configuration, itself one
-        metrics.jsonl               a line a step, and a line an evaluation
+        config.json                 the resolved configuration, with all defaults
+        metrics.jsonl               one line per step and per evaluation
         best/                       the best checkpoint on validation rows
-        checkpoint-N/               checkpoints that --resume goes on from
+        checkpoint-N/               checkpoints; --resume continues from the newest
         adapter_config.json         PEFT's pair after the last step; each checkpoint
-        adapter_model.safetensors   holds such a pair, too
+        adapter_model.safetensors   contains such a pair, too
 
-      Files are written aside and renamed, so that a crash leaves whole ones only.
-      Results go to standard output, progress and errors to standard error. - is
-      standard input for predict --data and generate --prompt, and standard output
-      wherever a file is written.
+      Files are written under a temporary name and then renamed, so that a crash
+      leaves no partial file. Results go to standard output, progress and errors to
+      standard error. "-" means standard input in predict --data and generate
+      --prompt, and standard output wherever a file is written.
 
       NO_COLOR, TERM=dumb and COLUMNS are respected.
       """),
@@ -126,15 +128,15 @@ let topics: [Topic] = [
     name: "exit-codes",
     summary: "What the program's exit status means",
     text: """
-        0            done
+        0            success
         1            the work failed: the loss is not finite, the disk is full
         64           the command line is wrong
-        65           what stands in a file is wrong
+        65           the contents of a file are wrong
         66           a file is missing or cannot be read
         129 130 143  ended by SIGHUP, SIGINT or SIGTERM; cpt train writes a checkpoint
-                     first, and goes on from it with --resume
+                     first, and --resume continues from it
 
-      An error is one line on standard error: where, what was expected, what was
+      An error is one line on standard error: the place, what was expected, what was
       found, what to do.
       """),
 ]

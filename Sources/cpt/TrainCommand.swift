@@ -14,14 +14,14 @@ extension Command {
     example: "cpt train --config configs/quickstart/quickstart.json",
     flags: [
       Flag(name: "--config", value: .file, help: "the run's configuration (JSON)", isRequired: true),
-      Flag(name: "--output", value: .folder, help: "folder for results, in place of output_dir"),
+      Flag(name: "--output", value: .folder, help: "folder for results, instead of output_dir"),
       Flag(name: "--set", value: .setting, help: "override a key: --set training.seed=3", isRepeatable: true),
-      Flag(name: "--resume", help: "go on from the newest checkpoint"),
+      Flag(name: "--resume", help: "continue from the newest checkpoint"),
       Flag(name: "--overwrite", help: "remove an earlier run's files from the folder first"),
       Flag(
         name: "--stop-after", value: .number("STEP"), help: "end after this step with a checkpoint, to resume later"),
       Flag(name: "--dry-run", help: "print configuration, tokens, memory, steps; compute nothing"),
-      Flag(name: "--profile", help: "say which operations the time went to"),
+      Flag(name: "--profile", help: "print the time per operation"),
       .threads, .json, .help,
     ],
     run: runTrain)
@@ -77,7 +77,7 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
 private func text(of summary: TrainingSummary, in run: RunDirectory) -> String {
   let done = "\(summary.step) of \(summary.totalSteps) steps in \(duration(summary.elapsedSeconds))"
   if summary.wasInterrupted {
-    return "stopped after \(done); go on with the same command and --resume"
+    return "stopped after \(done); run the same command with --resume to continue"
   }
   var lines = ["trained \(done): \(run.path)"]
   if let step = summary.bestStep, let metric = summary.bestMetric {

@@ -1,17 +1,17 @@
 import CUTF8Proc
 
-/// Columns a terminal takes to show a text.
+/// Columns of a text on a terminal.
 func columns(of text: String) -> Int {
   text.utf8.allSatisfy { (0x20..<0x7F).contains($0) } ? text.utf8.count : text.reduce(0) { $0 + columns(of: $1) }
 }
 
-/// Those of a letter with its marks, or of an emoji with its joiners: 2 for East Asian wide ones and emoji.
+/// Columns of one character: 2 for East Asian wide characters and emoji.
 private func columns(of character: Character) -> Int {
   if character.unicodeScalars.contains(where: \.properties.isEmojiPresentation) { return 2 }
   return character.unicodeScalars.map { Int(utf8proc_charwidth(Int32($0.value))) }.max() ?? 0
 }
 
-/// Text that takes at most so many columns: what is too long ends in "…".
+/// Text clipped to a number of columns; clipped text ends in "…".
 func clipped(_ text: String, to width: Int) -> String {
   if columns(of: text) <= width { return text }
   var result = ""
@@ -24,7 +24,7 @@ func clipped(_ text: String, to width: Int) -> String {
   return result + "…"
 }
 
-/// Text with all of it visible: line breaks, what a terminal would show nothing for or obey, and spaces as `space`.
+/// Text with line breaks, tabs and control characters made visible, and spaces as `space`.
 func visible(_ text: String, space: String = "·") -> String {
   text.map { character in
     switch character {

@@ -121,10 +121,11 @@ import TestSupport
   @Test(arguments: [
     (["help", "metod"], "did you mean \"method\"?"), (["help", "config", "training.seeds"], "\"training.seed\"?"),
     (["help", "config", "lerning_rate"], "did you mean \"learning_rate\"?"), (["--hepl"], "did you mean --help?"),
-    (["help", "method", "x"], "method has no parts"), (["--config", "x"], "stands where a command is expected"),
+    (["help", "method", "x"], "method has no subtopics"), (["--config", "x"], "a command is expected here"),
     (["train", "c.json"], "did you mean --config c.json?"), (["eval", "--split", "tset"], "did you mean \"test\"?"),
     (["completions"], "SHELL: is missing; expected bash, zsh or fish"), (["completions", "bsh"], "\"bash\"?"),
-    (["completions", "bash", "zsh"], "SHELL: stands too often"), (["help", "a", "b", "c"], "TOPIC: stands too often"),
+    (["completions", "bash", "zsh"], "SHELL: appears too often"),
+    (["help", "a", "b", "c"], "TOPIC: appears too often"),
   ])
   func aWrongWordIsAnsweredWithTheNearest(call: [String], message: String) throws {
     let outcome = try Program.run(call)

@@ -9,11 +9,11 @@ import TestSupport
     ([], "usage: cpt"), (["trian"], "did you mean \"train\"?"), (["train"], "--config: is missing"),
     (["train", "--confg", "x"], "did you mean --config?"), (["train", "--config"], "needs a value FILE"),
     (["train", "--config", "--resume"], "needs a value FILE"), (["train", "x"], "takes only flags"),
-    (["train", "--config", "a", "--config", "b"], "stands twice"),
+    (["train", "--config", "a", "--config", "b"], "appears twice"),
     (["train", "--resume=1", "--config", "a"], "takes no value"),
     (["eval", "--checkpoint", "x", "--threads", "0"], "x/adapter_config.json: not found"),
     (["export-prompt", "--checkpoint", "x", "--format", "pft"], "did you mean \"peft\"?"),
-    (["train", "--config", "x", "--resume", "--overwrite"], "contradicts --overwrite"),
+    (["train", "--config", "x", "--resume", "--overwrite"], "conflicts with --overwrite"),
     (["generate", "--prompt", "a"], "--checkpoint: is missing"),
     (["generate", "--checkpoint", "x", "--prompt", "a"], "x/adapter_config.json: not found"),
     (["generate", "--checkpoint", "x", "--max-tokens", "0"], "--max-tokens: must be a whole number of at least 1"),
@@ -221,7 +221,7 @@ import TestSupport
       #expect(abs(Double(correct) / 16 - accuracy) < 1e-9)
       // A table for people.
       let table = try Program.run(["eval", "--checkpoint", "run/best"], in: folder)
-      #expect(table.output.contains("CPT by label") && table.output.contains("label \\ CPT said"))
+      #expect(table.output.contains("CPT by label") && table.output.contains("label \\ CPT predicted"))
 
       let export = { try Program.run(["export-prompt", "--checkpoint", "run/best"] + $0, in: folder) }
       #expect(try export(["--output", "peft"]).status == 0)

@@ -50,7 +50,7 @@ import TestSupport
       #expect(try compare(["--seeds", "2"], in: folder).status == 64)
       let more = try compare(["--seeds", "2", "--methods", "cpt", "--resume"], in: folder)
       #expect(more.status == 0, "\(more.errors)")
-      #expect(more.errors.contains("  before"))
+      #expect(more.errors.contains("  kept"))
       let after = try FileManager.default.attributesOfItem(atPath: file)[.modificationDate] as? Date
       #expect(before == after)
       let cells = try Comparison(folder: folder + "/cells").cells
@@ -79,12 +79,12 @@ import TestSupport
   }
 
   @Test(arguments: [
-    (["--methods", "cpt,itl"], 64, "\"itl\" is no method; did you mean \"icl\"?"),
-    (["--methods", "cpt,cpt"], 64, "must name methods once each"), (["--methods", ","], 64, "must name methods"),
+    (["--methods", "cpt,itl"], 64, "\"itl\" is not a method; did you mean \"icl\"?"),
+    (["--methods", "cpt,cpt"], 64, "must list each method once"), (["--methods", ","], 64, "must list each method"),
     (["--seeds", "0"], 64, "--seeds: must be a whole number of at least 1"),
-    (["--set", "ptt:training.seed=1"], 64, "\"ptt\" is no method of this comparison"),
+    (["--set", "ptt:training.seed=1"], 64, "\"ptt\" is not a method of this comparison"),
     (["--set", "data.test=null", "--set", "data.validation=null"], 65, "has no data.test to compare methods on"),
-    (["--resume"], 64, "there is no comparison"), (["--resume", "--overwrite"], 64, "contradicts --overwrite"),
+    (["--resume"], 64, "there is no comparison"), (["--resume", "--overwrite"], 64, "conflicts with --overwrite"),
     (["--set", "prompt_tuning.prompt_tuning_init=text"], 65, "\"prompt_tuning.prompt_tuning_init_text\" is missing"),
   ])
   func wrongCommandLines(flags: [String], status: Int32, message: String) throws {

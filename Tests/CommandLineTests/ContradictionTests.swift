@@ -47,7 +47,7 @@ import TestSupport
       for target in ["run", "run/best"] {
         let outcome = try Program.run(
           ["export-prompt", "--checkpoint", "run", "--output", target, "--overwrite"], in: folder)
-        #expect(outcome.status == 64 && outcome.errorLine.contains("\(target): holds a run"), "\(outcome.errors)")
+        #expect(outcome.status == 64 && outcome.errorLine.contains("\(target): contains a run"), "\(outcome.errors)")
       }
       let outcome = try Program.run(["export-prompt", "--checkpoint", "run", "--output", "run/adapter"], in: folder)
       #expect(outcome.status == 0, "\(outcome.errors)")
@@ -70,8 +70,8 @@ import TestSupport
   }
 
   @Test(arguments: [
-    (["--methods", "icl", "--set", "cpt:training.seed=1"], 64, "is no method of this comparison"),
-    (["--set", "training.method=icl"], 64, "training.method is what --methods says"),
+    (["--methods", "icl", "--set", "cpt:training.seed=1"], 64, "is not a method of this comparison"),
+    (["--set", "training.method=icl"], 64, "cannot override training.method; use --methods"),
     (["--set", "prompt_tuning.prompt_tuning_init_text=a"], 65, "needs \"prompt_tuning_init\" \"text\""),
     (
       ["--methods", "prompt_tuning", "--set", "prompt_tuning.num_virtual_tokens=600"], 65,

@@ -7,39 +7,46 @@ import TestSupport
 
 /// What the documentation says is what the program does.
 @Suite struct DocumentationTests {
-  private func readme() throws -> String {
-    String(decoding: try readBytes(of: repository + "/README.md"), as: UTF8.self)
+  /// It stays short enough to be read.
+  @Test func theReadmeIsShort() throws {
+    #expect(try DocumentationPage.readme.text.split(separator: "\n", omittingEmptySubsequences: false).count <= 151)
   }
 
-  @Test func theReadmesExampleConfigurationLoads() throws {
-    let text = try readme()
-    let start = try #require(text.range(of: "```json\n")),
-      end = try #require(text[start.upperBound...].range(of: "```"))
-    try withTemporaryFolder { folder in
-      try writeAtomically(String(text[start.upperBound..<end.lowerBound]), to: folder + "/c.json")
-      #expect(throws: Never.self) { try Configuration(file: folder + "/c.json") }
+  @Test func everyExampleConfigurationLoads() throws {
+    let examples = try DocumentationPage.all.flatMap(\.blocks).filter { $0.language == "json" }
+    #expect(!examples.isEmpty)
+    for example in examples {
+      try withTemporaryFolder { folder in
+        try writeAtomically(example.lines.joined(separator: "\n"), to: folder + "/c.json")
+        #expect(throws: Never.self, "\(example.lines)") { try Configuration(file: folder + "/c.json") }
+      }
     }
   }
 
-  @Test func everyCommandOfTheReadmeExists() throws {
-    let text = try readme()
-    for line in text.split(separator: "\n") where line.hasPrefix("| `cpt ") {
-      let name = line.split(separator: " ")[2].filter { $0 != "`" }
-      #expect(try Program.run(["help", String(name)]).status == 0, "\(name)")
+  /// The commands and flags that stand in code voice, such as `cpt eval --scoring`.
+  @Test(arguments: try DocumentationPage.all)
+  func everyCommandAndFlagExists(page: DocumentationPage) throws {
+    let commands = try Program.run(["help", "--json"]).json()["commands"]?.array ?? []
+    for match in page.prose.matches(of: /`cpt ([^`]+)`/) {
+      let words = match.1.split { $0.isWhitespace }
+      guard let name = words.first, !name.hasPrefix("--"), name != "COMMAND" else { continue }
+      let command = commands.first { $0["name"]?.string == String(name) }
+      #expect(command != nil, "\(page.path): \(match.0)")
+      let flags = (command?["flags"]?.array ?? []).compactMap { $0["name"]?.string }
+      for flag in words.filter({ $0.hasPrefix("--") }).map({ String($0.prefix { $0 != "=" && $0 != "," }) }) {
+        #expect(flags.contains(flag), "\(page.path): \(match.0)")
+      }
     }
   }
-}
 
-extension DocumentationTests {
   @Test func everyConfigurationKeyStandsInTheReference() throws {
-    let page = String(
-      decoding: try readBytes(of: repository + "/Sources/cpt/cpt.docc/ConfigurationReference.md"), as: UTF8.self)
+    let page = try DocumentationPage(path: "Sources/cpt/cpt.docc/ConfigurationReference.md").text
     // scripts/make-reference-tables writes them.
     for key in Configuration.reference {
       #expect(
         page.contains("| `\(key.path)` | `\(key.defaultValue)` | \(key.expected) | \(key.meaning) |"), "\(key.path)")
     }
-    #expect(page.components(separatedBy: "\n| `").count - 1 == Configuration.reference.count)
+    #expect(page.matches(of: /\n\| `/).count == Configuration.reference.count)
   }
 
   @Test func everyKeyOfTheFilesStandsInTheirPage() throws {
@@ -60,10 +67,13 @@ extension DocumentationTests {
     let tables = try #require(page.range(of: "\n## Keys\n"))
     #expect(page[tables.upperBound...] == expected.joined())
   }
+}
 
-  /// Links to files and headings, and the paths of the project that stand in code voice.
-  @Test func theReadmesLinksLeadSomewhere() throws {
-    let text = try readme()
+extension DocumentationTests {
+  /// Links to files, pages and headings, and the paths of the project that stand in code voice.
+  @Test(arguments: try DocumentationPage.all)
+  func linksLeadSomewhere(page: DocumentationPage) throws {
+    let text = page.prose
     let headings = Set(
       text.split(separator: "\n").filter { $0.hasPrefix("#") }.map { line in
         String(
@@ -73,11 +83,25 @@ extension DocumentationTests {
       })
     for link in text.matches(of: /\]\(([^)\s]+)\)/).map({ String($0.1) }) where !link.contains("://") {
       let parts = link.split(separator: "#", omittingEmptySubsequences: false)
-      if !parts[0].isEmpty { #expect(fileExists(repository + "/" + parts[0]), "\(link)") }
-      if parts.count > 1, parts[0].isEmpty { #expect(headings.contains(String(parts[1])), "\(link)") }
+      let path = repository + "/" + System.folder(of: page.path) + "/" + parts[0]
+      if !parts[0].isEmpty { #expect(fileExists(path), "\(page.path): \(link)") }
+      if parts.count > 1, parts[0].isEmpty { #expect(headings.contains(String(parts[1])), "\(page.path): \(link)") }
+    }
+    let pages = Set(try DocumentationPage.all.map(\.name))
+    for link in text.matches(of: /<doc:([^>]+)>/) {
+      #expect(pages.contains(String(link.1)), "\(page.path): \(link.0)")
     }
     for path in text.matches(of: /`((?:Sources|Tests|scripts|configs)\/[^`\s]*)/).map({ String($0.1) }) {
-      #expect(fileExists(repository + "/" + path), "\(path)")
+      #expect(fileExists(repository + "/" + path), "\(page.path): \(path)")
+    }
+  }
+
+  /// Every page of the catalog is listed in its root, and the README links the pages a reader starts with.
+  @Test func everyPageIsReachable() throws {
+    let pages = try DocumentationPage.all
+    let root = try #require(pages.first { $0.name == "cpt" })
+    for page in pages where page.name != "cpt" && page.name != "README" {
+      #expect(root.text.contains("- <doc:\(page.name)>"), "\(page.path)")
     }
   }
 }

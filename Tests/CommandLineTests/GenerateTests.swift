@@ -88,7 +88,7 @@ import TestSupport
         #expect(outcome.errors.split(separator: "\n").count == 1 && outcome.output.isEmpty)
       }
       let broken = try Program.run(["generate", "--checkpoint", "run/best"], in: folder, input: [0x61, 0xFF])
-      #expect(broken.status == 65 && broken.errorLine.contains("is no UTF-8"))
+      #expect(broken.status == 65 && broken.errorLine.contains("is not UTF-8"))
     }
   }
 

@@ -47,7 +47,7 @@ import TestSupport
     try withTemporaryFolder { folder in
       let outcome = try initialize(Self.tickets(), ["--model", Self.model], in: folder)
       #expect(outcome.status == 0, "\(outcome.errors)")
-      #expect(outcome.output.contains("template.tokenization: whole") && outcome.output.contains("sees 512 tokens"))
+      #expect(outcome.output.contains("template.tokenization: whole") && outcome.output.contains("with 512 positions"))
       let run = try Program.run(["train", "--config", "cpt.json", "--set", "training.max_steps=3"], in: folder)
       #expect(run.status == 0, "\(run.errors)")
       let evaluation = try Program.run(["eval", "--checkpoint", "runs/tickets/best", "--json"], in: folder)
@@ -110,7 +110,7 @@ import TestSupport
     try withTemporaryFolder { folder in
       try writeAtomically("mine", to: folder + "/cpt.json")
       let outcome = try initialize(Self.tickets(), in: folder)
-      #expect(outcome.status == 64 && outcome.errorLine.contains("cpt.json: is there already; use --overwrite"))
+      #expect(outcome.status == 64 && outcome.errorLine.contains("cpt.json: already exists; use --overwrite"))
       #expect(try readBytes(of: folder + "/cpt.json") == Array("mine".utf8))
       #expect(try initialize(Self.tickets(), ["--overwrite"], in: folder).status == 0)
     }

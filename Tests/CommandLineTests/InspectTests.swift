@@ -157,10 +157,10 @@ import TestSupport
 
   @Test(arguments: [
     ([], 64, "expected --config FILE"), (["--json"], 64, "expected --config FILE"),
-    (["--config", "a", "--model", "b"], 64, "--model: does not go with --config"),
-    (["--config", "a", "--checkpoint", "b"], 64, "--checkpoint: does not go with --config"),
-    (["--checkpoint", "b", "--set", "a=1"], 64, "--set: does not go with --checkpoint"),
-    (["--model", "b", "--all"], 64, "--all: does not go with --model"),
+    (["--config", "a", "--model", "b"], 64, "--model: conflicts with --config"),
+    (["--config", "a", "--checkpoint", "b"], 64, "--checkpoint: conflicts with --config"),
+    (["--checkpoint", "b", "--set", "a=1"], 64, "--set: conflicts with --checkpoint"),
+    (["--model", "b", "--all"], 64, "--all: conflicts with --model"),
     (["--config", "a"], 66, "a: cannot be opened"), (["--model", "nowhere"], 66, "nowhere: no such folder"),
     (["--checkpoint", "nowhere"], 66, "nowhere/adapter_config.json: not found"),
     (["--config", "configs/quickstart/quickstart.json", "--row", "0"], 64, "--row: must be a whole number"),

@@ -194,13 +194,14 @@ import TestSupport
       try writeAtomically("a", to: folder + "/rows.dat")
       for (flags, status, message) in [
         (["--data", "nowhere.tsv"], 66, "nowhere.tsv: cannot be opened"), (["--data", "empty.csv"], 65, "is empty"),
-        (["--data", "rows.dat"], 64, "rows.dat: ends in none of .jsonl, .csv, .tsv and .txt"),
+        (["--data", "rows.dat"], 64, "rows.dat: has none of the extensions .jsonl, .csv, .tsv and .txt"),
         (["--data", "train.tsv", "--text-column", "txt"], 65, "has no column \"txt\"; did you mean \"text\"?"),
-        (["--data", "train.tsv", "--format", "tvs"], 64, "--format: has no \"tvs\"; did you mean \"tsv\"?"),
-        (["--data", "train.tsv", "--scoring", "ac"], 64, "--scoring: has no \"ac\"; did you mean \"acc\"?"),
+        (["--data", "train.tsv", "--format", "tvs"], 64, "--format: unknown value \"tvs\"; did you mean \"tsv\"?"),
+        (["--data", "train.tsv", "--scoring", "ac"], 64, "--scoring: unknown value \"ac\"; did you mean \"acc\"?"),
         (["--data", "train.tsv", "--output", "nowhere/x"], 64, "--output: the folder nowhere does not exist"),
         (["--data", "train.tsv", "--output", "run"], 64, "run: is a folder"),
-        (["--data", "run"], 64, "run: ends in none"), (["--data", "."], 64, ".: ends in none"),
+        (["--data", "run"], 64, "run: has none of the extensions"),
+        (["--data", "."], 64, ".: has none of the extensions"),
         (["--data", "run", "--format", "csv"], 66, "run: is a folder, expected a file"),
         ([], 64, "--data: is missing"),
       ] as [([String], Int32, String)] {

@@ -192,7 +192,7 @@ private final class Page: NSObject, XMLParserDelegate {
         (["empty", "--output", "r.html"], 66, "empty/metrics.jsonl: not found; expected the folder of a run"),
         (["config.json", "--output", "r.html"], 66, "config.json/metrics.jsonl: not found"),
         (["run", "empty", "--output", "r.html"], 66, "empty/metrics.jsonl: not found"),
-        (["run", "--output", "there.html"], 64, "there.html: is there already; use --overwrite"),
+        (["run", "--output", "there.html"], 64, "there.html: already exists; use --overwrite"),
         (["run", "--output", "empty"], 64, "empty: is a folder, expected a file"),
         (["run", "--output", "no/r.html"], 64, "the folder no does not exist"),
         (["run", "--output", "r.html", "--model", "nowhere"], 66, "nowhere: no such folder"),

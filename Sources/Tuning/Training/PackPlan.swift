@@ -23,7 +23,7 @@ package struct PackPlan: Sendable, Equatable {
 
 extension PackPlan: CustomStringConvertible {
   package var description: String {
-    "\(examples) example\(examples == 1 ? "" : "s") a pack, activations "
+    "\(examples) example\(examples == 1 ? "" : "s") per pack, activations "
       + (retention == .inputs ? "recomputed in the backward" : "kept")
   }
 }

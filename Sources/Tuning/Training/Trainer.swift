@@ -15,7 +15,7 @@ package struct Trainer {
   package let validation: [EncodedExample]
   private let evaluator: Evaluator
   private let step: TrainingStep
-  private let packPlan: PackPlan
+  package let packPlan: PackPlan
   /// Operations of the run.
   package let work: RunWork
   /// What the process will take at its peak, estimated, in bytes.
