@@ -40,22 +40,3 @@ package struct FrozenModel: Sendable {
     decoder = try description.decoder(configuration, files)
   }
 }
-
-/// One architecture: how its config.json and its tensors become a decoder.
-struct Family: Sendable {
-  /// Before the tensors' names but the head's; some checkpoints are saved without it.
-  let prefix: String
-  let decoder: @Sendable (ConfigFile, CheckpointFiles) throws -> Decoder
-
-  init(prefix: String, decoder: @escaping @Sendable (ConfigFile, CheckpointFiles) throws -> Decoder) {
-    self.prefix = prefix
-    self.decoder = decoder
-  }
-
-  /// By the `model_type` of config.json.
-  static let all: [String: Family] = [
-    "bloom": bloom, "falcon": falcon, "gemma": gemma, "gemma2": gemma2, "gemma3_text": gemma3, "gpt2": gpt2,
-    "gpt_neo": gptNeo, "gpt_neox": gptNeoX, "gptj": gptJ, "llama": llama, "mistral": mistral, "opt": opt, "phi": phi,
-    "phi3": phi3, "qwen2": qwen2, "qwen3": qwen3, "starcoder2": starCoder2,
-  ]
-}

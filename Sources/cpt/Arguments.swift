@@ -9,6 +9,8 @@ import Tokenization
 /// A parsed command line: its flags with their values, and its operands.
 struct Arguments {
   private var values: [String: [String]] = [:]
+  /// The flags of the command.
+  private let flags: [Flag]
   /// The words that are not flags.
   private(set) var operands: [String] = []
 
@@ -17,6 +19,7 @@ struct Arguments {
   /// - Throws: `InputError.usage` for an unknown or repeated flag, a missing or superfluous value, a word that is not one
   ///   of a flag's choices, a missing flag, too many or too few words.
   init(_ words: [String], of command: Command) throws {
+    flags = command.flags
     var rest = words[...]
     func wrong(_ place: String, _ problem: String) -> InputError {
       .usage(place, problem + "; see cpt \(command.name) --help")
@@ -53,7 +56,7 @@ struct Arguments {
     }
     if has("--help") { return }
     for flag in command.flags where flag.isRequired && values[flag.name] == nil {
-      throw wrong(flag.name, "is missing; expected \(flag.name) \(flag.value?.name ?? "")")
+      throw wrong(flag.name, "is missing; expected \(flag.usage)")
     }
     if let expected = command.operands, !expected.count.contains(operands.count) {
       let problem = operands.count < expected.count.lowerBound ? "is missing" : "appears too often"
@@ -61,8 +64,16 @@ struct Arguments {
     }
   }
 
+  /// The values of a flag; nil if it is not given.
+  ///
+  /// - Precondition: the command has the flag.
+  private func given(_ name: String) -> [String]? {
+    precondition(flags.contains { $0.name == name }, "the command has no flag \(name)")
+    return values[name]
+  }
+
   /// Whether a flag is given.
-  func has(_ name: String) -> Bool { values[name] != nil }
+  func has(_ name: String) -> Bool { given(name) != nil }
 
   /// Throws if both flags are given.
   func refuse(_ name: String, with other: String) throws {
@@ -70,10 +81,13 @@ struct Arguments {
   }
 
   /// The value of a flag that may appear once.
-  subscript(name: String) -> String? { values[name]?.first }
+  subscript(name: String) -> String? { given(name)?.first }
 
   /// The value of a required flag, which the parser has checked.
-  func required(_ name: String) -> String { self[name] ?? "" }
+  func required(_ name: String) -> String {
+    guard let value = self[name] else { preconditionFailure("\(name) is not a required flag") }
+    return value
+  }
 
   /// A whole number of at least `lowest`.
   func integer(_ name: String, from lowest: Int) throws -> Int? {
@@ -88,7 +102,7 @@ struct Arguments {
   }
 
   /// The values of a repeatable flag.
-  func all(_ name: String) -> [String] { values[name] ?? [] }
+  func all(_ name: String) -> [String] { given(name) ?? [] }
 
   /// A number in a range; `expected` describes the range: "a number of at least 0".
   func number(_ name: String, _ expected: String, where isExpected: (Double) -> Bool) throws -> Double? {
@@ -101,7 +115,9 @@ struct Arguments {
 
   /// One of the flag's choices, which the parser has checked.
   func choice<Word: RawRepresentable<String> & CaseIterable>(_ name: String, default fallback: Word) -> Word {
-    self[name].flatMap(Word.init(rawValue:)) ?? fallback
+    guard let word = self[name] else { return fallback }
+    guard let choice = Word(rawValue: word) else { preconditionFailure("\(name) was checked to be one of its choices") }
+    return choice
   }
 
   /// Number of threads: `--threads`, or the cores available to this process.
