@@ -117,7 +117,8 @@ import Tuning
 
   @Test func textsAreCutOnlyWhenAsked() throws {
     try withTemporaryFolder { folder in
-      let long = Array(repeating: "parcel", count: 900).joined(separator: " ") + "\tbilling"
+      let text = (0..<400).map { "parcel \($0)" }.joined(separator: " ")
+      let long = text + "\tbilling"
       let settings: [(String, JSON)] = [
         ("data.train_on", .string("all")), ("data.balanced_context", .bool(false)),
         ("data.context_examples", .integer(1)),
@@ -131,6 +132,11 @@ import Tuning
       let last = try #require(example.tokens.labelPositions.last)
       #expect(cutting.context.count + last == cutting.model.decoder.maximumPositions)
       #expect(example.tokens.types.suffix(1) == [4])
+      // What is left is the beginning of the text.
+      let tokenizer = try #require(cutting.tokenizer)
+      let kept = example.tokens.types.indices.filter { example.tokens.types[$0] == TokenRole.input.rawValue }
+      #expect(kept.count > 100)
+      #expect(kept.map { example.tokens.ids[$0] } == tokenizer.encode(text).prefix(kept.count).map(\.id))
     }
   }
 
