@@ -248,6 +248,18 @@ import TestSupport
     }
   }
 
+  /// More threads take more memory.
+  @Test func asManyThreadsComputeAsAreAskedFor() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      func memory(_ threads: String) throws -> Int {
+        try #require(example.trainRun(["--dry-run", "--json", "--threads", threads]).json()["memory_bytes"]?.integer)
+      }
+      #expect(try memory("33") - memory("1") > 16 << 20)
+    }
+  }
+
   @Test(arguments: commands)
   func everyFlagHasItsEffect(command: Command) throws {
     try withCheckpoint { folder in
