@@ -68,10 +68,8 @@ import TestSupport
       #expect(adapter["inference_mode"] == .bool(true))
       #expect(adapter["cpt_mask"]?.array?.allSatisfy { $0 == .integer(1) } == true)
       #expect(["data", "template", "training", "prompt_tuning", "model"].allSatisfy { adapter[$0] == nil })
-      #expect(outcome.errors.contains("validation: loss"))
-      for (line, folder) in [("best on validation at step", "run/best"), ("next: cpt eval --checkpoint", "run/best")] {
-        #expect(again.output.contains(line) && again.output.contains(folder.replacing("run", with: "again")), "\(line)")
-      }
+      #expect(again.output.contains("best on validation at step") && again.errors.contains("validation: loss"))
+      #expect(again.output.contains("next: cpt eval --checkpoint again/best\n"))
     }
   }
 
