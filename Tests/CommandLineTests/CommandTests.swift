@@ -65,7 +65,11 @@ import TestSupport
       let adapter = try JSON.read(file: folder + "/run/adapter_config.json")
       #expect(adapter["peft_type"]?.string == "CPT" && adapter["task_type"]?.string == "CAUSAL_LM")
       #expect(adapter["num_virtual_tokens"]?.integer == adapter["cpt_token_ids"]?.array?.count)
+      #expect(adapter["inference_mode"] == .bool(true))
+      #expect(adapter["cpt_mask"]?.array?.allSatisfy { $0 == .integer(1) } == true)
       #expect(["data", "template", "training", "prompt_tuning", "model"].allSatisfy { adapter[$0] == nil })
+      #expect(again.output.contains("best on validation at step") && again.errors.contains("validation: loss"))
+      #expect(again.output.contains("next: cpt eval --checkpoint again/best\n"))
     }
   }
 
@@ -148,6 +152,22 @@ import TestSupport
     }
   }
 
+  /// When to validate and to save, and where to, may change under a run.
+  @Test func resumeAllowsWhatChangesNoNumber() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      #expect(try example.trainRun(["--stop-after", "3"]).status == 0)
+      let settings = [
+        "training.save_steps=5", "training.eval_steps=5", "training.save_total_limit=2", "training.memory_limit=4GB",
+        "data.test=null",
+      ].flatMap { ["--set", $0] }
+      let outcome = try example.trainRun(["--resume"] + settings)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(names(inDirectory: folder + "/run").filter { $0.hasPrefix("check") } == ["checkpoint-5", "checkpoint-6"])
+    }
+  }
+
   @Test func resumeRefusesOtherData() throws {
     try withTemporaryFolder { folder in
       var example = WorkingExample(in: folder)
@@ -155,6 +175,19 @@ import TestSupport
       #expect(try example.trainRun(["--stop-after", "3"]).status == 0)
       example.train = example.train.map { ($0.0 + " now", $0.1) }
       try example.write()
+      let outcome = try example.trainRun(["--resume"])
+      #expect(outcome.status == 65 && outcome.errorLine.contains("was made with other data"), "\(outcome.errors)")
+    }
+  }
+
+  @Test func resumeRefusesOtherValidationRows() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.set("data", "validation", .string("validation.tsv"))
+      try example.write()
+      try writeAtomically("text\tlabel\nrefund me\tbilling\n", to: folder + "/validation.tsv")
+      #expect(try example.trainRun(["--stop-after", "3"]).status == 0)
+      try writeAtomically("text\tlabel\nrefund now\tbilling\n", to: folder + "/validation.tsv")
       let outcome = try example.trainRun(["--resume"])
       #expect(outcome.status == 65 && outcome.errorLine.contains("was made with other data"), "\(outcome.errors)")
     }
@@ -203,6 +236,8 @@ import TestSupport
       #expect(json["rows"]?.integer == 16)
       let accuracy = try #require(json["cpt"]?["accuracy"]?.number)
       #expect(json["icl"]?["accuracy"]?.number != nil && json["cpt"]?["accuracy_stderr"]?.number != nil)
+      // The baseline is another prompt.
+      #expect(json["icl"]?["loss"] != json["cpt"]?["loss"])
       let interval = try #require(json["cpt"]?["accuracy_interval"]?.array).compactMap(\.number)
       #expect(interval.count == 2 && interval[0] < accuracy && accuracy <= interval[1])
       // Each scoring decides once more; the first is the one above.
@@ -243,6 +278,10 @@ import TestSupport
       let numpy = try readBytes(of: folder + "/p.npy")
       #expect(
         Array(numpy.suffix(tensor.bytes.count)) == Array(tensor.bytes) && numpy.count % 64 == tensor.bytes.count % 64)
+      for neighbours in [0, 2] {
+        let listing = try export(["--format", "text", "--neighbours", "\(neighbours)", "--json"]).json()
+        #expect(listing.array?.allSatisfy { $0["nearest"]?.array?.count == neighbours } == true)
+      }
       let text = try export(["--format", "text"])
       #expect(text.output.split(separator: "\n").count == tensor.shape[0] + 1)
       #expect(text.output.contains("input template") && text.output.contains("label"))

@@ -41,6 +41,24 @@ import TestSupport
     }
   }
 
+  /// A cell's numbers are those of its best checkpoint, here the first, not of its last.
+  @Test func cellsAreMeasuredAtTheirBest() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.set("training", "metric_for_best_model", .string("loss"))
+      example.set("training", "learning_rate", .number(20))
+      example.set("training", "eval_steps", .integer(1))
+      try example.write()
+      #expect(try compare(["--seeds", "1", "--methods", "cpt"], in: folder).status == 0)
+      let cell = try #require(Comparison(folder: folder + "/cells").cells.first)
+      func loss(_ checkpoint: String) throws -> Double? {
+        try Program.run(["eval", "--checkpoint", "cells/cpt-seed-0/" + checkpoint, "--json", "--no-icl"], in: folder)
+          .json()["cpt"]?["loss"]?.number
+      }
+      #expect(try loss("best") == cell.loss && loss("checkpoint-6") != cell.loss)
+    }
+  }
+
   @Test func finishedCellsAreNotRunAgain() throws {
     try withTemporaryFolder { folder in
       try WorkingExample(in: folder).write()

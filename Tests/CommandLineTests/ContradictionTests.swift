@@ -1,3 +1,4 @@
+import FileFormats
 import Glibc
 import System
 import Testing
@@ -93,11 +94,13 @@ import TestSupport
       let outcome = try Program.run(
         [
           "compare", "--config", "config.json", "--output", "cells", "--methods", "icl", "--seeds", "1", "--set",
-          "data.context_examples=2", "--json",
+          "data.context_examples=2", "--set", "training.seed=3", "--json",
         ], in: folder)
       let summary = try #require(try outcome.json()["summary"]?.array?.first)
       #expect(summary["accuracy"]?["sd"] == .null)
-      #expect(try outcome.json()["settings"] == .array([.string("data.context_examples=2")]))
+      #expect(
+        try outcome.json()["settings"] == .array(["data.context_examples=2", "training.seed=3"].map(JSON.string)))
+      #expect(try outcome.json()["seeds"] == .array([.integer(3)]))
     }
   }
 

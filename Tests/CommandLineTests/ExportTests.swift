@@ -135,6 +135,27 @@ import TestSupport
     }
   }
 
+  /// The code of a classifier's card; scripts/check-peft-interop runs the quickstart's, with tokenization "pieces".
+  @Test(arguments: ["pieces", "whole"])
+  func cardsHoldTheCodeThatClassifies(tokenization: String) throws {
+    try withTemporaryFolder { folder in
+      let settings = [
+        "training.max_steps=1", "training.batch_size=1", "data.max_train_examples=1", "data.max_validation_examples=1",
+        "template.tokenization=\(tokenization)",
+      ].flatMap { ["--set", $0] }
+      let configuration = repository + "/configs/quickstart/quickstart.json"
+      let trained = try Program.run(
+        ["train", "--config", configuration, "--output", "run"] + settings, in: folder)
+      #expect(trained.status == 0, "\(trained.errors)")
+      let exported = try Program.run(["export-prompt", "--checkpoint", "run", "--output", "adapter"], in: folder)
+      #expect(exported.status == 0, "\(exported.errors)")
+      let card = String(decoding: try readBytes(of: folder + "/adapter/README.md"), as: UTF8.self)
+      let code = card.split(separator: "```python\n").last?.split(separator: "```").first.map(String.init)
+      let expected = String(decoding: try readBytes(of: fixtures + "/cards/\(tokenization).py"), as: UTF8.self)
+      #expect(code == expected)
+    }
+  }
+
   /// Of an adapter that comes from elsewhere, only what it says itself.
   @Test func cardsOfOtherAdaptersSayLess() throws {
     try withTemporaryFolder { folder in

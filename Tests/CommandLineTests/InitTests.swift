@@ -47,7 +47,13 @@ import TestSupport
     try withTemporaryFolder { folder in
       let outcome = try initialize(Self.tickets(), ["--model", Self.model], in: folder)
       #expect(outcome.status == 0, "\(outcome.errors)")
-      #expect(outcome.output.contains("template.tokenization: whole") && outcome.output.contains("with 512 positions"))
+      #expect(outcome.output.contains("with 512 positions"))
+      // What makes the labels likelier is chosen.
+      let found = try #require(
+        outcome.output.firstMatch(of: #/template\.tokenization: whole ([0-9.]+), pieces ([0-9.]+)/#))
+      let whole = try #require(Double(found.1)), pieces = try #require(Double(found.2))
+      let tokenization = try Configuration(file: folder + "/cpt.json").template.tokenization
+      #expect(whole != pieces && tokenization == (pieces < whole ? .pieces : .whole), "\(found.0)")
       let run = try Program.run(["train", "--config", "cpt.json", "--set", "training.max_steps=3"], in: folder)
       #expect(run.status == 0, "\(run.errors)")
       let evaluation = try Program.run(["eval", "--checkpoint", "runs/tickets/best", "--json"], in: folder)
@@ -84,6 +90,27 @@ import TestSupport
         lines, named: "x.jsonl", ["--text-column", "a", "--label-column", "d", "--overwrite", "--json"], in: folder)
       #expect(try told.json()["label_column"]?.string == "d")
       #expect(try told.json()["notes"]?.array?.count == 2, "few rows, and labels that are numbers")
+    }
+  }
+
+  /// By rows and labels: the context, the batch, the steps, the metric. Each label has the share of rows it is given.
+  @Test(arguments: [
+    (60, [1, 1], 8, 40, 20, TrainingConfiguration.Metric.accuracy), (60, [4, 1], 8, 40, 20, .macroF1),
+    (100, [1, 1, 1, 1, 1], 10, 35, 30, .accuracy), (1200, [1, 1], 8, 10, 31, .accuracy),
+  ])
+  func sizesFollowTheData(
+    rows: Int, shares: [Int], context: Int, epochs: Double, evaluationSteps: Int, metric: TrainingConfiguration.Metric
+  ) throws {
+    try withTemporaryFolder { folder in
+      let labels = shares.enumerated().flatMap { index, share in [String](repeating: "label \(index)", count: share) }
+      let lines = (0..<rows).map { "some words number \($0),\(labels[$0 % labels.count])" }
+      let outcome = try initialize((["text,label"] + lines).joined(separator: "\n"), in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let configuration = try Configuration(file: folder + "/cpt.json"), training = configuration.training
+      #expect(configuration.data.contextExamples == context && training.batchSize == 8)
+      #expect(training.epochs == epochs && training.evaluationSteps == evaluationSteps && training.bestMetric == metric)
+      #expect(configuration.data.validationFraction == 0.2 && configuration.data.testFraction == 0.2)
+      #expect(configuration.data.maxTrainExamples == (rows > 1000 ? 200 : nil))
     }
   }
 

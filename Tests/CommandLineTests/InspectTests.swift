@@ -12,15 +12,15 @@ import TestSupport
     try withTemporaryFolder { folder in
       var example = WorkingExample(in: folder)
       // Letters that take two columns, letters with marks, and what must not reach a terminal as it is.
-      example.train = example.train.map { ("包裹 👩‍👩‍👧 e\u{301} \u{1B}[31m " + $0.0, $0.1 == "billing" ? "请款" : $0.1) }
+      example.train = example.train.map { ("包裹 👩‍👩‍👧 e\u{301} \u{1B}[31m " + $0.0, $0.1 == "billing" ? "请款请款请款" : $0.1) }
       try example.write()
       let outcome = try inspect(["--config", "config.json"], in: folder)
       #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
       #expect(outcome.output.contains("train.tsv:") && outcome.output.contains("more tokens of the context"))
       #expect(outcome.output.contains("input template") && !outcome.output.contains("\u{1B}"))
-      #expect(outcome.output.contains("label     tokens"))
-      #expect(outcome.output.contains("\ndelivery  delivery "))
-      #expect(outcome.output.contains("\n请款      <0x"))
+      #expect(outcome.output.contains("label         tokens"))
+      #expect(outcome.output.contains("\ndelivery      delivery "))
+      #expect(outcome.output.contains("\n请款请款请款  <0x"))
       #expect(!fileExists(folder + "/run"))
 
       let json = try inspect(["--config", "config.json", "--json", "--row", "2"], in: folder).json()
@@ -39,8 +39,11 @@ import TestSupport
       }
       #expect(json["context"]?.array?.count == dry["context_tokens"]?.integer)
       #expect((json["forecast"]?["step_seconds"]?.number ?? 0) > 0)
+      // Rows are counted from 1 to 12.
+      let last = try inspect(["--config", "config.json", "--json", "--row", "12"], in: folder).json()
+      #expect(last["example"]?["row"] != nil && last["example"]?["row"] != json["example"]?["row"])
       let labels = try #require(json["labels"]?.array)
-      #expect(labels.compactMap { $0["label"]?.string } == ["delivery", "请款"])
+      #expect(labels.compactMap { $0["label"]?.string } == ["delivery", "请款请款请款"])
       #expect(labels.compactMap { $0["validation_rows"]?.integer } == [8, 8])
       // --all shows every token: the context, the example, two lines of heading.
       let tokens = try #require(json["example"]?["tokens"]?.array?.count)

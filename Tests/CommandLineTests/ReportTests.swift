@@ -4,6 +4,7 @@ import FoundationXML
 import System
 import Testing
 import TestSupport
+import Tuning
 
 /// A page as a reader of XML sees it.
 private final class Page: NSObject, XMLParserDelegate {
@@ -73,6 +74,21 @@ private final class Page: NSObject, XMLParserDelegate {
       }
       #expect(page.text.contains("CPT names the right label for \(try percentage("cpt")) of 16 test rows"))
       #expect(page.text.contains("untrained for \(try percentage("icl"))"))
+      // The difference, its interval, and the rows that changed sides.
+      let difference = try #require(evaluation["difference"]?["accuracy"]?.number)
+      let error = try #require(evaluation["difference"]?["accuracy_stderr"]?.number)
+      let half = 1.96 * error
+      func points(_ value: Double) -> String {
+        String(format: value > 0 ? "+%.1f" : "%.1f", 100 * value).replacing("-", with: "\u{2212}")
+      }
+      #expect(page.text.contains("\(points(difference - half)) to \(points(difference + half)))"))
+      let flags = ["--checkpoint", "run/best", "--predictions", "p.jsonl"]
+      #expect(try Program.run(["eval"] + flags, in: folder).status == 0)
+      let rows = try PredictionRecord.read(file: folder + "/p.jsonl")
+      let toRight = rows.count { $0.tuned.prediction == $0.label && $0.baselinePrediction != $0.label }
+      let toWrong = rows.count { $0.tuned.prediction != $0.label && $0.baselinePrediction == $0.label }
+      #expect(toRight != toWrong)
+      #expect(page.text.contains("\(toRight) rows went from wrong to right, \(toWrong) from right to wrong"))
       #expect(page.text.contains("Training took 6 steps"))
       let matrix = try #require(evaluation["cpt"]?["confusion_matrix"]?.array)
       let right = matrix.indices.reduce(0) { $0 + (matrix[$1].array?[$1].integer ?? 0) }

@@ -15,6 +15,8 @@ import TestSupport
       #expect(try example.trainRun(asked + ["--resume"]).status == 0)
       let files = names(inDirectory: folder + "/run/tensorboard")
       #expect(files.count == 2 && files.allSatisfy { $0.hasPrefix("events.out.tfevents.") })
+      // What comes after a stop replaces what earlier files say of later steps, and nothing else.
+      #expect(try files.map { try firstStep(of: folder + "/run/tensorboard/" + $0) }.sorted() == [1, 5])
       let found = try files.flatMap { try scalars(of: folder + "/run/tensorboard/" + $0) }.sorted()
 
       let tags = [
@@ -62,16 +64,33 @@ private struct Scalar: Comparable {
   static func < (a: Scalar, b: Scalar) -> Bool { (a.step, a.tag) < (b.step, b.tag) }
 }
 
-/// The scalars of an event file, record by record.
-private func scalars(of file: String) throws -> [Scalar] {
+private typealias Fields = [(number: Int, bytes: ArraySlice<UInt8>)]
+
+/// The events of a file.
+private func events(of file: String) throws -> [Fields] {
   var rest = try readBytes(of: file)[...]
-  var scalars: [Scalar] = []
+  var events: [Fields] = []
   while !rest.isEmpty {
     let length = Int(littleEndian(rest.prefix(8)))
-    let event = fields(of: rest.dropFirst(12).prefix(length))
+    events.append(fields(of: rest.dropFirst(12).prefix(length)))
     #expect(Array(rest.prefix(16 + length)) == tensorBoardRecord(Array(rest.dropFirst(12).prefix(length))))
     rest = rest.dropFirst(16 + length)
-    let step = event.first { $0.number == 2 }.map { Int(varint($0.bytes).value) } ?? 0
+  }
+  return events
+}
+
+private func step(of event: Fields) -> Int { event.first { $0.number == 2 }.map { Int(varint($0.bytes).value) } ?? 0 }
+
+/// The step a file begins with, as its session log says.
+private func firstStep(of file: String) throws -> Int {
+  try step(of: #require(events(of: file).first { $0.contains { $0.number == 7 } }))
+}
+
+/// The scalars of an event file.
+private func scalars(of file: String) throws -> [Scalar] {
+  var scalars: [Scalar] = []
+  for event in try events(of: file) {
+    let step = step(of: event)
     for summary in event where summary.number == 5 {
       for entry in fields(of: summary.bytes) {
         let value = fields(of: entry.bytes)
@@ -87,9 +106,9 @@ private func scalars(of file: String) throws -> [Scalar] {
 }
 
 /// The fields of a protobuf message, their contents as they stand there.
-private func fields(of message: ArraySlice<UInt8>) -> [(number: Int, bytes: ArraySlice<UInt8>)] {
+private func fields(of message: ArraySlice<UInt8>) -> Fields {
   var rest = message
-  var fields: [(number: Int, bytes: ArraySlice<UInt8>)] = []
+  var fields: Fields = []
   while !rest.isEmpty {
     let key = varint(rest)
     rest = rest.dropFirst(key.size)

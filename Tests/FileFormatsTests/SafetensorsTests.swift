@@ -35,6 +35,14 @@ private func tensor(_ name: String, _ type: String = "F32", _ shape: String = "[
     }
   }
 
+  /// So that the data begin at a multiple of 8.
+  @Test(arguments: 1...9)
+  func headersArePadded(lengthOfName: Int) {
+    let tensor = FloatTensor(name: String(repeating: "n", count: lengthOfName), shape: [1], values: [7])
+    let bytes = safetensors([tensor])
+    #expect(bytes[0] % 8 == 0 && bytes.count == 8 + Int(bytes[0]) + 256 * Int(bytes[1]) + 4)
+  }
+
   @Test func widensEveryFloatingPointType() throws {
     try withTemporaryFolder { folder in
       let header =

@@ -49,6 +49,59 @@ import TestSupport
     #expect(try read(configuration.resolvedJSON.pretty) == configuration)
   }
 
+  /// Limits of values: what is just outside is refused in the words of the key's table.
+  @Test(arguments: [
+    (#"{"training": {"warmup_ratio": 0}}"#, "must be a number above 0 and below 1 or null, found 0"),
+    (#"{"data": {"test_fraction": 1}}"#, "must be a number above 0 and below 1 or null, found 1"),
+    (#"{"training": {"learning_rate": 0}}"#, "must be a positive number, found 0"),
+    (#"{"training": {"max_grad_norm": 0}}"#, "must be a positive number or null, found 0"),
+    (#"{"training": {"weight_decay": -1}}"#, "must be a number of at least 0, found -1"),
+    (#"{"training": {"batch_size": 0}}"#, "must be a whole number from 1 to 2147483647, found 0"),
+    (#"{"training": {"seed": -1}}"#, "must be a whole number from 0 to 2147483647, found -1"),
+    (#"{"training": {"max_steps": 2147483648}}"#, "must be a whole number from 1 to 2147483647 or null"),
+    (#"{"training": {"max_steps": 1.5}}"#, "must be a whole number"),
+    (#"{"training": {"shuffle": 1}}"#, "must be true or false, found 1"),
+    (#"{"training": {"memory_limit": 0}}"#, "must be a number of bytes"),
+    (#"{"cpt_token_ids": [1, -1]}"#, "must be a list of whole numbers of at least 0"),
+    (#"{"cpt_token_ids": []}"#, "must hold at least one token"),
+    (#"{"cpt_token_ids": [1], "cpt_mask": [2]}"#, "\"cpt_mask\" must hold only 0 and 1"),
+    (#"{"cpt_mask": [1]}"#, "\"cpt_mask\" needs \"cpt_token_ids\""),
+    (#"{"cpt_token_ids": [1], "initial_adapter": "a"}"#, "\"initial_adapter\" contradicts \"cpt_token_ids\""),
+    (#"{"data": {"label_words": {"a": "x", "b": "x"}}}"#, "all different"),
+    (#"{"data": {"label_words": {"a": ""}}}"#, "all different"), (#"{"template": {"input": "{} {}"}}"#, "with one {}"),
+    (#"{"data": {"validation_fraction": 0.5, "test_fraction": 0.5}}"#, "leave no training rows"),
+    (#"{"data": {"text_column": "a", "label_column": "a"}}"#, "must differ from \"data.text_column\""),
+    (#"{"training": {"seed": 1, "seed": 2}}"#, "\"training.seed\" stands twice"),
+  ])
+  func limitsOfValues(text: String, message: String) {
+    #expect {
+      try read(text)
+    } throws: {
+      "\($0)".contains(message)
+    }
+  }
+
+  @Test(arguments: [(#""6GB""#, 6_000_000_000), (#""800MB""#, 800_000_000), ("1", 1), (#""1.5MB""#, 1_500_000)])
+  func amountsOfMemory(value: String, bytes: Int) throws {
+    #expect(try read("{\"training\": {\"memory_limit\": \(value)}}").training.memoryLimit == bytes)
+  }
+
+  @Test func pathsAreRelativeToTheFile() throws {
+    let configuration = try read(
+      """
+      {"base_model_name_or_path": "m", "tokenizer_name_or_path": "t", "initial_adapter": "a", "output_dir": "o",
+       "data": {"train": "1", "validation": "2", "test": "3"}}
+      """)
+    let data = configuration.data
+    let found = [
+      configuration.baseModel, configuration.tokenizer, configuration.initialAdapter, configuration.outputDirectory,
+      data.train, data.validation, data.test,
+    ]
+    for (path, name) in zip(found, ["m", "t", "a", "o", "1", "2", "3"]) {
+      #expect(path?.hasSuffix("/configs/" + name) == true, "\(name)")
+    }
+  }
+
   @Test func everyShippedConfigurationLoads() throws {
     let folder = repository + "/configs"
     let files = [folder, folder + "/quickstart"].flatMap { folder in

@@ -7,10 +7,26 @@ import TestSupport
 @Suite struct FilesTests {
   @Test(arguments: [
     ("c", "a/b", "a/b/c"), ("../c", "a/b", "a/c"), ("../../runs", "configs/quickstart", "runs"), ("/c", "a", "/c"),
-    ("./c", "/a", "/a/c"), ("../../c", "a", "../c"), ("c", ".", "c"), ("..", "a", "."),
+    ("./c", "/a", "/a/c"), ("../../c", "a", "../c"), ("../../../c", "a", "../../c"), ("c", ".", "c"), ("..", "a", "."),
   ])
   func pathsAreRelativeToTheirFile(path: String, folder: String, expected: String) {
     #expect(resolve(path, relativeTo: folder) == expected)
+  }
+
+  @Test(arguments: [("a/b.json", "a"), ("b.json", "."), ("/b", "/"), ("/a/b", "/a")])
+  func foldersOfPaths(path: String, expected: String) {
+    #expect(folder(of: path) == expected)
+  }
+
+  @Test func removingStopsAtLinks() throws {
+    try withTemporaryFolder { folder in
+      try makeDirectory(folder + "/kept")
+      try writeAtomically("precious", to: folder + "/kept/file")
+      try makeDirectory(folder + "/removed/inner")
+      #expect(symlink(folder + "/kept", folder + "/removed/inner/link") == 0)
+      try removeRecursively(folder + "/removed")
+      #expect(names(inDirectory: folder) == ["kept"] && names(inDirectory: folder + "/kept") == ["file"])
+    }
   }
 
   @Test func replacingAFolderLeavesOnlyTheNewOne() throws {

@@ -6,6 +6,7 @@ import Runs
 import System
 import Testing
 import TestSupport
+import Tokenization
 import Tuning
 
 /// Configurations over the quickstart's model and tokenizer, with data of a few rows.
@@ -52,7 +53,30 @@ import Tuning
       let all = try setup(
         [("data.train_on", .string("all")), ("data.max_train_examples", .integer(5))], in: folder)
       #expect(all.rows.training.count == 5)
+      // Of all rows, in their order; not the first ones.
+      let lines = all.rows.training.compactMap { Int($0.place.split(separator: ":").last ?? "") }
+      #expect(lines == lines.sorted() && lines != [2, 3, 4, 5, 6])
+      // Without examples in the context, the rows that would stand there are trained on first.
+      let virtual = try setup([("training.method", .string("prompt_tuning"))], in: folder)
+      #expect(virtual.rows.training == first.rows.context + first.rows.training)
+      let instructed = try setup([("training.method", .string("instruction_prompt_tuning"))], in: folder)
+      #expect(instructed.rows.training == first.rows.training && instructed.context.count > virtual.context.count)
     }
+  }
+
+  /// "delivery" is one token, and then nothing of it stands before a label "y"; before "!" it does.
+  @Test func labelsThatDisagreeOnWhatStandsBeforeThem() throws {
+    let tokenizer = try Tokenizer(folder: repository + "/configs/quickstart/model")
+    var template = Template()
+    template.output = "deliver{}"
+    template.tokenization = .whole
+    let encoder = ExampleEncoder(template: template, tokenizer: tokenizer, endOfText: nil, beginningOfText: nil)
+    let alone = tokenizer.encode("input: parcel deliver").map(\.id)
+    let before = encoder.encode(text: "parcel", label: "y")
+    let first = try #require(before.labelPositions.first)
+    try #require(Array(before.ids[..<first]) != alone)
+    #expect(encoder.prompt(text: "parcel", labels: ["y"]) == Array(before.ids[..<first]))
+    #expect(encoder.prompt(text: "parcel", labels: ["y", "!"]) == alone)
   }
 
   @Test func splitsAreDisjointAndComplete() throws {
@@ -68,6 +92,11 @@ import Tuning
       ]
       #expect(parts.map(\.count) == [3, 8, 4, 5])
       #expect(Set(parts.flatMap { $0 }.map(\.place)).count == 20)
+      // Drawn, in the order of the file.
+      for part in parts[2...] {
+        let lines = part.compactMap { Int($0.place.split(separator: ":").last ?? "") }
+        #expect(lines == lines.sorted() && lines.last != lines[0] + lines.count - 1)
+      }
     }
   }
 
@@ -117,7 +146,8 @@ import Tuning
 
   @Test func textsAreCutOnlyWhenAsked() throws {
     try withTemporaryFolder { folder in
-      let long = Array(repeating: "parcel", count: 900).joined(separator: " ") + "\tbilling"
+      let text = (0..<400).map { "parcel \($0)" }.joined(separator: " ")
+      let long = text + "\tbilling"
       let settings: [(String, JSON)] = [
         ("data.train_on", .string("all")), ("data.balanced_context", .bool(false)),
         ("data.context_examples", .integer(1)),
@@ -131,6 +161,11 @@ import Tuning
       let last = try #require(example.tokens.labelPositions.last)
       #expect(cutting.context.count + last == cutting.model.decoder.maximumPositions)
       #expect(example.tokens.types.suffix(1) == [4])
+      // What is left is the beginning of the text.
+      let tokenizer = try #require(cutting.tokenizer)
+      let kept = example.tokens.types.indices.filter { example.tokens.types[$0] == TokenRole.input.rawValue }
+      #expect(kept.count > 100)
+      #expect(kept.map { example.tokens.ids[$0] } == tokenizer.encode(text).prefix(kept.count).map(\.id))
     }
   }
 

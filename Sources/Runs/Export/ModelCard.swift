@@ -163,7 +163,7 @@ package struct ModelCard {
           before = \(quoted(input.before)) + text + \(quoted(between))
           found = tokenizer(before + word + \(quoted(output.after)), add_special_tokens=False, return_offsets_mapping=True)
           label = [k for k, (start, end) in enumerate(found["offset_mapping"])
-                   if start < len(before + word) and end > len(before)]
+                   if start < len(before + word) and (end > len(before) or start >= len(before.rstrip()))]
           return found["input_ids"], label
       """
     return """
