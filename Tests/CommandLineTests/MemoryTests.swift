@@ -6,7 +6,9 @@ import TestSupport
 /// What a run is planned with against what its process takes at its peak.
 @Suite struct MemoryTests {
   /// A model of 60 layers, a context of 20 tokens, and rows of up to 24 tokens, of which 72 make a batch.
-  private func write(_ golden: FamilyGoldens.Case, in folder: String, limit: Int? = nil) throws {
+  private func write(
+    _ golden: FamilyGoldens.Case, in folder: String, batch: Int = 72, limit: Int? = nil, validates: Bool = false
+  ) throws {
     try makeDirectory(folder + "/model")
     try DeepModel.write(golden, layers: 60, to: folder + "/model")
     var generator = TestGenerator(seed: 3)
@@ -24,11 +26,15 @@ import TestSupport
       .init("base_model_name_or_path", .string("model")),
       .init("cpt_token_ids", .array((0..<20).map { .integer(5 + $0) })),
       .init("cpt_tokens_type_mask", .array((0..<20).map { .integer($0 % 10 == 9 ? 4 * (1 + $0 / 10) : 2) })),
-      .init("data", .object([.init("train", .string("train.jsonl"))])),
+      .init(
+        "data",
+        .object([
+          .init("train", .string("train.jsonl")), .init("validation", validates ? .string("train.jsonl") : .null),
+        ])),
       .init(
         "training",
         .object([
-          .init("batch_size", .integer(72)), .init("max_steps", .integer(2)),
+          .init("batch_size", .integer(batch)), .init("max_steps", .integer(2)),
           .init("memory_limit", limit.map(JSON.integer) ?? .null),
         ])),
       .init("output_dir", .string("run")),
@@ -58,6 +64,19 @@ import TestSupport
       let (less, lessPeak) = try planAndPeak(in: folder)
       #expect(less < peak / 2)
       #expect(abs(less / lessPeak - 1) < 0.1, "planned \(less / 1e6), took \(lessPeak / 1e6) MB")
+    }
+  }
+
+  /// Evaluations between steps may take more than the steps.
+  @Test func evaluationsArePlanned() throws {
+    let golden = try #require(FamilyGoldens().cases.first { $0.name == "llama" })
+    try withTemporaryFolder { folder in
+      try write(golden, in: folder, batch: 1)
+      let alone = try planAndPeak(in: folder)
+      try write(golden, in: folder, batch: 1, validates: true)
+      let (plan, peak) = try planAndPeak(in: folder)
+      #expect(plan > alone.plan && peak > alone.peak)
+      #expect(abs(plan / peak - 1) < 0.1, "planned \(plan / 1e6), took \(peak / 1e6) MB")
     }
   }
 }

@@ -41,6 +41,12 @@ private func worstError(
     #expect(error < 1e-4)
   }
 
+  @Test func everyFamilyHasACase() throws {
+    let gpt2 = fixtures + "/parity/variant-f32-silu"
+    let tested = try ([gpt2] + FamilyGoldens().cases.map(\.folder)).map { try FrozenModel(folder: $0).family }
+    #expect(Set(tested) == Set(Family.all.keys))
+  }
+
   @Test(arguments: try FamilyGoldens().cases)
   func families(golden: FamilyGoldens.Case) throws {
     let error = try worstError(

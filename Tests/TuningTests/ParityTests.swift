@@ -204,6 +204,37 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
     }
   }
 
+  /// Of two batches, the one with the longer examples counts.
+  @Test func plansAreOfTheLargestBatch() throws {
+    let goldens = try ParityGoldens()
+    try withTemporaryFolder { folder in
+      let setup = try goldens.setup("batch3-decay", in: folder)
+      let lengths = goldens.rows.map(\.computedCount)
+      let ranked = lengths.indices.sorted { lengths[$0] < lengths[$1] }
+      let short = Array(ranked.prefix(6)), long = Array(ranked.suffix(6))
+      func bytes(_ batches: [[Int]]) -> Int {
+        PackPlanner(step(of: setup), examples: goldens.rows, batches: batches, evaluation: nil, resident: 0)
+          .bytes(PackPlan(examples: 6))
+      }
+      #expect(bytes([long]) > bytes([short]) && bytes([short, long]) == bytes([long]))
+    }
+  }
+
+  /// Weights that lie in a mapped file come into memory as steps read them.
+  @Test func plansCountTheWeights() throws {
+    let goldens = try ParityGoldens()
+    try withTemporaryFolder { folder in
+      let setup = try goldens.setup("batch3-decay", in: folder)
+      let planner = PackPlanner(
+        step(of: setup), examples: goldens.rows, batches: [[0]], evaluation: nil, resident: 1000)
+      let prompt = 10 * 4 * setup.context.count * setup.model.decoder.width
+      let measured = step(of: setup).measure(examples: [goldens.rows[0]], plan: PackPlan(examples: 1)).bytes
+      // GPT-2 of 3 blocks, 42 and 100 wide, 101 words: queries, keys, values, output, up, down; the head.
+      let weights = 4 * (3 * (4 * 42 * 42 + 2 * 42 * 100) + 101 * 42)
+      #expect(planner.bytes(PackPlan(examples: 1)) == 1000 + weights + prompt + measured)
+    }
+  }
+
   /// The first label token of an example without template is predicted by the context's last token, in any pack.
   @Test(arguments: [1, 3])
   func aLabelMayOpenAnExample(packSize: Int) throws {

@@ -1,5 +1,5 @@
 /// One architecture: how its config.json and its tensors become a decoder.
-struct Family: Sendable {
+package struct Family: Sendable {
   /// Before the tensors' names but the head's; some checkpoints are saved without it.
   let prefix: String
   let decoder: @Sendable (ConfigFile, CheckpointFiles) throws -> Decoder
@@ -10,9 +10,9 @@ struct Family: Sendable {
   }
 
   /// By the `model_type` of config.json.
-  static let all: [String: Family] = [
+  package static let all: [String: Family] = [
     "bloom": bloom, "falcon": falcon, "gemma": gemma, "gemma2": gemma2, "gemma3_text": gemma3, "gpt2": gpt2,
-    "gpt_neo": gptNeo, "gpt_neox": gptNeoX, "gptj": gptJ, "llama": llama, "mistral": mistral, "opt": opt, "phi": phi,
-    "phi3": phi3, "qwen2": qwen2, "qwen3": qwen3, "starcoder2": starCoder2,
+    "gpt_neo": gptNeo, "gpt_neox": gptNeoX, "gptj": gptJ, "llama": llama, "mistral": mistral, "olmo2": olmo2,
+    "opt": opt, "phi": phi, "phi3": phi3, "qwen2": qwen2, "qwen3": qwen3, "starcoder2": starCoder2,
   ]
 }

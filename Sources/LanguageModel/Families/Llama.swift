@@ -40,8 +40,10 @@ struct LlamaDescription {
   var feedForwardBias = false
   /// Whether queries, keys and values are one tensor, and gate and up another (Phi 3).
   var isFused = false
-  /// Whether each head's queries and keys are normed.
+  /// Whether queries and keys are normed.
   var hasHeadNorms = false
+  /// Whether these norms run over all heads together instead of over each head (OLMo 2).
+  var headNormsSpanProjection = false
   /// What is added to the stored gain of every norm.
   var gainOffset: Float = 0
   /// Which norms a block has.
@@ -104,8 +106,8 @@ struct LlamaDescription {
       let attention = try Attention(
         query: query, key: key, value: value,
         output: files.linear(projections + "o_proj", queries, width, bias: outputBias),
-        queryNorm: hasHeadNorms ? norm(projections + "q_norm", headSize) : nil,
-        keyNorm: hasHeadNorms ? norm(projections + "k_norm", headSize) : nil,
+        queryNorm: hasHeadNorms ? norm(projections + "q_norm", headNormsSpanProjection ? queries : headSize) : nil,
+        keyNorm: hasHeadNorms ? norm(projections + "k_norm", headNormsSpanProjection ? keys : headSize) : nil,
         shape: AttentionShape(
           heads: sizes.heads, keyValueHeads: sizes.keyValueHeads, headSize: headSize,
           scale: Float(1 / (scaleBase ?? Double(headSize)).squareRoot()),

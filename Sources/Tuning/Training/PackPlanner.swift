@@ -22,14 +22,18 @@ package struct PackPlanner {
   ///   - examples: the training examples.
   ///   - batches: the examples of every batch of the run, by their index.
   ///   - evaluation: what evaluations between steps take.
-  package init(_ step: TrainingStep, examples: [TypedTokens], batches: [[Int]], evaluation: Measurement?) {
+  ///   - resident: bytes that the process holds already.
+  package init(
+    _ step: TrainingStep, examples: [TypedTokens], batches: [[Int]], evaluation: Measurement?,
+    resident: Int = Memory.resident
+  ) {
     precondition(!batches.isEmpty, "a run has batches")
     self.step = step
     self.examples = examples
     self.batches = batches
     self.evaluation = evaluation?.bytes ?? 0
     fixed =
-      Memory.resident + step.decoder.mappedBytes + Self.promptCopies * 4 * step.context.count * step.decoder.width
+      resident + step.decoder.mappedBytes + Self.promptCopies * 4 * step.context.count * step.decoder.width
   }
 
   /// The prompt as training holds it: e0, delta, their sum, the gradient, two moments, and the copies a checkpoint makes.

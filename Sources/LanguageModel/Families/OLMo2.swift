@@ -1,0 +1,18 @@
+extension Family {
+  /// OLMo 2: Llama with norms of both halves' results instead of their inputs, and of whole query and key projections.
+  ///
+  /// Source: transformers, `modeling_olmo2.py`.
+  static let olmo2 = Family(prefix: "model.") { configuration, files in
+    var description = LlamaDescription()
+    description.vocabulary = 50304
+    description.epsilon = 1e-5
+    description.projectionBias = try configuration.flag("attention_bias", default: false)
+    description.outputBias = description.projectionBias
+    description.hasHeadNorms = true
+    description.headNormsSpanProjection = true
+    description.norms = LlamaDescription.Norms(
+      beforeAttention: nil, afterAttention: "post_attention_layernorm",
+      beforeFeedForward: nil, afterFeedForward: "post_feedforward_layernorm")
+    return try description.decoder(configuration, files)
+  }
+}
