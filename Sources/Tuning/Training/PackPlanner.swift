@@ -7,8 +7,9 @@ import System
 /// Chooses how the batches of a run are computed, from what they take.
 package struct PackPlanner {
   private let step: TrainingStep
-  /// The training examples.
+  /// The training examples, and how many tokens are computed of each.
   private let examples: [TypedTokens]
+  private let lengths: [Int]
   /// The examples of each batch, by their index.
   private let batches: [[Int]]
   /// Bytes that the process takes whatever the plan: what it holds now, the weights that steps read where they lie, and
@@ -30,6 +31,7 @@ package struct PackPlanner {
     precondition(!batches.isEmpty, "a run has batches")
     self.step = step
     self.examples = examples
+    lengths = examples.map(\.computedCount)
     self.batches = batches
     self.evaluation = evaluation?.bytes ?? 0
     fixed =
@@ -67,18 +69,19 @@ package struct PackPlanner {
 
   /// Examples of the batch whose largest pack has the most rows.
   private func largestBatch(_ plan: PackPlan) -> [TypedTokens] {
-    let lengths = examples.map(\.computedCount)
-    func rows(_ batch: [Int]) -> Int {
+    func rowsHeld(_ batch: [Int]) -> Int {
       let packs = plan.packs(of: batch.count).map { pack in pack.reduce(0) { $0 + lengths[batch[$1]] } }
       // The first stands beside the context, and stays while a later one is computed.
       return packs[0] + (packs.dropFirst().max() ?? 0)
     }
-    let ranked = batches.map { (rows: rows($0), batch: $0) }
-    return (ranked.max { $0.rows < $1.rows }?.batch ?? batches[0]).map { examples[$0] }
+    let rows = batches.map(rowsHeld)
+    let largest = rows.indices.reduce(0) { rows[$1] > rows[$0] ? $1 : $0 }
+    return batches[largest].map { examples[$0] }
   }
 
   private func plansFastestFirst(largest: Int) -> [PackPlan] {
-    let batch = batches.max { $0.count < $1.count } ?? batches[0]
+    // All batches but an epoch's last are as large as the first.
+    let batch = batches[0]
     // Of the sizes that give as many packs, the smallest.
     let sizes = Set((1...batch.count).map { packs in (batch.count + packs - 1) / packs }).filter { $0 <= largest }
     let plans = [Retention.everything, .inputs].flatMap { retention in
