@@ -166,7 +166,7 @@ extension DataRecord {
     case .fields(let fields): text = column.index.map { fields[$0] } ?? ""
     case .object(let json, _):
       if let found = try member(column, of: json), found.string == nil {
-        throw InputError.badData(place, "\"\(column.name)\" must be a text, found \(found.shortDescription)")
+        throw InputError.badData(place, "\"\(column.name)\" must be a string, found \(found.shortDescription)")
       }
       guard let found = json[column.name]?.string else { throw lacks("text", column, json) }
       text = found
@@ -191,7 +191,8 @@ extension DataRecord {
       case nil: throw lacks("label", column, json)
       case .some(let found):
         throw InputError.badData(
-          place, "\"\(column.name)\" must be a text, a whole number or true or false, found \(found.shortDescription)")
+          place,
+          "\"\(column.name)\" must be a string, a whole number, or true or false, found \(found.shortDescription)")
       }
     }
     guard !label.isEmpty else { throw InputError.badData(place, "the label (column \"\(column.name)\") is empty") }

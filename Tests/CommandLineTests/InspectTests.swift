@@ -164,7 +164,7 @@ import TestSupport
     (["--config", "a"], 66, "a: cannot be opened"), (["--model", "nowhere"], 66, "nowhere: no such folder"),
     (["--checkpoint", "nowhere"], 66, "nowhere/adapter_config.json: not found"),
     (["--config", "configs/quickstart/quickstart.json", "--row", "0"], 64, "--row: must be a whole number"),
-    (["--config", "configs/quickstart/quickstart.json", "--row", "999"], 64, "--row: must be a number up to 200"),
+    (["--config", "configs/quickstart/quickstart.json", "--row", "999"], 64, "--row: must be at most 200"),
   ])
   func mistakes(arguments: [String], status: Int32, message: String) throws {
     let outcome = try inspect(arguments)
