@@ -158,7 +158,7 @@ package struct RecordReader {
 extension DataRecord {
   /// The text of a record.
   ///
-  /// - Throws: `InputError.badData` when there is none, it is empty, or it stands there twice.
+  /// - Throws: `InputError.badData` when there is none, it is empty, or the key is repeated.
   package func text(in column: RecordColumn) throws -> String {
     let text: String
     switch content {
@@ -177,7 +177,7 @@ extension DataRecord {
 
   /// The label of a record.
   ///
-  /// - Throws: `InputError.badData` when there is none, it is empty, or it stands there twice.
+  /// - Throws: `InputError.badData` when there is none, it is empty, or the key is repeated.
   package func label(in column: RecordColumn) throws -> String {
     let label: String
     switch content {

@@ -15,7 +15,7 @@ package final class TensorBoardEventFile {
   /// - Parameters:
   ///   - folder: the folder of the file, which is named `events.out.tfevents.<unix time>.<host>.<process>`.
   ///   - firstStep: the first step of this file; it invalidates later steps of earlier files.
-  /// - Throws: `InputError.failure` when the system refuses.
+  /// - Throws: `InputError.failure` when a system call fails.
   package init(folder: String, firstStep: Int) throws {
     try makeDirectory(folder)
     let now = wallTime()

@@ -92,7 +92,7 @@ package func readBytes(of path: String) throws -> [UInt8] {
 
 /// Creates a folder and its parents; an existing folder is not an error.
 ///
-/// - Throws: `InputError.failure` when the system refuses.
+/// - Throws: `InputError.failure` when a system call fails.
 package func makeDirectory(_ path: String) throws {
   if isDirectory(path) { return }
   let parent = folder(of: path)
@@ -139,7 +139,7 @@ package final class ReplacingFile {
 
   /// Creates the temporary file; `announce` is called with its path first.
   ///
-  /// - Throws: `InputError.failure` when the system refuses.
+  /// - Throws: `InputError.failure` when a system call fails.
   package init(path: String, announce: (String) -> Void = { _ in }) throws {
     var status = stat()
     let isOther = unsafe stat(path, &status) == 0 && ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
@@ -158,7 +158,7 @@ package final class ReplacingFile {
 
   /// Flushes the bytes to disk and renames the file.
   ///
-  /// - Throws: `InputError.failure` when the system refuses.
+  /// - Throws: `InputError.failure` when a system call fails.
   package func finish() throws {
     guard let temporary else { return }
     try file.synchronize()
@@ -171,7 +171,7 @@ package final class ReplacingFile {
 
 /// Writes a file that appears complete or not at all.
 ///
-/// - Throws: `InputError.failure` when the system refuses; no file remains then.
+/// - Throws: `InputError.failure` when a system call fails; no file remains then.
 package func writeAtomically(_ bytes: [UInt8], to path: String) throws {
   let file = try ReplacingFile(path: path)
   try file.append(bytes)

@@ -60,7 +60,7 @@ package struct Comparison: Sendable, Equatable {
 
   /// The configuration file it was made from.
   package fileprivate(set) var configuration: String
-  /// The changes by `--set`.
+  /// The overrides of `--set`.
   package fileprivate(set) var settings: [String]
   /// The rows that methods are compared on.
   package fileprivate(set) var split: Split
@@ -97,7 +97,7 @@ extension Comparison: Record {
 
   package static let fields: [Field<Comparison>] = [
     Field("config", \.configuration, .text, "the configuration file, as an absolute path"),
-    Field("settings", \.settings, .list("a list of strings", of: .text), "its changes by --set"),
+    Field("settings", \.settings, .list("a list of strings", of: .text), "the overrides of --set"),
     Field("split", \.split, .choice, "the rows that methods are compared on"),
     Field("methods", \.methods, .list("a list of methods", of: .choice), "the compared methods"),
     Field("seeds", \.seeds, .list("a list of whole numbers", of: .integer(from: 0)), "the seeds of each method"),

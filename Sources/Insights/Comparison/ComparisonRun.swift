@@ -39,7 +39,7 @@ package struct ComparisonRun {
   /// - Parameters:
   ///   - file: the configuration to compare methods on.
   ///   - settings: the arguments of `--set`, to be recorded.
-  ///   - overrides: the changes by `--set`, for a method.
+  ///   - overrides: the overrides of `--set`, for a method.
   ///   - methods: the methods to compare.
   ///   - seeds: the number of seeds, counted up from the configuration's own.
   ///   - folder: the folder of the comparison; nil: the configuration's output_dir with "-compare".

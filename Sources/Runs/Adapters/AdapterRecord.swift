@@ -8,7 +8,7 @@ package struct AdapterRecord: Sendable {
   /// The metrics on the validation rows after that step; nil if the run measured none then.
   package let evaluation: EvaluationMetrics?
 
-  /// Reads the files beside a run's last adapter, its `best/` or one of its checkpoints; nil if no run wrote the adapter.
+  /// Reads the files beside a run's last adapter, its `best/` or a checkpoint; nil if no run wrote the adapter.
   ///
   /// - Throws: `InputError.badData` for a malformed file of the run.
   package init?(adapterFolder: String) throws {

@@ -55,7 +55,7 @@ extension TrainingConfiguration: ConfigurationSection {
       "batches per optimiser step; batch_size times this is one mathematical batch"),
     Field(
       "memory_limit", \.memoryLimit, .null(or: .bytes),
-      "memory limit, kept by recomputing and by computing fewer examples together; null: 80 % of the machine's memory"),
+      "memory limit, met by recomputing and by computing fewer examples together; null: 80 % of the machine's memory"),
     Field("optim", \.optimizer, .choice, "the optimiser"),
     Field("weight_decay", \.weightDecay, .nonNegative, "decoupled for adamw, added to the gradient for sgd"),
     Field("lr_scheduler_type", \.schedule, .choice, "how the learning rate changes after the warm-up"),

@@ -35,7 +35,7 @@ package struct Evaluator {
     }
   }
 
-  /// The log probability of every candidate label of every example; `progress` hears the number of examples done.
+  /// The log probability of every candidate label of every example; `progress` gets the number of examples done.
   ///
   /// - Throws: `InputError.badData` naming an example that starts with its label or whose probabilities are not finite.
   package func predict(
@@ -90,7 +90,7 @@ package struct ContextScorer {
     }
   }
 
-  /// The log probability of every candidate label of every example; `progress` hears the number of examples done.
+  /// The log probability of every candidate label of every example; `progress` gets the number of examples done.
   ///
   /// - Throws: `InputError.badData` naming an example that starts with its label or whose probabilities are not finite.
   package func predict(

@@ -12,8 +12,8 @@ package enum Scoring: String, CaseIterable, Sendable {
   /// log P(label | text) - log P(label | the template with an empty text): domain-conditional pointwise mutual
   /// information (Holtzman et al. 2021, arXiv 2104.08315).
   case pmiDC = "pmi_dc"
-  /// log (P(label | text) / p_cf), p_cf the mean over content-free texts of the probabilities normalised over the labels:
-  /// contextual calibration (Zhao et al. 2021, arXiv 2102.09690).
+  /// log (P(label | text) / p_cf), p_cf the mean over content-free texts of the probabilities normalised over the
+  /// labels: contextual calibration (Zhao et al. 2021, arXiv 2102.09690).
   case calibrated
 
   /// The error for rows or a template that the scoring does not support.

@@ -84,7 +84,8 @@ package struct PackPlanner {
       .map(\.plan)
   }
 
-  /// Time, in operations. A product of few rows also pays for packing the weights, about 30 rows' worth (measured with OpenBLAS).
+  /// Time, in operations. A product of few rows also pays for packing the weights, about 30 rows' worth (OpenBLAS,
+  /// measured).
   private func cost(_ plan: PackPlan, batch: [TypedTokens]) -> Double {
     let operations = step.measure(examples: batch, plan: plan).operations
     let rows = step.context.count + batch.reduce(0) { $0 + $1.computedCount }
