@@ -111,7 +111,7 @@ extension FieldType where Value == String {
 }
 
 extension FieldType where Value == JSON {
-  /// Values that are kept as they are.
+  /// Any values, kept unchanged.
   package static var anything: FieldType { FieldType(expected: "any value", read: { $0 }, write: { $0 }) }
 }
 

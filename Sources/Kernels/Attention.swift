@@ -175,7 +175,7 @@ package func attention(
           rowStep: line, innerStep: 1, values + block.keys.lowerBound * width, leadingB: width, accumulating: true,
           into: sums + row * width, leadingC: width)
       }
-      // The output is divided by the sum of the probabilities, instead of them: it has fewer numbers.
+      // The probabilities are not yet divided by their sum. The output is divided instead, since it has fewer numbers.
       for row in tile.queries {
         let index = row - tile.queries.lowerBound
         let inverse = 1 / totals[index]

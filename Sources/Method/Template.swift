@@ -56,8 +56,8 @@ package struct ExampleEncoder: Sendable {
   /// The tokens before the label of an example, as in training and evaluation.
   ///
   /// If the example is tokenized whole, the label determines where the token before it ends: " billing" takes the space
-  /// of "output: ". That split is used if all labels agree on it. Otherwise, and without labels, the text up to the label
-  /// is tokenized alone.
+  /// of "output: ". That split is used if all labels agree on it. Otherwise, and without labels, the text up to the
+  /// label is tokenized alone.
   package func prompt(text: String, labels: [String]) -> [Int] {
     if template.tokenization == .whole, let first = labels.first {
       func beginning(_ label: String) -> ArraySlice<Int> {
@@ -91,8 +91,8 @@ package struct ExampleEncoder: Sendable {
   }
 
   /// A token with any byte of the label is a label token, and so is a token of the white space before the label, as in
-  /// lm-evaluation-harness (`_encode_pair`: the continuation takes the trailing spaces of the context). Every other token
-  /// has the role of its last byte.
+  /// lm-evaluation-harness (`_encode_pair`: the continuation takes the trailing spaces of the context). Every other
+  /// token has the role of its last byte.
   private func encodeWhole(_ fragments: [(text: String, role: TokenRole)]) -> TypedTokens {
     let roles = fragments.flatMap { fragment in [TokenRole](repeating: fragment.role, count: fragment.text.utf8.count) }
     let before = fragments.prefix { $0.role != .label }.map(\.text).joined()

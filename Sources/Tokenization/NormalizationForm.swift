@@ -50,7 +50,7 @@ enum NormalizationForm: String, Sendable {
         decompose(value, into: &decomposition)
         if let first = decomposition.first, !segment.isEmpty, Self.beginsSegment(UInt32(first)) { endSegment() }
         if !mayChange, let letter = segment.first {
-          // It was let pass for what may not change by itself.
+          // The letter is not decomposed yet, since it cannot change on its own.
           var letters: [Int32] = []
           decompose(UInt32(letter), into: &letters)
           segment = letters

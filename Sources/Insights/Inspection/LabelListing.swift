@@ -22,7 +22,7 @@ package struct LabelListing: Sendable {
   package let entries: [Entry]
   package let findings: [LabelFinding]
 
-  /// Lists the labels of a run, in the order of classes, as they follow one of its rows.
+  /// Lists the labels of a run, in the order of classes, encoded after one of its rows.
   init(_ setup: TrainingSetup, following example: EncodedExample) {
     let rowsOfRun = setup.rows, tokenizer = setup.tokenizer
     let ids = example.candidates.map(RowEncoder.labelTokens(of:))

@@ -31,7 +31,7 @@ package struct PromptGeometry: Sendable {
   /// The singular values of delta, [tokens, width], descending; min(tokens, width) of them.
   package let singularValues: [Float]
 
-  /// Measures a prompt; nil when it holds a number that is not finite.
+  /// Measures a prompt; nil when it holds a non-finite number.
   package init?(_ prompt: TunedPrompt) {
     let delta = Matrix(rows: prompt.context.count, columns: prompt.width, values: prompt.delta)
     guard let decomposition = SingularValueDecomposition(of: delta) else { return nil }

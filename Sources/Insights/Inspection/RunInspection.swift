@@ -36,7 +36,7 @@ package struct RunInspection: Sendable {
   }
 }
 
-/// The cost of a run: tokens, positions, memory, steps. Nothing is computed for it.
+/// The cost of a run: tokens, positions, memory, steps. The model is not run for it.
 package struct RunForecast: Sendable {
   package let plan: TrainingPlan
   /// Tokens of the shortest, the median and the longest training example, up to the last one computed.

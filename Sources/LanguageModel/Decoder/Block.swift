@@ -8,7 +8,7 @@ package enum Residual: Sendable {
   case parallel
 }
 
-/// One transformer block with frozen weights: attention and feed-forward, wired by the residual.
+/// One transformer block with frozen weights: attention and feed-forward, joined by the residual.
 package struct Block: Sendable {
   package let residual: Residual
   package let attention: Sublayer<Attention>

@@ -76,7 +76,7 @@ extension Decoder {
   ///   - prefix: keys and values computed earlier, `tree.prefixLength` tokens long.
   ///   - retention: what to keep for `backward`.
   ///   - segment: a segment without a parent whose keys and values are the prefix of later trees.
-  ///   - workspace: where the pass's matrices are made.
+  ///   - workspace: the memory of the pass's matrices.
   ///   - team: the threads.
   /// - Returns: the scores, and what `retention` and `segment` keep.
   package func forward(
@@ -146,7 +146,7 @@ extension Decoder {
   /// - Parameters:
   ///   - tree: one segment, which continues `prefix`.
   ///   - prefix: keys and values computed earlier.
-  ///   - workspace: where the pass's matrices are made.
+  ///   - workspace: the memory of the pass's matrices.
   ///   - team: the threads.
   /// - Returns: the log-probabilities, and the segment's keys and values.
   func continuation(

@@ -15,8 +15,8 @@ package struct TrainingRows: Sendable {
 
   /// Draws splits, context and training rows by the seed.
   ///
-  /// If the context's tokens are given and `drawsContext` is false, no row is taken for it. If the method has no context,
-  /// it trains on the context's rows before the others, so that every method learns from the same rows.
+  /// Without `drawsContext`, as the context's tokens are given, no row is taken for it. Without `showsContext`, the rows
+  /// drawn for the context are trained on before the others, so that every method learns from the same rows.
   ///
   /// - Throws: `InputError` for files, rows and labels, or when there are too few rows.
   init(_ configuration: DataConfiguration, seed: Int, drawsContext: Bool, showsContext: Bool) throws {
