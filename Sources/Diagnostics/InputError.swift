@@ -1,8 +1,8 @@
-/// A mistake in what the user gave us, worded as one line: where it is, what was expected, what was found, what to do.
+/// A mistake in the user's input, as one line: where it is, what was expected, what was found, what to do.
 ///
 /// Our own bugs are `precondition`s; everything that can go wrong with a file, a flag or a value is an `InputError`.
 package struct InputError: Error, Equatable, CustomStringConvertible, Sendable {
-  /// What kind of mistake it is; decides the exit code (sysexits.h).
+  /// The kind of mistake; it determines the exit code (sysexits.h).
   package enum Kind: Int32, Sendable {
     /// The work itself failed: a non-finite loss, a full disk.
     case failure = 1
@@ -40,7 +40,7 @@ package struct InputError: Error, Equatable, CustomStringConvertible, Sendable {
     InputError(kind: .badData, place: place, problem: problem)
   }
 
-  /// A file is not there or cannot be read.
+  /// A file does not exist or cannot be read.
   package static func missing(_ place: String, _ problem: String) -> InputError {
     InputError(kind: .missingInput, place: place, problem: problem)
   }

@@ -1,4 +1,4 @@
-/// The candidate that looks most like a misspelt word, or nil where none is close.
+/// The candidate most similar to a misspelt word; nil if none is close.
 ///
 /// Close means an edit distance (insertions, deletions, substitutions, swaps of neighbours) of at most a third of the
 /// word's length, and at least one.

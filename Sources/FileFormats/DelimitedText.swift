@@ -23,9 +23,9 @@ package enum DelimitedFormat: Sendable {
     }
   }
 
-  /// A record as a line, with its line break; fields are put in quotes where commas, quotes or line breaks ask for it.
+  /// A record as a line, with its line break; fields with commas, quotes or line breaks are quoted.
   ///
-  /// - Precondition: without quotes to put them in, no field holds a separator or a line break.
+  /// - Precondition: in a format without quotes, no field holds a separator or a line break.
   package func line(_ fields: [String]) -> String {
     func quoted(_ field: String) -> String {
       let needsQuotes = field.utf8.contains { [0x0A, 0x0D, 0x22, 0x2C].contains($0) }
@@ -37,21 +37,21 @@ package enum DelimitedFormat: Sendable {
   }
 }
 
-/// Splits the bytes of a table into records as they come; `\r\n` and `\n` both end a line.
+/// Splits the bytes of a table into records as they arrive; `\r\n` and `\n` both end a line.
 ///
-/// A mistake makes one record a failure, and the next line is read as if it had not been there.
+/// A mistake makes one record a failure; parsing continues with the next line.
 package struct DelimitedParser {
   private enum State {
     case fieldStart
     case unquoted
-    /// After a carriage return, which ends the line or is a character like any other.
+    /// After a carriage return, which ends the line or is an ordinary character.
     case carriageReturn
     case quoted
     /// After a quote in a quoted field, which closes it or is the first of two.
     case closingQuote
     /// After a closing quote and a carriage return.
     case closedLine
-    /// Behind a mistake, up to the end of the line.
+    /// After a mistake, up to the end of the line.
     case skipping
   }
 
@@ -66,7 +66,7 @@ package struct DelimitedParser {
   /// The first mistake of the record.
   private var mistake: InputError?
 
-  /// A parser at the start of a file, whose name is for messages.
+  /// A parser at the start of a file, whose name is used in messages.
   package init(_ format: DelimitedFormat, file: String) {
     self.format = format
     self.file = file
@@ -74,7 +74,7 @@ package struct DelimitedParser {
 
   /// Takes the next byte.
   ///
-  /// - Returns: the record it ends, or what is wrong with it: a misplaced quote, bytes that are no UTF-8.
+  /// - Returns: the record it ends, or its error: a misplaced quote, bytes that are not UTF-8.
   package mutating func take(_ byte: UInt8) -> Result<DelimitedRecord, InputError>? {
     let lineFeed = UInt8(ascii: "\n"), carriageReturn = UInt8(ascii: "\r"), quote = UInt8(ascii: "\"")
     if byte == lineFeed, state != .quoted {
@@ -124,10 +124,10 @@ package struct DelimitedParser {
     return nil
   }
 
-  /// Says that there are no more bytes.
+  /// Ends the input.
   ///
-  /// - Returns: the last record, where its line was not ended.
-  /// - Throws: `InputError.badData` for a quoted field that is never closed: nothing can be read behind it.
+  /// - Returns: the last record, if its line has no line break.
+  /// - Throws: `InputError.badData` for a quoted field that is never closed: nothing can be read after it.
   package mutating func finish() throws -> Result<DelimitedRecord, InputError>? {
     guard state != .quoted else {
       throw InputError.badData("\(file):\(quoteLine)", "a quoted field opens here and is never closed")

@@ -1,41 +1,41 @@
 import Diagnostics
 
-/// One key of a JSON object that holds a `Root`: its name, its meaning, the values it takes, and where they go.
+/// One key of a JSON object that holds a `Root`: its name, its meaning, its allowed values, and their property.
 package struct Field<Root>: Sendable {
-  /// Where a value of the key goes.
+  /// The property that stores the value.
   package typealias Path<Value> = WritableKeyPath<Root, Value> & Sendable
 
   /// The key.
   package let name: String
-  /// What a value says, for documentation.
+  /// The meaning of the value, for documentation.
   package let meaning: String
   /// The allowed values, as an error message ends: "a whole number from 1 to 9".
   package let expected: String
   /// When an object has the key.
   package let presence: FieldPresence
-  /// The keys inside the value; their paths begin behind this key.
+  /// The keys inside the value; their paths are relative to this key.
   package let inner: [FieldDescription]
-  /// Stores a value; false where it is not as expected.
+  /// Stores a value; false if it is not as expected.
   package let read: @Sendable (JSON, inout Root, FieldOrigin) throws -> Bool
-  /// The value in JSON; nil where the key is left out.
+  /// The value in JSON; nil if the key is left out.
   package let write: @Sendable (Root) -> JSON?
 }
 
 /// When an object has a key.
 package enum FieldPresence: Sendable {
-  /// An object without the key is wrong.
+  /// An object without the key is an error.
   case always
-  /// An object without the key holds nil.
+  /// Without the key, the value is nil.
   case sometimes
-  /// Always written and never read: other keys decide the value.
+  /// Always written and never read: the value follows from other keys.
   case derived
 }
 
 /// A key as documentation lists it.
 package struct FieldDescription: Sendable, Equatable {
-  /// The key behind the keys around it: "training.seed", "cells[].loss".
+  /// The key with the keys around it: "training.seed", "cells[].loss".
   package let path: String
-  /// What a value says.
+  /// The meaning of the value.
   package let meaning: String
   /// The allowed values.
   package let expected: String
@@ -52,9 +52,9 @@ package struct FieldDescription: Sendable, Equatable {
 package struct FieldOrigin: Sendable {
   /// A file, or a line of it: "metrics.jsonl:3".
   package let file: String
-  /// The places of values that do not come from the file, by path: "--set training.seed".
+  /// The sources of values that do not come from the file, by path: "--set training.seed".
   package let otherPlaces: [String: String]
-  /// The path of the object that is read, with a dot at its end: "training.".
+  /// The path of the object being read, with a final dot: "training.".
   package private(set) var section = ""
 
   /// The origin of the values of a whole file or line.
@@ -90,7 +90,7 @@ extension Field {
       write: { type.write($0[keyPath: path]) })
   }
 
-  /// A key that an object lacks where the value is nil.
+  /// A key that is absent if the value is nil.
   package static func optional<Value>(
     _ name: String, _ path: Path<Value?>, _ type: FieldType<Value>, _ meaning: String
   ) -> Field {
@@ -104,7 +104,7 @@ extension Field {
       write: { $0[keyPath: path].map(type.write) })
   }
 
-  /// A key that is written for those who read the file; other keys decide its value.
+  /// A key that is written for readers of the file; its value follows from other keys.
   package static func derived<Value>(
     _ name: String, _ path: KeyPath<Root, Value> & Sendable, _ type: FieldType<Value>, _ meaning: String
   ) -> Field {
@@ -113,7 +113,7 @@ extension Field {
       read: { _, _, _ in true }, write: { type.write($0[keyPath: path]) })
   }
 
-  /// A key whose value is an object that changes what is there.
+  /// A key whose value is an object that overrides existing values.
   package static func object<Value: FieldList>(
     _ name: String, _ path: Path<Value>, _ meaning: String,
     read: @escaping @Sendable (JSON, inout Value, FieldOrigin) throws -> Void
@@ -128,7 +128,7 @@ extension Field {
       write: { $0[keyPath: path].json })
   }
 
-  /// The same key in an object that holds this one's keys among its own.
+  /// The same key in an object that includes this object's keys among its own.
   package func within<Outer>(_ path: WritableKeyPath<Outer, Root> & Sendable) -> Field<Outer> {
     Field<Outer>(
       name: name, meaning: meaning, expected: expected, presence: presence, inner: inner,
@@ -136,7 +136,7 @@ extension Field {
       write: { [write] outer in write(outer[keyPath: path]) })
   }
 
-  /// The error for a value of this key; nil: the key is missing.
+  /// The error for a wrong value of this key; nil: the key is missing.
   package func error(_ found: JSON?, _ origin: FieldOrigin) -> InputError {
     origin.error(name, "must be \(expected), found \(found?.shortDescription ?? "nothing")")
   }

@@ -1,13 +1,13 @@
-/// The values a key takes: what an error message calls them, and how they stand in JSON.
+/// The values a key takes: their name in error messages, and their form in JSON.
 package struct FieldType<Value>: Sendable {
   let expected: String
-  /// The keys inside a value; their paths begin behind the key of the value.
+  /// The keys inside a value; their paths are relative to the value's key.
   let inner: [FieldDescription]
-  /// The value of a key; nil where it is not as expected.
+  /// The value of a key; nil if it is not as expected.
   let read: @Sendable (JSON, _ key: String, FieldOrigin) throws -> Value?
   let write: @Sendable (Value) -> JSON
 
-  /// Values without keys inside.
+  /// Values without inner keys.
   package init(
     expected: String, read: @escaping @Sendable (JSON) -> Value?, write: @escaping @Sendable (Value) -> JSON
   ) {
@@ -37,7 +37,7 @@ package struct FieldType<Value>: Sendable {
       write: { $0.map(type.write) ?? .null })
   }
 
-  /// Lists of values; `expected` is what messages call such a list.
+  /// Lists of values; `expected` is the list's name in messages.
   package static func list<Element>(_ expected: String, of type: FieldType<Element>) -> FieldType
   where Value == [Element] {
     FieldType(
@@ -65,7 +65,7 @@ extension FieldType where Value: Record {
 }
 
 extension FieldType where Value == Int {
-  /// Whole numbers from a lowest one on.
+  /// Whole numbers of at least `lowest`.
   package static func integer(from lowest: Int) -> FieldType {
     FieldType(
       expected: "a whole number from \(lowest) to \(Int32.max)",
@@ -78,17 +78,17 @@ extension FieldType where Value == Double {
   /// Finite numbers.
   package static var number: FieldType { FieldType(expected: "a number", read: \.number, write: JSON.number) }
 
-  /// Numbers that come out of a computation, as JSON holds them: it has no word for those that are not finite.
+  /// Results of a computation, as JSON holds them: it has no literal for non-finite numbers.
   package static var measurement: FieldType {
     FieldType(
-      expected: "a number, or null where it is not finite", read: { $0.isNull ? .nan : $0.number }, write: JSON.number)
+      expected: "a number, or null if it is not finite", read: { $0.isNull ? .nan : $0.number }, write: JSON.number)
   }
 
-  /// Numbers from 0 on.
+  /// Numbers of at least 0.
   package static var nonNegative: FieldType { number("a number of at least 0", in: 0...1e30) { _ in true } }
   /// Numbers above 0.
   package static var positive: FieldType { number("a positive number", in: 0...1e30) { $0 > 0 } }
-  /// Numbers between 0 and 1, neither of them included.
+  /// Numbers between 0 and 1, both excluded.
   package static var fraction: FieldType { number("a number above 0 and below 1", in: 0...1) { $0 > 0 && $0 < 1 } }
 
   private static func number(
@@ -106,17 +106,17 @@ extension FieldType where Value == Bool {
 }
 
 extension FieldType where Value == String {
-  /// Any text.
-  package static var text: FieldType { FieldType(expected: "a text", read: \.string, write: JSON.string) }
+  /// Any string.
+  package static var text: FieldType { FieldType(expected: "a string", read: \.string, write: JSON.string) }
 }
 
 extension FieldType where Value == JSON {
-  /// Values that are kept as they are.
+  /// Any values, kept unchanged.
   package static var anything: FieldType { FieldType(expected: "any value", read: { $0 }, write: { $0 }) }
 }
 
 extension FieldType where Value: RawRepresentable<String> & CaseIterable & Sendable {
-  /// The words of an enumeration.
+  /// The cases of an enumeration, by their names.
   package static var choice: FieldType {
     FieldType(
       expected: "one of " + Value.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", "),

@@ -1,9 +1,9 @@
 import Diagnostics
 import System
 
-/// A JSON value that keeps what files here need and Foundation's decoders lose: the order of an object's members,
+/// A JSON value that keeps what Foundation's decoders lose: the order of an object's members,
 /// keys that are canonically equivalent but differ in bytes (tokenizer vocabularies have them), duplicates
-/// (so that they can be refused), and the difference between `1` and `1.0`.
+/// (so that they can be rejected), and the difference between `1` and `1.0`.
 package enum JSON: Equatable, Sendable {
   case null
   case bool(Bool)
@@ -24,7 +24,7 @@ package enum JSON: Equatable, Sendable {
     }
   }
 
-  /// The value of the first member called `key`, or nil where this is no object or has no such member.
+  /// The value of the first member called `key`; nil if this is not an object or has no such member.
   package subscript(key: String) -> JSON? {
     guard case .object(let members) = self else { return nil }
     return members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
@@ -65,7 +65,7 @@ package enum JSON: Equatable, Sendable {
 
   package var isNull: Bool { self == .null }
 
-  /// What an error message calls this value: `"text"`, `12`, `a list`.
+  /// The value's name in error messages: `"text"`, `12`, `a list`.
   package var shortDescription: String {
     switch self {
     case .array: "a list"

@@ -1,4 +1,4 @@
-/// The bytes of a NumPy `.npy` file (format 1.0, C order) holding float32 numbers of that shape.
+/// The bytes of a NumPy `.npy` file (format 1.0, C order) that holds float32 numbers of a shape.
 ///
 /// Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 package func numPyArray(shape: [Int], values: [Float]) -> [UInt8] {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A number with that many digits after the point: `fixed(0.5, 3)` is "0.500".
+/// A number with this many digits after the decimal point: `fixed(0.5, 3)` is "0.500".
 package func fixed(_ value: Double, _ digits: Int) -> String {
   guard value.isFinite else { return "\(value)" }
   let scale = pow(10, Double(digits))

@@ -1,8 +1,8 @@
 import Diagnostics
 
-/// A value that stands in a file as a JSON object with known keys.
+/// A value that a file holds as a JSON object with known keys.
 package protocol FieldList: Sendable {
-  /// The one table of the keys, in file order: reading, writing and documentation come from it.
+  /// The table of the keys, in file order: reading, writing and documentation all use it.
   static var fields: [Field<Self>] { get }
 }
 
@@ -15,7 +15,7 @@ extension FieldList {
     Self.fields.compactMap { field in field.write(self).map { JSON.Member(field.name, $0) } }
   }
 
-  /// Every key, those inside objects and lists behind the key that holds them.
+  /// Every key, including those inside objects and lists, after the key that holds them.
   package static var descriptions: [FieldDescription] {
     fields.flatMap { field in
       [
@@ -26,26 +26,26 @@ extension FieldList {
   }
 }
 
-/// A value that a run writes to a file and that is read again.
+/// A value that a run writes to a file and reads again.
 ///
-/// Keys that are not in the table come from a later version, and do not count.
+/// Keys that are not in the table come from a later version and are ignored.
 package protocol Record: FieldList {
-  /// A value whose members reading replaces.
+  /// A value whose members are replaced by reading.
   init()
 
-  /// Checks, after reading, that the values fit together.
+  /// Checks, after reading, that the values are consistent.
   ///
   /// - Throws: `InputError.badData`.
   func validate(_ origin: FieldOrigin) throws
 }
 
 extension Record {
-  /// Any values fit together.
+  /// Accepts any values.
   package func validate(_ origin: FieldOrigin) throws {}
 
   /// Reads an object.
   ///
-  /// - Throws: `InputError.badData` for a key that is missing, or whose value is not as expected.
+  /// - Throws: `InputError.badData` for a missing key or an unexpected value.
   package init(_ json: JSON, _ origin: FieldOrigin) throws {
     guard json.object != nil else {
       throw InputError.badData(origin.file, "expected an object { … }, found \(json.shortDescription)")
@@ -61,7 +61,7 @@ extension Record {
 
   /// Reads a file that holds one object.
   ///
-  /// - Throws: `InputError` when the file is missing, malformed, or holds something else.
+  /// - Throws: `InputError` when the file is missing, malformed, or holds other keys.
   package init(file: String) throws {
     try self.init(JSON.read(file: file), FieldOrigin(file))
   }

@@ -1,18 +1,18 @@
 import Diagnostics
 import System
 
-/// How a data file holds its rows.
+/// The format of a data file.
 package enum DataFormat: String, CaseIterable, Sendable {
-  /// A JSON object a line.
+  /// One JSON object per line.
   case jsonl
   /// A header line, then rows; RFC 4180.
   case csv
   /// A header line, then rows; tabs between fields, quotes are ordinary characters.
   case tsv
-  /// A text a line.
+  /// One text per line.
   case lines
 
-  /// The format a file's ending stands for; nil where it stands for none.
+  /// The format of a file by its extension; nil for an unknown extension.
   package init?(endingOf path: String) {
     switch path.split(separator: ".").last.map({ $0.lowercased() }) {
     case "jsonl", "json", "ndjson": self = .jsonl
@@ -32,7 +32,7 @@ package enum DataFormat: String, CaseIterable, Sendable {
   }
 }
 
-/// A row of a data file as it stands there.
+/// A row of a data file, unchanged.
 package struct DataRecord: Sendable {
   package enum Content: Sendable {
     /// A JSON object and the line that holds it.
@@ -47,23 +47,23 @@ package struct DataRecord: Sendable {
   package let content: Content
 }
 
-/// Where the records of a file hold a value: under a key, or in a column.
+/// The key or column of a value in the records of a file.
 package struct RecordColumn: Sendable {
   package let name: String
-  /// Its place in the header, where there is one.
+  /// Its index in the header, if there is one.
   fileprivate let index: Int?
 }
 
-/// Reads the records of a file or of standard input one after the other, in constant memory.
+/// Reads the records of a file or of standard input one by one, in constant memory.
 package struct RecordReader {
   package let format: DataFormat
-  /// The names of the columns; nil where the format has none.
+  /// The names of the columns; nil if the format has none.
   package private(set) var header: [String]?
-  /// Where the header stands, for messages.
+  /// The place of the header, for messages.
   private var headerPlace: String
   private let input: ChunkedInput
   private var parser: DelimitedParser
-  /// What of the input the parser has not seen yet.
+  /// Input that is not parsed yet.
   private var bytes: ArraySlice<UInt8> = []
   private var isAtEnd = false
 
@@ -83,9 +83,9 @@ package struct RecordReader {
     headerPlace = "\(input.name):\(first.line)"
   }
 
-  /// Finds a column; a key of JSON lines may be there or not, which every record decides.
+  /// Finds a column; for JSON lines, each record decides whether it has the key.
   ///
-  /// - Throws: `InputError.badData` when the header lacks it or has it twice; `remedy` says what else to do.
+  /// - Throws: `InputError.badData` when the header lacks it or has it twice; `remedy` ends the message.
   package func column(_ name: String, remedy: String) throws -> RecordColumn {
     guard let header else { return RecordColumn(name: name, index: nil) }
     if header.count(where: { $0 == name }) > 1 {
@@ -98,20 +98,20 @@ package struct RecordReader {
     return RecordColumn(name: name, index: index)
   }
 
-  /// Makes sure that columns that are to be added are not there yet.
+  /// Checks that the columns to add do not exist yet.
   ///
-  /// - Throws: `InputError.badData` naming one that is.
+  /// - Throws: `InputError.badData` naming one that does.
   package func refuseColumns(_ names: [String]) throws {
     if let name = names.first(where: { header?.contains($0) == true }) {
       throw InputError.badData(headerPlace, "has a column \"\(name)\" already; rename it")
     }
   }
 
-  /// Reads the next record; blank lines count only where every line is a text.
+  /// Reads the next record; blank lines count only in files of one text per line.
   ///
-  /// - Parameter beforeWaiting: called when bytes have still to come, as from a pipe whose writer takes its time.
-  /// - Returns: the record, or what is wrong with it; nil at the end.
-  /// - Throws: `InputError` when nothing can be read any more, and what `beforeWaiting` throws.
+  /// - Parameter beforeWaiting: called before waiting for bytes, for example from a pipe with a slow writer.
+  /// - Returns: the record or its error; nil at the end.
+  /// - Throws: `InputError` when reading cannot continue, and what `beforeWaiting` throws.
   package mutating func next(beforeWaiting: () throws -> Void = {}) throws -> Result<DataRecord, any Error>? {
     try nextLine(beforeWaiting: beforeWaiting).map { line in Result { try record(line.get()) } }
   }
@@ -158,7 +158,7 @@ package struct RecordReader {
 extension DataRecord {
   /// The text of a record.
   ///
-  /// - Throws: `InputError.badData` when there is none, it is empty, or it stands there twice.
+  /// - Throws: `InputError.badData` when there is none, it is empty, or the key is repeated.
   package func text(in column: RecordColumn) throws -> String {
     let text: String
     switch content {
@@ -166,7 +166,7 @@ extension DataRecord {
     case .fields(let fields): text = column.index.map { fields[$0] } ?? ""
     case .object(let json, _):
       if let found = try member(column, of: json), found.string == nil {
-        throw InputError.badData(place, "\"\(column.name)\" must be a text, found \(found.shortDescription)")
+        throw InputError.badData(place, "\"\(column.name)\" must be a string, found \(found.shortDescription)")
       }
       guard let found = json[column.name]?.string else { throw lacks("text", column, json) }
       text = found
@@ -177,7 +177,7 @@ extension DataRecord {
 
   /// The label of a record.
   ///
-  /// - Throws: `InputError.badData` when there is none, it is empty, or it stands there twice.
+  /// - Throws: `InputError.badData` when there is none, it is empty, or the key is repeated.
   package func label(in column: RecordColumn) throws -> String {
     let label: String
     switch content {
@@ -191,7 +191,8 @@ extension DataRecord {
       case nil: throw lacks("label", column, json)
       case .some(let found):
         throw InputError.badData(
-          place, "\"\(column.name)\" must be a text, a whole number or true or false, found \(found.shortDescription)")
+          place,
+          "\"\(column.name)\" must be a string, a whole number, or true or false, found \(found.shortDescription)")
       }
     }
     guard !label.isEmpty else { throw InputError.badData(place, "the label (column \"\(column.name)\") is empty") }

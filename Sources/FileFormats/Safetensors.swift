@@ -21,7 +21,7 @@ package enum TensorType: String, Sendable, CaseIterable {
   case uint64 = "U64"
   case float64 = "F64"
 
-  /// Bytes an element takes.
+  /// Bytes per element.
   package var size: Int {
     switch self {
     case .bool, .uint8, .int8, .float8e5m2, .float8e4m3: 1
@@ -32,7 +32,7 @@ package enum TensorType: String, Sendable, CaseIterable {
   }
 }
 
-/// One tensor of a mapped safetensors file: its type, its shape, and its bytes where they lie in the mapping.
+/// One tensor of a mapped safetensors file: its type, its shape, and its bytes in the mapping.
 package struct StoredTensor: @unchecked Sendable {
   // Sendable: `bytes` points into `file`, which is immutable and kept alive here.
   package let name: String
@@ -43,7 +43,7 @@ package struct StoredTensor: @unchecked Sendable {
 
   package var count: Int { shape.reduce(1, *) }
 
-  /// The elements where they lie, when they are float32 and aligned; nil otherwise.
+  /// The elements in place, if they are float32 and aligned; nil otherwise.
   package var floatsInPlace: UnsafeBufferPointer<Float>? {
     guard type == .float32, let base = bytes.baseAddress, UInt(bitPattern: base) % 4 == 0 else { return nil }
     return UnsafeBufferPointer(start: base.assumingMemoryBound(to: Float.self), count: count)
@@ -84,7 +84,7 @@ package struct StoredTensor: @unchecked Sendable {
 }
 
 /// A safetensors file, mapped and checked: header length, JSON, types, and that the tensors' bytes tile the data
-/// without overlap, hole or excess, as the reference implementation demands.
+/// without overlap, hole or excess, as the reference implementation requires.
 package struct SafetensorsFile: Sendable {
   package let file: MappedFile
   package let metadata: [String: String]
@@ -117,7 +117,7 @@ package struct SafetensorsFile: Sendable {
       throw malformed("the header does not start with \"{\"")
     }
     guard let members = try JSON(parsing: Array(file.bytes[8..<dataStart]), file: path).object else {
-      throw malformed("the header is no JSON object")
+      throw malformed("the header is not a JSON object")
     }
 
     var metadata: [String: String] = [:]
@@ -125,7 +125,7 @@ package struct SafetensorsFile: Sendable {
     var seen: Set<[UInt8]> = []
     for member in members {
       guard seen.insert(Array(member.key.utf8)).inserted else {
-        throw malformed("\"\(member.key)\" stands twice in the header")
+        throw malformed("\"\(member.key)\" appears twice in the header")
       }
       if member.key == "__metadata__" {
         for entry in member.value.object ?? [] { metadata[entry.key] = entry.value.string ?? entry.value.compact }
@@ -180,12 +180,12 @@ package struct SafetensorsFile: Sendable {
     indexByName = Dictionary(uniqueKeysWithValues: self.tensors.enumerated().map { ($1.name, $0) })
   }
 
-  /// The tensor of that name, if there is one.
+  /// The tensor with this name, if there is one.
   package subscript(name: String) -> StoredTensor? { indexByName[name].map { tensors[$0] } }
 
-  /// The tensor of that name and shape, as float32.
+  /// The tensor with this name and shape, as float32.
   ///
-  /// - Throws: `InputError.badData` when it is missing, has another shape, or holds no floating-point numbers.
+  /// - Throws: `InputError.badData` when it is missing, has another shape, or does not hold floating-point numbers.
   package func floats(_ name: String, shape: [Int]) throws -> [Float] {
     guard let tensor = self[name] else {
       throw InputError.badData(
@@ -199,7 +199,7 @@ package struct SafetensorsFile: Sendable {
   }
 }
 
-/// A float32 tensor to be written.
+/// A float32 tensor to write.
 package struct FloatTensor: Sendable {
   package let name: String
   package let shape: [Int]
@@ -218,7 +218,7 @@ package struct FloatTensor: Sendable {
   }
 }
 
-/// The bytes of a safetensors file holding these float32 tensors, laid out as the reference implementation does:
+/// The bytes of a safetensors file that holds these float32 tensors, laid out like the reference implementation:
 /// tensors by name, header padded with spaces to 8 bytes.
 package func safetensors(_ tensors: [FloatTensor], metadata: [(String, String)] = []) -> [UInt8] {
   var header = "{"

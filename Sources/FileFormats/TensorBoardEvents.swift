@@ -1,7 +1,7 @@
 import Glibc
 import System
 
-/// A file of scalars that TensorBoard shows.
+/// An event file of scalars for TensorBoard.
 ///
 /// A record (TFRecord) for each `Event` message. A run needs four protobuf messages of one to four fields and only
 /// writes them, so they are encoded here by hand: no package, no generated code.
@@ -10,12 +10,12 @@ import System
 package final class TensorBoardEventFile {
   private let file: AppendingFile
 
-  /// Starts a new file in a folder, which is made; TensorBoard merges the files of a folder.
+  /// Starts a new file in a folder, which it creates; TensorBoard merges the files of a folder.
   ///
   /// - Parameters:
-  ///   - folder: where the file goes, as `events.out.tfevents.<unix time>.<host>.<process>`.
-  ///   - firstStep: the first step to come; later steps of earlier files no longer count then.
-  /// - Throws: `InputError.failure` when the system refuses.
+  ///   - folder: the folder of the file, which is named `events.out.tfevents.<unix time>.<host>.<process>`.
+  ///   - firstStep: the first step of this file; it invalidates later steps of earlier files.
+  /// - Throws: `InputError.failure` when a system call fails.
   package init(folder: String, firstStep: Int) throws {
     try makeDirectory(folder)
     let now = wallTime()
@@ -25,7 +25,7 @@ package final class TensorBoardEventFile {
         + tensorBoardRecord(TensorBoardEvent(wallTime: now, step: firstStep, content: .sessionStart).bytes))
   }
 
-  /// Adds scalars of a step; they have reached the system when this returns.
+  /// Adds the scalars of a step; the system has them when this returns.
   package func append(step: Int, _ scalars: [(tag: String, value: Double)]) throws {
     let event = TensorBoardEvent(wallTime: wallTime(), step: step, content: .scalars(scalars))
     try file.append(tensorBoardRecord(event.bytes))
@@ -37,7 +37,7 @@ package struct TensorBoardEvent {
   package enum Content {
     /// "brain.Event:2", the first event of every file.
     case fileVersion
-    /// From the event's step on, what earlier files say no longer counts.
+    /// Invalidates the events of earlier files from this event's step on.
     case sessionStart
     case scalars([(tag: String, value: Double)])
   }
@@ -78,7 +78,7 @@ package struct TensorBoardEvent {
   }
 }
 
-/// A protobuf message that is being written: fields one after another, each with its number and wire type before it.
+/// A protobuf message being written: its fields in sequence, each after its number and wire type.
 private struct ProtobufMessage {
   private(set) var bytes: [UInt8] = []
 
@@ -97,14 +97,14 @@ private struct ProtobufMessage {
     bytes += littleEndian(value.bitPattern)
   }
 
-  /// A text or a message.
+  /// A string or a message.
   mutating func add(field: UInt64, bytes value: [UInt8]) {
     addVarint(field << 3 | 2)
     addVarint(UInt64(value.count))
     bytes += value
   }
 
-  /// Seven bits a byte, the lowest first; the top bit says that more follow.
+  /// Seven bits per byte, lowest first; the top bit marks that more follow.
   private mutating func addVarint(_ value: UInt64) {
     var rest = value
     while rest >= 0x80 {
@@ -121,7 +121,7 @@ package func tensorBoardRecord(_ data: [UInt8]) -> [UInt8] {
   return length + littleEndian(maskedChecksum(length)) + data + littleEndian(maskedChecksum(data))
 }
 
-/// CRC-32C, turned and shifted so that the checksum of data that holds checksums is no trivial one.
+/// CRC-32C, rotated and offset so that the checksum of data with checksums in it is not trivial.
 private func maskedChecksum(_ bytes: [UInt8]) -> UInt32 {
   let checksum = crc32C(bytes)
   return (checksum >> 15 | checksum << 17) &+ 0xA282_EAD8

@@ -1,6 +1,6 @@
-/// The nonlinearity between the two products of a feed-forward layer.
+/// The activation function between the two products of a feed-forward layer.
 package enum Activation: Sendable {
-  /// x · ½ (1 + tanh(√(2/π) (x + 0.044715 x³))), "gelu_new" and "gelu_pytorch_tanh" in Hugging Face's spelling.
+  /// x · ½ (1 + tanh(√(2/π) (x + 0.044715 x³))), Hugging Face's "gelu_new" and "gelu_pytorch_tanh".
   case geluTanh
   /// x · ½ (1 + erf(x / √2)), "gelu".
   case gelu
@@ -33,7 +33,7 @@ package func biasAndActivation(
   }
 }
 
-/// dx = f'(x + bias) · dy, written over dy. x, dy: [T, F]; bias: [F], or empty for none.
+/// dx = f'(x + bias) · dy, in place in dy. x, dy: [T, F]; bias: [F], or empty for none.
 package func activationBackward(_ dy: Matrix, x: Matrix, bias: [Float], _ activation: Activation, on team: ThreadTeam) {
   let bias = bias.isEmpty ? [Float](repeating: 0, count: x.columns) : bias
   precondition(
@@ -112,7 +112,7 @@ package func softCap(_ x: Matrix, at cap: Float, on team: ThreadTeam) {
   }
 }
 
-/// dx = (1 - (y / cap)²) · dy, written over dy, y being the capped numbers. y, dy: [T, V].
+/// dx = (1 - (y / cap)²) · dy, in place in dy; y holds the capped numbers. y, dy: [T, V].
 package func softCapBackward(_ dy: Matrix, capped y: Matrix, at cap: Float, on team: ThreadTeam) {
   precondition(dy.rows == y.rows && dy.columns == y.columns, "softCapBackward: shapes differ")
   team.rows(.activationBackward, of: dy) { rows in

@@ -1,16 +1,16 @@
 /// The shape and scale of multi-head attention.
 package struct AttentionShape: Sendable, Equatable {
   package let heads: Int
-  /// Heads of keys and values; `heads / keyValueHeads` query heads share each.
+  /// Number of key-value heads; `heads / keyValueHeads` query heads share each.
   package let keyValueHeads: Int
   package let headSize: Int
-  /// What scores are multiplied with before the softmax; usually 1 / √headSize.
+  /// The factor on scores before the softmax; usually 1 / √headSize.
   package let scale: Float
-  /// How many keys a token sees, itself included; nil: all before it.
+  /// The number of keys a token sees, including itself; nil: all before it.
   package let window: Int?
-  /// Scores s become cap · tanh(s / cap); nil: they stay.
+  /// Scores s become cap · tanh(s / cap); nil: no cap.
   package let softCap: Float?
-  /// For each head, what a score loses for every token from query to key (ALiBi, arXiv 2108.12409); empty: nothing.
+  /// For each head, the score's decrease per token between query and key (ALiBi, arXiv 2108.12409); empty: 0.
   package let slopes: [Float]
 
   package init(
@@ -18,7 +18,7 @@ package struct AttentionShape: Sendable, Equatable {
     slopes: [Float] = []
   ) {
     precondition(keyValueHeads > 0 && heads % keyValueHeads == 0 && (slopes.isEmpty || slopes.count == heads))
-    precondition(softCap == nil || slopes.isEmpty, "the cap's slope is taken of scores without biases")
+    precondition(softCap == nil || slopes.isEmpty, "the cap's derivative needs scores without biases")
     self.heads = heads
     self.keyValueHeads = keyValueHeads
     self.headSize = headSize
@@ -33,7 +33,7 @@ package struct AttentionShape: Sendable, Equatable {
     window.map { max(0, depth + 1 - $0) } ?? 0
   }
 
-  /// Turns products into scores, from depth `first` on, of a query at depth `query`: cap and ALiBi, in place.
+  /// Converts the products of a query at depth `query` to scores, from depth `first` on: cap and ALiBi, in place.
   @inline(always)
   fileprivate func adjust(
     _ scores: UnsafeMutablePointer<Float>, count: Int, from first: Int, head: Int, query: Int
@@ -45,17 +45,17 @@ package struct AttentionShape: Sendable, Equatable {
   }
 }
 
-/// Which keys each query row sees.
+/// The keys that each query row sees.
 ///
 /// A row at depth p sees p + 1 keys, one for each depth 0…p: those of its ancestors, then its own segment's up to
-/// itself. So the scores of a row are laid out by depth, the mask is "columns 0…p", and the rows of a tile share
+/// itself. The scores of a row are therefore laid out by depth, the mask is "columns 0…p", and the rows of a tile share
 /// columns although they may belong to different segments.
 package struct AttentionPlan: Sendable {
-  /// A run of keys that a run of queries of a tile sees (causally, where depths overlap).
+  /// A run of keys that a run of queries of a tile sees (causally if depths overlap).
   package struct Span: Sendable, Equatable {
     /// Rows of the query matrix.
     package let queries: Range<Int>
-    /// The keys, those of the prefix counted first, then the pack's.
+    /// The keys, counting those of the prefix first, then the pack's.
     package let keys: Range<Int>
     /// Depth of the first key.
     package let depth: Int
@@ -67,7 +67,7 @@ package struct AttentionPlan: Sendable {
     }
   }
 
-  /// Neighbouring query rows that are computed together.
+  /// Consecutive query rows that are computed together.
   package struct Tile: Sendable, Equatable {
     package let queries: Range<Int>
     /// Columns of the tile's score matrix: the largest depth + 1.
@@ -90,7 +90,7 @@ package struct AttentionPlan: Sendable {
     self.tiles = tiles
   }
 
-  /// Pairs of a query and a key it sees.
+  /// Number of pairs of a query and a key it sees.
   func pairs(_ shape: AttentionShape) -> Double {
     depths.reduce(0) { $0 + Double($1 + 1 - shape.firstKey(ofQueryAt: $1)) }
   }
@@ -99,7 +99,7 @@ package struct AttentionPlan: Sendable {
 
   var largestTile: Int { tiles.map { $0.queries.count * $0.stride }.max() ?? 0 }
 
-  /// Queries and keys of a block: its scores, and 64 floats of each of their rows, stay in the first-level cache.
+  /// Queries and keys per block: its scores, and 64 floats of each row, stay in the first-level cache.
   fileprivate static let blockSize = 64
 }
 
@@ -175,7 +175,7 @@ package func attention(
           rowStep: line, innerStep: 1, values + block.keys.lowerBound * width, leadingB: width, accumulating: true,
           into: sums + row * width, leadingC: width)
       }
-      // The probabilities were not yet divided by their sum; the output is shorter.
+      // The probabilities are not yet divided by their sum. The output is divided instead, since it has fewer numbers.
       for row in tile.queries {
         let index = row - tile.queries.lowerBound
         let inverse = 1 / totals[index]
@@ -208,7 +208,7 @@ package func attentionBackward(
     let valuesAcross = HeadMajorAcross(prefix?.values, pack.values, shape, in: workspace)
     let width = keys.width
     let tileArea = plan.mostQueries * width
-    // One item is a head of keys and values with all of its query heads: nobody else adds to its gradients.
+    // One item is a key-value head with all of its query heads: no other item adds to its gradients.
     team.items(
       .attentionBackward, shape.keyValueHeads, scratch: 2 * limit * line + 3 * tileArea + plan.mostQueries,
       operations: 8 * plan.pairs(shape) * Double(shape.heads * size)
@@ -287,8 +287,8 @@ package func attentionBackward(
   }
 }
 
-/// Turns a row of scores S into probabilities P = exp(S - logSumExp), and dP into dS = scale · P (dP - delta), for a
-/// capped score times the cap's slope; both become 0 outside `seen`, up to `count`, a multiple of the vector width.
+/// Converts a row of scores S to probabilities P = exp(S - logSumExp), and dP to dS = scale · P (dP - delta), times the
+/// cap's derivative for a capped score; both become 0 outside `seen`, up to `count`, a multiple of the vector width.
 @inline(always)
 private func scoreGradients(
   seen: Range<Int>, of count: Int, scores: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>,
@@ -310,7 +310,7 @@ private func scoreGradients(
   }
 }
 
-/// Copies one head's columns of some rows to consecutive rows of `width` floats, zeros behind its `size`.
+/// Copies one head's columns of some rows to consecutive rows of `width` floats, with zeros after its `size`.
 private func copyHead(
   _ source: Matrix, rows: Range<Int>, column: Int, size: Int, into target: UnsafeMutablePointer<Float>, width: Int
 ) {
@@ -321,14 +321,14 @@ private func copyHead(
   }
 }
 
-/// Keys or values (or their gradients) head by head, the prefix's rows first, each head's rows one after another: in
-/// the matrices they come from they lie a page or more apart, which costs more than the copy.
+/// Keys or values (or their gradients) head by head, each head's rows contiguous, the prefix's first. In the source
+/// matrices these rows are a page or more apart, which costs more than the copy.
 private struct HeadMajor: Sendable {
   private let parts: [Matrix]
   private let copy: Matrix
   private let size: Int
   let rows: Int
-  /// Floats from row to row: the head's size, rounded up to whole vectors.
+  /// Row stride in floats: the head size, rounded up to whole vectors.
   let width: Int
 
   init(_ prefix: Matrix?, _ pack: Matrix, _ shape: AttentionShape, in workspace: Workspace) {
@@ -351,7 +351,7 @@ private struct HeadMajor: Sendable {
     }
   }
 
-  /// Adds a head's rows to the prefix's, and overwrites the pack's with the rest.
+  /// Adds a head's first rows to the prefix's, and overwrites the pack's with the rest.
   func copyOut(_ head: Int) {
     var source = base(ofHead: head)
     for (index, part) in parts.enumerated() {
@@ -369,14 +369,14 @@ private struct HeadMajor: Sendable {
   }
 }
 
-/// Keys or values head by head, the prefix's rows first, each head turned to [width, rows], so that a product finds what
-/// it needs of many rows side by side.
+/// Keys or values head by head, the prefix's rows first, each head transposed to [width, rows], so that a product reads
+/// contiguous numbers of many rows.
 private struct HeadMajorAcross: Sendable {
   private let parts: [Matrix]
   private let copy: Matrix
   private let size: Int
   private let width: Int
-  /// Floats from row to row: an odd number of cache lines, so that they spread over the cache.
+  /// Row stride in floats: an odd number of cache lines, so that rows spread over the cache.
   let stride: Int
 
   init(_ prefix: Matrix?, _ pack: Matrix, _ shape: AttentionShape, in workspace: Workspace) {
@@ -387,7 +387,7 @@ private struct HeadMajorAcross: Sendable {
     copy = workspace.matrix(1, shape.keyValueHeads * width * stride)
   }
 
-  /// The prefix's last square may reach into the pack's columns, and the pack's beyond its own.
+  /// The prefix's last square may extend into the pack's columns, and the pack's beyond its own.
   static func stride(rows: Int) -> Int { (roundedUp(rows + vectorWidth) / vectorWidth | 1) * vectorWidth }
 
   func base(ofHead head: Int) -> UnsafeMutablePointer<Float> { copy.base + head * width * stride }
@@ -410,27 +410,27 @@ private struct HeadMajorAcross: Sendable {
 }
 
 extension AttentionPlan.Span {
-  /// Keys, rounded up to whole vectors.
+  /// Number of keys, rounded up to whole vectors.
   fileprivate var paddedKeys: Int { roundedUp(keys.count) }
 }
 
 extension AttentionPlan.Tile {
-  /// Floats from one row of scores to the next: an odd number of cache lines, so that columns spread over the cache,
-  /// and a vector to spare behind the last.
+  /// Row stride of the scores in floats: an odd number of cache lines, so that columns spread over the cache, with a
+  /// spare vector after the last column.
   fileprivate var stride: Int { (roundedUp(width + vectorWidth) / vectorWidth | 1) * vectorWidth }
 
-  /// The tile's spans, cut into blocks of keys and the queries that see any of them.
+  /// The tile's spans, split into blocks of keys and the queries that see any of them.
   fileprivate func forEachBlock(_ plan: AttentionPlan, window: Int?, _ body: (AttentionPlan.Span) -> Void) {
     for span in spans {
       var first = span.queries.lowerBound
       for key in Swift.stride(from: span.keys.lowerBound, to: span.keys.upperBound, by: AttentionPlan.blockSize) {
         let depth = span.depth + key - span.keys.lowerBound
-        // Depths rise within a segment, and its descendants, which come after it, see all of it.
+        // Depths increase within a segment, and its descendants, which follow it, see all of it.
         while first < span.queries.upperBound, plan.depths[first] < depth { first += 1 }
         if first == span.queries.upperBound { break }
         let keys = key..<min(key + AttentionPlan.blockSize, span.keys.upperBound)
         let queries = first..<span.queries.upperBound
-        // Past a window nobody sees the block.
+        // No query past the window sees the block.
         if let window, !queries.contains(where: { plan.depths[$0] - window < depth + keys.count - 1 }) { continue }
         body(AttentionPlan.Span(queries: queries, keys: keys, depth: depth))
       }

@@ -1,12 +1,12 @@
 import COpenBLAS
 
-/// How many threads OpenBLAS itself uses for a product: 1, since a `ThreadTeam` shares out the work.
+/// The number of threads OpenBLAS itself uses for a product: 1, since a `ThreadTeam` distributes the work.
 func useBLASThreads(_ count: Int) {
   openblas_set_num_threads(blasint(count))
 }
 
-/// Floats that OpenBLAS packs on one thread for C [m, n] = A [m, k] · B [k, n], in memory that it keeps: a block of B, and
-/// a panel of all rows of A.
+/// Floats that OpenBLAS packs on one thread for C [m, n] = A [m, k] · B [k, n], in memory it keeps: a block of B, and a
+/// panel of all rows of A.
 ///
 /// Source: OpenBLAS, `param.h`, `SGEMM_DEFAULT_P` and `SGEMM_DEFAULT_Q` of SkylakeX, the largest of x86-64.
 func packedFloats(m: Int, n: Int, k: Int) -> Int { min(k, 448) * (min(n, 448) + m) }

@@ -3,7 +3,7 @@ import Glibc
 @inline(always)
 func logarithm(_ x: Float) -> Float { logf(x) }
 
-/// A token whose probability after a row counts: `weight · -log softmax(logits[row])[token]`.
+/// A token to score after a row: `weight · -log softmax(logits[row])[token]`.
 package struct Target: Sendable, Equatable {
   package let row: Int
   package let token: Int
@@ -16,14 +16,14 @@ package struct Target: Sendable, Equatable {
   }
 }
 
-/// What a row of logits said about a target.
+/// The score of a target from a row of logits.
 package struct TargetScore: Sendable, Equatable {
   /// log softmax(logits)[token], in nats.
   package let logProbability: Float
   /// Whether no other token is more probable.
   package let isMostProbable: Bool
 
-  /// A score that is not known yet.
+  /// A score that is not computed yet.
   package init() {
     self.init(logProbability: 0, isMostProbable: false)
   }
@@ -48,7 +48,7 @@ package func logSoftmax(_ x: Matrix, on team: ThreadTeam) {
   }
 }
 
-/// Scores targets against logits, and turns the logits into the gradient of Σ weight · -logProbability when asked.
+/// Scores targets and, with `gradient`, replaces the logits with the gradient of Σ weight · -logProbability.
 ///
 /// logits: [R, V]; overwritten, by d(Σ)/d(logits) = Σ weight · (softmax - onehot) when `gradient`.
 /// Several targets may share a row.

@@ -6,15 +6,15 @@ import COpenBLAS
 package struct SingularValueDecomposition: Sendable {
   /// U, [m, r]; its columns are orthonormal.
   package let left: Matrix
-  /// σ, [r], at least 0 and descending.
+  /// σ, [r], non-negative and descending.
   package let values: [Float]
   /// Vᵀ, [r, n]; its rows are orthonormal.
   package let right: Matrix
 
-  /// Decomposes a matrix, which stays as it is; nil when it holds a number that is not finite, or when LAPACK's
-  /// iteration does not converge.
+  /// Decomposes a matrix without changing it; nil when it holds a non-finite number, or when LAPACK's iteration does
+  /// not converge.
   package init?(of matrix: Matrix) {
-    // LAPACK overwrites what it is given.
+    // LAPACK overwrites its input.
     var a = matrix.values
     guard a.allSatisfy(\.isFinite) else { return nil }
     let m = matrix.rows, n = matrix.columns, r = min(m, n)

@@ -1,4 +1,4 @@
-/// y [T, outputs] = x [T, inputs] · W, added to what y holds when `accumulating`.
+/// y [T, outputs] = x [T, inputs] · W, added to y when `accumulating`.
 package func linear(_ x: Matrix, _ weight: Weight, into y: Matrix, accumulating: Bool = false, on team: ThreadTeam) {
   precondition(x.columns == weight.inputs && y.columns == weight.outputs && x.rows == y.rows, "linear: shapes differ")
   product(
@@ -7,7 +7,7 @@ package func linear(_ x: Matrix, _ weight: Weight, into y: Matrix, accumulating:
     on: team)
 }
 
-/// dx [T, inputs] = dy [T, outputs] · Wᵀ, added to what dx holds when `accumulating`.
+/// dx [T, inputs] = dy [T, outputs] · Wᵀ, added to dx when `accumulating`.
 package func linearBackward(
   _ dy: Matrix, _ weight: Weight, into dx: Matrix, accumulating: Bool = false, on team: ThreadTeam
 ) {
@@ -18,13 +18,13 @@ package func linearBackward(
     accumulating: accumulating, on: team)
 }
 
-/// A weight and the matrix it computes, or whose gradient it carries back.
+/// A weight and the matrix of its outputs or their gradients.
 package typealias Projection = (weight: Weight, values: Matrix)
 
 /// Several projections of one x: values = x · weight for each.
 ///
-/// Those that lie side by side, in the weights and in the results, are computed as one wide product: GPT-2's queries,
-/// keys and values are.
+/// Projections that are adjacent in the weights and in the results, like GPT-2's queries, keys and values, are computed
+/// as one wide product.
 package func linear(_ x: Matrix, _ projections: [Projection], on team: ThreadTeam) {
   for projection in joined(projections) { linear(x, projection.weight, into: projection.values, on: team) }
 }
@@ -50,11 +50,11 @@ private func joined(_ projections: [Projection]) -> [Projection] {
   return result
 }
 
-/// c = a · W or a · Wᵀ, shared among the threads.
+/// c = a · W or a · Wᵀ, distributed over the threads.
 ///
-/// BLAS packs what it multiplies, and each thread for itself: cut along c's columns or rows, the operand that is not cut
-/// is packed by every thread, so it should be the smaller one. Cut along the inner axis nothing is packed twice, but the
-/// threads' sums have to be added, which pays where that axis is long. Weights that must be widened are cut along
+/// BLAS packs its operands, on each thread separately. If the product is split along c's columns or rows, every thread
+/// packs the other operand, so that should be the smaller one. If it is split along the inner axis, nothing is packed
+/// twice, but the threads' sums must be added, which pays for a long axis. Weights that must be widened are split along
 /// columns, so that none is widened twice.
 private func product(
   _ operation: Profile.Operation, _ a: Matrix, _ weight: Weight, stored transposed: Bool, inner: Int, into c: Matrix,
@@ -65,7 +65,7 @@ private func product(
   let tooSmall = 1 << 18
   let allRows = 0..<c.rows, allColumns = 0..<c.columns, all = 0..<inner
   let minimumColumns = max(16, tooSmall / max(1, c.rows * inner))
-  // Of so few rows that reading the weight is what takes time: a token that is generated.
+  // With so few rows, as for a generated token, reading the weight takes most of the time.
   if transposed, c.rows <= 4 {
     team.slices(operation, of: c.columns, minimum: minimumColumns, scratch: inner, operations: operations) {
       columns, scratch in
@@ -84,7 +84,7 @@ private func product(
     }
     return
   }
-  /// The part of the product that these rows, columns and inner indices make.
+  /// The part of the product over these rows, columns and inner indices.
   @Sendable func multiply(
     _ rows: Range<Int>, _ columns: Range<Int>, _ part: Range<Int>, accumulating: Bool,
     into target: UnsafeMutablePointer<Float>, leading: Int
@@ -134,7 +134,7 @@ private func product(
   }
 }
 
-/// Columns of c = a · Wᵀ, on the calling thread: every stored row is read once, for all rows of a.
+/// Columns of c = a · Wᵀ, on the calling thread: every stored row is read once for all rows of a.
 ///
 /// `scratch`: floats of a stored row.
 private func multiplyRowByRow(
@@ -157,14 +157,14 @@ private func multiplyRowByRow(
   }
 }
 
-/// A piece of a weight that is widened at a time: large enough that packing the rows again for each costs little, and
+/// The piece of a weight to widen at once: large enough that packing the rows again for each piece costs little, and
 /// small enough for the caches.
 private enum Panel {
   static let width = 512
   static let depth = 1024
 }
 
-/// Columns of c = a · W or a · Wᵀ, on the calling thread, from pieces of the weight widened one after another.
+/// Columns of c = a · W or a · Wᵀ, on the calling thread, from pieces of the weight widened one by one.
 private func multiplyByPanels(
   _ a: Matrix, _ weight: Weight, stored transposed: Bool, inner: Int, columns: Range<Int>, into c: Matrix,
   accumulating: Bool, panel: UnsafeMutablePointer<Float>

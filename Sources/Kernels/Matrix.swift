@@ -1,9 +1,9 @@
-/// A view of float32 numbers in row-major order: element (i, j) lies at `base[i * stride + j]`.
+/// A view of float32 numbers in row-major order: element (i, j) is `base[i * stride + j]`.
 ///
-/// Copies of a view share the numbers. The view keeps the memory it points into alive.
+/// Copies of a view share the numbers. A view keeps its memory alive.
 package struct Matrix: @unchecked Sendable {
-  // Sendable: kernels hand disjoint rows or columns of one matrix to several threads; which thread writes what is
-  // decided in the kernel, in one place each.
+  // Sendable: kernels give disjoint rows or columns of one matrix to several threads; each kernel decides in one place
+  // which thread writes what.
   package let base: UnsafeMutablePointer<Float>
   package let rows: Int
   package let columns: Int
@@ -49,7 +49,7 @@ package struct Matrix: @unchecked Sendable {
     return Matrix(base: base + range.lowerBound, rows: rows, columns: range.count, stride: stride, owner: owner)
   }
 
-  /// This matrix and one whose columns lie directly behind its own, as one; nil where they do not.
+  /// This matrix joined with one whose columns directly follow its own; nil if they do not.
   func joined(with other: Matrix) -> Matrix? {
     guard base + columns == other.base, stride == other.stride, rows == other.rows, owner === other.owner,
       columns + other.columns <= stride
@@ -88,14 +88,14 @@ package struct Matrix: @unchecked Sendable {
 
 /// 64-byte aligned memory for floats, freed with the last view of it.
 final class FloatMemory: @unchecked Sendable {
-  // Sendable: who may write is decided by the kernels, as for the matrices that point into it.
+  // Sendable: the kernels decide which thread writes, as for the matrices that point into it.
   let base: UnsafeMutablePointer<Float>
   let count: Int
   private let isMeasured: Bool
 
   /// - Parameters:
-  ///   - count: of floats.
-  ///   - isMeasured: whether there are only places and no memory, for work that is measured and not done.
+  ///   - count: number of floats.
+  ///   - isMeasured: whether to reserve addresses without memory, for work that is only measured.
   init(count: Int, isMeasured: Bool = false) {
     self.count = count
     self.isMeasured = isMeasured
@@ -110,19 +110,19 @@ final class FloatMemory: @unchecked Sendable {
   deinit { if !isMeasured { UnsafeMutableRawPointer(base).deallocate() } }
 }
 
-/// Memory for the matrices of a pass, handed out front to back and taken back all at once, so that every step of a
-/// training run reuses the same pages.
+/// Memory for the matrices of a pass, allocated front to back and released at once, so that every step of a training
+/// run reuses the same pages.
 ///
-/// A matrix from a workspace holds arbitrary numbers at first, and must not be used after the `release` of a mark
-/// that was taken before it was made.
+/// A matrix from a workspace initially holds arbitrary numbers, and must not be used after the `release` of a mark that
+/// is older than the matrix.
 package final class Workspace {
-  /// A point to which a workspace can be wound back.
+  /// A point to which a workspace can be released.
   package struct Mark {
     fileprivate let chunk: Int
     fileprivate let used: Int
   }
 
-  /// Floats asked for at once: the system gives a page when it is first written, and in large chunks few are skipped.
+  /// Floats per chunk: the system provides a page on its first write, and large chunks leave few floats unused.
   private static let smallestChunk = 64 << 20
   private var chunks: [FloatMemory] = []
   private var chunk = 0
@@ -130,17 +130,17 @@ package final class Workspace {
 
   package init() {}
 
-  /// A workspace of places without memory, for work that is measured and not done: its matrices are not to be touched.
+  /// A workspace of addresses without memory, for work that is only measured: its matrices must not be accessed.
   init(measuring: Void) {
     chunks = [FloatMemory(count: 1 << 48, isMeasured: true)]
   }
 
-  /// Floats that were in use at most.
+  /// Maximum number of floats in use so far.
   package private(set) var peak = 0
 
   package var mark: Mark { Mark(chunk: chunk, used: used) }
 
-  /// Takes back every matrix handed out since the mark.
+  /// Releases every matrix allocated since the mark.
   package func release(to mark: Mark) {
     chunk = mark.chunk
     used = mark.used
@@ -162,13 +162,13 @@ package final class Workspace {
     return Matrix(base: chunks[chunk].base + used, rows: rows, columns: columns, stride: stride, owner: chunks[chunk])
   }
 
-  /// Floats from row to row. Rows a multiple of 512 bytes apart would meet in a few sets of the first-level cache and
-  /// push each other out of it, so such rows get a cache line more.
+  /// Row stride in floats. Rows a multiple of 512 bytes apart would map to a few sets of the first-level cache and evict
+  /// each other, so such rows get an extra cache line.
   package static func stride(_ columns: Int) -> Int {
     columns > 0 && columns % 128 == 0 ? columns + 16 : columns
   }
 
-  /// Runs `body` and takes back the matrices it asked for.
+  /// Runs `body` and releases the matrices it allocated.
   package func scoped<Result>(_ body: () throws -> Result) rethrows -> Result {
     let start = mark
     defer { release(to: start) }

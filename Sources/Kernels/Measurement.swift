@@ -1,18 +1,18 @@
-/// What some work takes, found by running its code while kernels do nothing.
+/// The cost of some work, measured by running its code with kernels that compute nothing.
 package struct Measurement: Sendable {
   /// Multiplications and additions of matrix products.
   package let operations: Double
-  /// Bytes of matrices at the peak.
+  /// Peak bytes of matrices.
   package let matrixBytes: Int
-  /// Bytes that threads take beside them at the peak: scratch memory, and what OpenBLAS packs.
+  /// Peak bytes of threads besides these: scratch memory, and OpenBLAS's packed operands.
   package let threadBytes: Int
   package var bytes: Int { matrixBytes + threadBytes }
 
   /// Measures work on matrices.
   ///
   /// - Parameters:
-  ///   - threads: how many would do it.
-  ///   - work: does it with a workspace and a team that only measure; it must touch matrices through kernels alone.
+  ///   - threads: the number of threads that would do it.
+  ///   - work: the work, with a workspace and a team that only measure; it must access matrices only through kernels.
   package init(threads: Int, of work: (Workspace, ThreadTeam) throws -> Void) rethrows {
     let workspace = Workspace(measuring: ()), profile = Profile()
     let team = ThreadTeam(measuring: profile, threads: threads)

@@ -22,7 +22,7 @@ package struct NormWeights: Sendable {
     self.epsilon = epsilon
   }
 
-  /// Whether both are one norm that is used twice, not two of equal numbers.
+  /// Whether both are the same norm, not two norms with equal numbers.
   package func isSame(as other: NormWeights) -> Bool {
     gain.withUnsafeBufferPointer { mine in
       other.gain.withUnsafeBufferPointer { mine.baseAddress == $0.baseAddress }
@@ -30,7 +30,7 @@ package struct NormWeights: Sendable {
   }
 }
 
-/// y = norm(x), each row in groups of D numbers: one for hidden states, one a head for queries and keys.
+/// y = norm(x), each row in groups of D numbers: one group for hidden states, one per head for queries and keys.
 ///
 /// x, y: [T, G · D]. `statistics`: [T, 2 · G], receives each group's mean (0 for RMS) and the factor
 /// 1 / sqrt(variance + epsilon) for the backward.
@@ -45,7 +45,7 @@ package func norm(_ x: Matrix, _ weights: NormWeights, into y: Matrix, statistic
           let source = x.base + row * x.stride + group * D
           let target = y.base + row * y.stride + group * D
           let mean = weights.kind == .layer ? sum(D, source, source) { a, _ in a } / Float(D) : 0
-          // The deviations are parked in y: a masked subtraction in the sum would count the padding lanes.
+          // The deviations are stored in y: a masked subtraction in the sum would count the padding lanes.
           map(D, source, into: target) { $0 - mean }
           let variance = sum(D, target, target) { a, b in a * b } / Float(D)
           let scale = 1 / (variance + weights.epsilon).squareRoot()
@@ -86,7 +86,7 @@ package func normBackward(
           let mean = place[0], scale = place[1]
           map(D, gradient, gain.value, into: gradient) { $0 * $1 }
           let meanGradient = weights.kind == .layer ? sum(D, gradient, gradient) { a, _ in a } / Float(D) : 0
-          // In padding lanes the gradient is 0, so that their deviation does not count.
+          // In padding lanes the gradient is 0, so their deviation does not count.
           let meanProjection = sum(D, gradient, source) { g, x in g * (x - mean) } * scale / Float(D)
           map(D, gradient, source, into: gradient) { g, x in
             scale * (g - meanGradient - (x - mean) * scale * meanProjection)

@@ -1,17 +1,17 @@
-/// The directions in which the rows of a matrix differ most.
+/// The directions of largest variance of the rows of a matrix.
 ///
-/// Source: the right singular vectors of the centred rows; their signs are chosen so that the entry of the largest
-/// magnitude is positive, which makes them the same everywhere.
+/// They are the right singular vectors of the centred rows. Their signs make the entry of largest magnitude positive,
+/// so that they are the same on every machine.
 package struct PrincipalComponents: Sendable {
   /// The rows' mean, [n].
   package let mean: [Float]
-  /// [count, n]; orthonormal, the most important first. Zero beyond min(m, n), where there is no direction left.
+  /// [count, n]; orthonormal, the most important first. Zero beyond min(m, n), where no direction is left.
   package let axes: Matrix
-  /// The share of the rows' variance along each axis, σ² / Σ σ²; zero where all rows are equal.
+  /// The share of the rows' variance along each axis, σ² / Σ σ²; zero if all rows are equal.
   package let shares: [Double]
 
-  /// The first `count` components of the rows of a matrix [m, n]; nil when it holds a number that is not finite, or
-  /// when the decomposition does not converge.
+  /// The first `count` components of the rows of a matrix [m, n]; nil when it holds a non-finite number, or when the
+  /// decomposition does not converge.
   package init?(ofRows rows: Matrix, count: Int) {
     let n = rows.columns
     var sums = [Double](repeating: 0, count: n)
@@ -29,7 +29,7 @@ package struct PrincipalComponents: Sendable {
     shares = (0..<count).map { $0 < squares.count && total > 0 ? squares[$0] / total : 0 }
   }
 
-  /// Where rows lie along the axes: (row - mean) · axesᵀ, [rows, count].
+  /// The coordinates of rows along the axes: (row - mean) · axesᵀ, [rows, count].
   package func project(_ rows: Matrix) -> Matrix {
     precondition(rows.columns == axes.columns, "rows of \(rows.columns) numbers, axes of \(axes.columns)")
     let centred = Self.centred(rows, mean)

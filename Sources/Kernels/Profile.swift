@@ -1,11 +1,11 @@
 import Synchronization
 
-/// Where time goes, kernel by kernel, with the floating-point operations the algorithm needs.
+/// The time of each kernel, with the floating-point operations the algorithm needs.
 ///
-/// Counted are the multiplications and additions of matrix products; elementwise work counts as none. Attention's
-/// backward counts its four products, not the scores it computes again.
+/// Only the multiplications and additions of matrix products count, not elementwise work. Attention's backward counts
+/// its four products, not the recomputed scores.
 package final class Profile: Sendable {
-  /// A kernel, as the table names it.
+  /// A kernel, by its name in the table.
   package enum Operation: String, CaseIterable, Sendable {
     case linear = "linear"
     case linearBackward = "linear backward"
@@ -21,7 +21,7 @@ package final class Profile: Sendable {
     case quantization = "quantization"
   }
 
-  /// What one kernel has taken so far.
+  /// The totals of one kernel so far.
   package struct Entry: Sendable {
     package var calls = 0
     package var seconds = 0.0
@@ -47,8 +47,8 @@ package final class Profile: Sendable {
 }
 
 extension ThreadTeam {
-  /// Floating-point operations a second of OpenBLAS's own product of square matrices with this many threads, the best
-  /// of `rounds`: the yardstick for the share of the machine that a step reaches.
+  /// Floating-point operations per second of OpenBLAS's product of square matrices with this many threads, the best of
+  /// `rounds`: the reference for the share of the machine's speed that a step reaches.
   package func matrixProductRate(size: Int = 4096, rounds: Int = 3) -> Double {
     let matrices = (0..<3).map { _ in Matrix(rows: size, columns: size) }
     for matrix in matrices { matrix.fill(0.5) }

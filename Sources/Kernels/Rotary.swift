@@ -1,21 +1,21 @@
 import Glibc
 
-/// Rotary position embedding: pairs of a head's numbers, turned by an angle that grows with the position.
+/// Rotary position embedding: pairs of a head's numbers, rotated by an angle that grows with the position.
 ///
 /// Source: RoFormer (arXiv 2104.09864).
 package struct Rotary: Sendable, Equatable {
-  /// Which numbers of a head make pairs.
+  /// How a head's numbers form pairs.
   package enum Pairing: Sendable {
-    /// i and i + size / 2, as GPT-NeoX and Llama.
+    /// i and i + size / 2, as in GPT-NeoX and Llama.
     case halves
-    /// 2i and 2i + 1, as GPT-J.
+    /// 2i and 2i + 1, as in GPT-J.
     case neighbours
   }
 
-  /// Radians a position, for each pair.
+  /// Radians per position, for each pair.
   package let inverseFrequencies: [Float]
   package let pairing: Pairing
-  /// What sines and cosines are multiplied with: the attention factor of YaRN and LongRoPE.
+  /// The factor on sines and cosines: the attention factor of YaRN and LongRoPE.
   package let factor: Float
 
   package init(inverseFrequencies: [Float], pairing: Pairing, factor: Float = 1) {
@@ -24,23 +24,23 @@ package struct Rotary: Sendable, Equatable {
     self.factor = factor
   }
 
-  /// The plain embedding: θ^(-2i / size) radians a position for pair i.
+  /// The plain embedding: θ^(-2i / size) radians per position for pair i.
   package init(theta: Double, size: Int, pairing: Pairing) {
     self.init(
       inverseFrequencies: (0..<(size / 2)).map { Float(pow(theta, -2 * Double($0) / Double(size))) }, pairing: pairing)
   }
 
-  /// The first so many numbers of a head are turned, the others stay.
+  /// Number of rotated numbers at the start of a head; the others are unchanged.
   var size: Int { 2 * inverseFrequencies.count }
 }
 
-/// Cosines and sines for some rows, each [T, size / 2], and what they are of.
+/// Cosines and sines for some rows, each [T, size / 2], and their rotary embedding.
 package struct RotaryAngles: Sendable {
   let rotary: Rotary
   let cosines: Matrix
   let sines: Matrix
 
-  /// The angles at these positions, computed in float32 as transformers does.
+  /// The angles at these positions, computed in float32 like transformers.
   package init(_ rotary: Rotary, positions: [Int], in workspace: Workspace, on team: ThreadTeam) {
     let count = rotary.inverseFrequencies.count
     let cosines = workspace.matrix(positions.count, count), sines = workspace.matrix(positions.count, count)
@@ -59,12 +59,12 @@ package struct RotaryAngles: Sendable {
   }
 }
 
-/// Turns every head of x in place: (a, b) becomes (a cos - b sin, b cos + a sin). x: [T, heads · headSize].
+/// Rotates every head of x in place: (a, b) becomes (a cos - b sin, b cos + a sin). x: [T, heads · headSize].
 package func rotate(_ x: Matrix, headSize: Int, by angles: RotaryAngles, on team: ThreadTeam) {
   turn(.rotary, x, headSize, angles, sign: 1, on: team)
 }
 
-/// The gradient of `rotate`, in place: the turn with the opposite angle (times the same factor).
+/// The gradient of `rotate`, in place: the rotation by the opposite angle (times the same factor).
 package func rotateBackward(_ dx: Matrix, headSize: Int, by angles: RotaryAngles, on team: ThreadTeam) {
   turn(.rotary, dx, headSize, angles, sign: -1, on: team)
 }

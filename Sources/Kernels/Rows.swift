@@ -8,7 +8,7 @@ package func copy(_ source: Matrix, into target: Matrix, on team: ThreadTeam) {
   }
 }
 
-/// target = value, in every place. target: [T, D].
+/// target = value, in every element. target: [T, D].
 package func fill(_ target: Matrix, with value: Float, on team: ThreadTeam) {
   team.rows(.rows, of: target) { rows in
     for row in rows { (target.base + row * target.stride).update(repeating: value, count: target.columns) }
@@ -38,8 +38,8 @@ package func gather(_ source: Matrix, rows indices: [Int], into target: Matrix, 
   }
 }
 
-/// target = source + bias, in every row: where a residual joins a projection's bias. source, target: [T, D]; bias: [D],
-/// or empty for none.
+/// target = source + bias, in every row: a residual plus a projection's bias. source, target: [T, D]; bias: [D], or
+/// empty for none.
 package func copyAddingBias(_ source: Matrix, _ bias: [Float], into target: Matrix, on team: ThreadTeam) {
   if bias.isEmpty { return copy(source, into: target, on: team) }
   precondition(
@@ -60,7 +60,7 @@ package func copyAddingBias(_ source: Matrix, _ bias: [Float], into target: Matr
 package func scatterAdd(_ source: Matrix, rows indices: [Int], into target: Matrix, on team: ThreadTeam) {
   precondition(source.rows == indices.count && target.columns == source.columns, "scatterAdd: shapes differ")
   precondition(indices.allSatisfy { 0 <= $0 && $0 < target.rows }, "scatterAdd: no such row")
-  // An index may occur twice: columns are shared out, not rows.
+  // An index may occur twice: the threads split the columns, not the rows.
   team.slices(.rows, of: source.columns, minimum: (1 << 14) / max(1, source.rows)) { columns in
     for (row, index) in indices.enumerated() {
       let place = target.base + index * target.stride + columns.lowerBound

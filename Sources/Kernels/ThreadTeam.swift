@@ -1,17 +1,17 @@
 import Dispatch
 import Synchronization
 
-/// How many threads share a kernel's work. Work is cut by the number of threads alone, so results are bit-identical
+/// The threads that share a kernel's work. The split depends only on the number of threads, so results are bit-identical
 /// from run to run at a given number.
 package struct ThreadTeam: Sendable {
   package let threads: Int
-  /// Where kernels note their time; nil: nowhere.
+  /// The profile that records the kernels' time; nil: none.
   package let profile: Profile?
-  /// Whether kernels are only noted in the profile, and not run.
+  /// Whether kernels are only recorded in the profile, and not run.
   private let isMeasuring: Bool
   private let scratch: ScratchMemory
 
-  /// A team of that many threads; OpenBLAS's own pool is switched off, since two pools would fight over the cores.
+  /// A team of this many threads; OpenBLAS's own pool is switched off, since two pools would compete for the cores.
   package init(threads: Int, profile: Profile? = nil) {
     precondition(threads >= 1)
     self.threads = threads
@@ -21,7 +21,7 @@ package struct ThreadTeam: Sendable {
     useBLASThreads(1)
   }
 
-  /// A team that notes what kernels take and runs none of them.
+  /// A team that records the cost of kernels and runs none of them.
   init(measuring profile: Profile, threads: Int) {
     precondition(threads >= 1)
     self.threads = threads
@@ -30,13 +30,13 @@ package struct ThreadTeam: Sendable {
     scratch = ScratchMemory(isMeasured: true)
   }
 
-  /// Floats outside a workspace that kernels have taken at most: scratch memory, and what OpenBLAS packs.
+  /// Peak floats of kernels outside a workspace: scratch memory, and OpenBLAS's packed operands.
   var scratchPeak: Int { scratch.peak }
 
-  /// Notes, where the team only measures, that OpenBLAS packs so many floats on each of some threads.
+  /// Records, if the team only measures, the floats that OpenBLAS packs on each of some threads.
   func notePacking(_ floats: Int, workers: Int) { if isMeasuring { scratch.notePacking(floats * workers) } }
 
-  /// Runs a kernel, and notes its time when there is a profile; where the team only measures, notes its operations.
+  /// Runs a kernel and records its time if there is a profile; if the team only measures, records its operations.
   func measured(_ operation: Profile.Operation, operations: @autoclosure () -> Double = 0, _ body: () -> Void) {
     if isMeasuring {
       profile?.add(operation, seconds: 0, operations: operations())
@@ -48,8 +48,8 @@ package struct ThreadTeam: Sendable {
     profile.add(operation, seconds: (ContinuousClock.now - start) / .seconds(1), operations: operations())
   }
 
-  /// Runs `body` on contiguous slices that cover `0..<count`, one a thread, none smaller than `minimum` unless it is
-  /// the only one. `operation` and its floating-point `operations` are what a profile notes.
+  /// Runs `body` on contiguous slices that cover `0..<count`, one per thread, none smaller than `minimum` unless it is
+  /// the only one. A profile records `operation` and its floating-point `operations`.
   func slices(
     _ operation: Profile.Operation, of count: Int, minimum: Int, operations: @autoclosure () -> Double = 0,
     body: @Sendable (Range<Int>) -> Void
@@ -63,7 +63,7 @@ package struct ThreadTeam: Sendable {
     }
   }
 
-  /// `slices` whose threads have `scratch` of so many floats each.
+  /// `slices` with a `scratch` of this many floats per thread.
   func slices(
     _ operation: Profile.Operation, of count: Int, minimum: Int, scratch: Int,
     operations: @autoclosure () -> Double = 0, body: @Sendable (Range<Int>, UnsafeMutablePointer<Float>) -> Void
@@ -82,8 +82,8 @@ package struct ThreadTeam: Sendable {
     slices(operation, of: matrix.rows, minimum: (1 << 14) / max(1, matrix.columns), body: body)
   }
 
-  /// Runs `body(item, scratch)` for each item, the next free thread taking the next item; each thread has its own
-  /// `scratch` of that many floats.
+  /// Runs `body(item, scratch)` for each item; the next free thread takes the next item. Each thread has its own
+  /// `scratch` of this many floats.
   func items(
     _ operation: Profile.Operation, _ count: Int, scratch: Int, operations: @autoclosure () -> Double = 0,
     body: @Sendable (Int, UnsafeMutablePointer<Float>) -> Void
@@ -108,20 +108,20 @@ package struct ThreadTeam: Sendable {
 }
 
 extension ThreadTeam {
-  /// Lends the calling thread that many floats, contents arbitrary.
+  /// Lends the calling thread this many floats, with arbitrary contents.
   func withScratch(_ count: Int, _ body: (UncheckedSendable<UnsafeMutablePointer<Float>>) -> Void) {
     scratch.lend(count) { body(UncheckedSendable($0)) }
   }
 }
 
-/// Memory that threads borrow for a kernel; kept, since pages fresh from the system have to be cleared first.
+/// Memory that threads borrow for a kernel; it is kept, since the system must clear new pages first.
 private final class ScratchMemory: Sendable {
   private struct State {
     var idle: [FloatMemory] = []
-    /// Floats of all memory that there is, lent or idle, and the most there has been.
+    /// Floats of all memory, lent or idle, and their peak.
     var total = 0
     var peak = 0
-    /// The most that OpenBLAS has packed; it keeps the memory.
+    /// The most floats OpenBLAS has packed; it keeps the memory.
     var packed = 0
   }
 
@@ -140,7 +140,7 @@ private final class ScratchMemory: Sendable {
     giveBack(memory)
   }
 
-  /// Borrows for so many workers at once, and gives all of it back.
+  /// Borrows for this many workers at once, and returns all of it.
   func note(_ count: Int, workers: Int) {
     let borrowed = (0..<workers).map { _ in borrow(count) }
     for memory in borrowed { giveBack(memory) }
@@ -161,14 +161,14 @@ private final class ScratchMemory: Sendable {
   private func giveBack(_ memory: FloatMemory) { state.withLock { $0.idle.append(memory) } }
 }
 
-/// A value that a kernel's threads only read while the call that owns it is waiting for them.
+/// A value that a kernel's threads only read while the owning call waits for them.
 struct UncheckedSendable<Value>: @unchecked Sendable {
   let value: Value
 
   init(_ value: Value) { self.value = value }
 }
 
-/// Hands a kernel the numbers of a frozen vector for the length of a call.
+/// Gives a kernel the numbers of a frozen vector for the duration of a call.
 func withPointer(to values: [Float], _ body: (UncheckedSendable<UnsafePointer<Float>>) -> Void) {
   values.withUnsafeBufferPointer { buffer in
     guard let base = buffer.baseAddress else { return }

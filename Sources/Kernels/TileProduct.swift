@@ -1,12 +1,12 @@
 import COpenBLAS
 
-// Attention's products are small: 64 keys of 64 floats. BLAS packs both operands of every call, which at that size
-// takes as long as the product itself; here a tile is multiplied where it lies.
+// Attention's products are small: 64 keys of 64 floats. BLAS packs both operands of every call, which at this size
+// takes as long as the product itself. Here a tile is multiplied in place.
 
-/// c [rows, columns] = alpha · a [rows, inner] · b [inner, columns], added to what c holds when `accumulating`.
+/// c [rows, columns] = alpha · a [rows, inner] · b [inner, columns], added to c when `accumulating`.
 ///
-/// a's element (i, k) lies at `a[i * rowStep + k * innerStep]`, so either of its axes may be the contiguous one; rows of
-/// b and c are contiguous. `columns` is a multiple of the vector width. The operands should fit the first-level cache.
+/// a's element (i, k) is `a[i * rowStep + k * innerStep]`, so either of its axes may be contiguous; rows of b and c are
+/// contiguous. `columns` is a multiple of the vector width. The operands should fit the first-level cache.
 @inline(never)
 func multiplyTile(
   rows: Int, columns: Int, inner: Int, alpha: Float = 1,
@@ -147,9 +147,9 @@ private func addProducts(
   c3 = multiplyAdd(x, b3, c3)
 }
 
-/// target [16, 16] = source [rows, columns]ᵀ, what is missing taken as zeros. `scratch`: two such squares.
+/// target [16, 16] = source [rows, columns]ᵀ, padded with zeros. `scratch`: two such squares.
 ///
-/// Each of four rounds turns the eight bits of an element's place (row, column) by one, so that rows become columns.
+/// Each of four rounds rotates the eight bits of an element's index (row, column) by one, so that rows become columns.
 func transposeSquare(
   _ source: UnsafePointer<Float>, rows: Int, columns: Int, leading sourceStep: Int,
   into target: UnsafeMutablePointer<Float>, leading targetStep: Int, scratch: UnsafeMutablePointer<Float>

@@ -1,6 +1,6 @@
 import COpenBLAS
 
-/// Sixteen floats at once: one AVX-512 register, two of AVX, four of NEON or SSE.
+/// Sixteen floats: one AVX-512 register, two AVX registers, or four NEON or SSE registers.
 typealias Vector = SIMD16<Float>
 
 let vectorWidth = 16
@@ -34,9 +34,9 @@ func store(_ vector: Vector, _ pointer: UnsafeMutablePointer<Float>, count: Int)
 }
 
 // A closure of more than a few operations is not inlined into these loops, and a call passes its vectors in pieces:
-// the activations took twice as long. Pass a function that is `@inline(always)` instead.
+// the activations took twice as long. Pass an `@inline(always)` function instead.
 
-/// a · b + c, in one instruction where the machine has one.
+/// a · b + c, in one instruction if the machine has one.
 @inline(always)
 func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Vector) -> Vector {
   cpt_multiply_add(a, b, c)
@@ -53,7 +53,7 @@ private func multiplyAdd(_ a: Vector, _ b: Float, _ c: Float) -> Vector {
 @inline(always)
 private func multiplyAdd(_ a: Vector, _ b: Vector, _ c: Float) -> Vector { multiplyAdd(a, b, Vector(repeating: c)) }
 
-/// The sum of the lanes; the standard library's goes lane by lane.
+/// The sum of the lanes; the standard library adds them one by one.
 @inline(always)
 func sumOfLanes(_ v: Vector) -> Float {
   let eight = v.lowHalf + v.highHalf
@@ -165,8 +165,8 @@ func maximum(_ count: Int, _ a: UnsafePointer<Float>) -> Float {
 
 /// e^x to 2 units in the last place; x below -70 gives 0, x above 88 a number above 1.6e38, never inf.
 ///
-/// Below 4e-31 nothing is lost in a sum of float32, and products with such numbers are subnormal: a hundred times slower,
-/// which ALiBi's far keys would meet everywhere.
+/// Numbers below 4e-31 do not change a float32 sum, and products with them are subnormal and a hundred times slower, as
+/// would often happen with ALiBi's distant keys.
 ///
 /// x = n ln 2 + r with |r| ≤ ln 2 / 2, e^x = 2^n e^r; e^r by the polynomial of Cephes `expf`. Rounding to n is done by
 /// adding and subtracting 1.5 · 2²³: `rounded()` and float-to-integer conversions of SIMD types do not vectorise.
@@ -185,7 +185,7 @@ func exponential(_ x: Vector) -> Vector {
   p = multiplyAdd(p, r, 1.6666665459e-1)
   p = multiplyAdd(p, r, 5.0000001201e-1)
   let e = multiplyAdd(p * r, r, r + 1)
-  // The low bits of `shifted` hold n; moved to the exponent field they are 2^n, 127 being its bias.
+  // The low bits of `shifted` hold n; moved to the exponent field, with its bias of 127, they give 2^n.
   let bits = unsafeBitCast(shifted, to: SIMD16<UInt32>.self)
   let scale = unsafeBitCast((bits &+ 127) &<< 23, to: Vector.self)
   return (e * scale).replacing(with: 0, where: x .< -70)

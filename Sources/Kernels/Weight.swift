@@ -1,16 +1,16 @@
-/// A frozen weight matrix where it lies in memory, in the number format and the layout its checkpoint has; only read.
+/// A frozen weight matrix in place in memory, in the number format and layout of its checkpoint; read-only.
 package struct Weight: @unchecked Sendable {
   // Sendable: the numbers are never written after load, and `owner` keeps them alive.
 
-  /// Which index runs along the stored rows.
+  /// The order of the stored rows.
   package enum Layout: Sendable {
-    /// Stored [inputs, outputs], as GPT-2's Conv1D.
+    /// Stored [inputs, outputs], like GPT-2's Conv1D.
     case inputMajor
-    /// Stored [outputs, inputs], as torch.nn.Linear.
+    /// Stored [outputs, inputs], like torch.nn.Linear.
     case outputMajor
   }
 
-  /// How the numbers are stored; what is not float32 is widened piece by piece as products need it.
+  /// The format of the stored numbers; products widen formats other than float32 piece by piece.
   package enum Format: Sendable {
     case float32
     case float16
@@ -19,7 +19,7 @@ package struct Weight: @unchecked Sendable {
     case eightBitBlocks
   }
 
-  /// Stored rows that belong to this weight when others lie between them: `length` of every `step`.
+  /// The stored rows of this weight if others lie between them: `length` of every `step`.
   private struct Runs {
     let length: Int
     let step: Int
@@ -30,9 +30,9 @@ package struct Weight: @unchecked Sendable {
   package let inputs: Int
   package let outputs: Int
   package let layout: Layout
-  /// Numbers of a whole stored row.
+  /// Number of values in a whole stored row.
   private let stride: Int
-  /// Where this weight begins in what is stored.
+  /// The start of this weight in the stored matrix.
   private let firstRow: Int
   private let firstColumn: Int
   /// nil: the stored rows are consecutive.
@@ -78,7 +78,7 @@ package struct Weight: @unchecked Sendable {
       storage: Matrix(rows: 1, columns: values.count, values: values))
   }
 
-  /// The part that computes those outputs.
+  /// The part that computes a range of outputs.
   package func outputs(_ range: Range<Int>) -> Weight {
     precondition(range.lowerBound >= 0 && range.upperBound <= outputs && runs == nil, "outputs \(range) of \(outputs)")
     let isInputMajor = layout == .inputMajor
@@ -98,7 +98,7 @@ package struct Weight: @unchecked Sendable {
       owner: owner)
   }
 
-  /// This weight and one whose outputs lie directly behind its own, as one; nil where they do not.
+  /// This weight joined with one whose outputs directly follow its own; nil if they do not.
   func joined(with other: Weight) -> Weight? {
     guard base == other.base, format == other.format, layout == other.layout, inputs == other.inputs,
       stride == other.stride, owner === other.owner, runs == nil, other.runs == nil,
@@ -111,13 +111,13 @@ package struct Weight: @unchecked Sendable {
       firstRow: firstRow, firstColumn: firstColumn, owner: owner)
   }
 
-  /// Whether both are the same numbers, as the word embeddings and a head tied to them.
+  /// Whether both share the same memory, like the word embeddings and a head tied to them.
   package func isSame(as other: Weight) -> Bool {
     base == other.base && firstRow == other.firstRow && firstColumn == other.firstColumn && inputs == other.inputs
       && outputs == other.outputs
   }
 
-  /// Bytes the numbers take where they lie.
+  /// Bytes of the stored numbers.
   private var byteCount: Int {
     switch format {
     case .float32: 4 * inputs * outputs
@@ -126,10 +126,10 @@ package struct Weight: @unchecked Sendable {
     }
   }
 
-  /// Bytes that come into memory only as products read them: all of a mapped file's, none of what is there already.
+  /// Bytes that come into memory only when products read them: all bytes of a mapped file, else none.
   package var mappedBytes: Int { owner is FloatMemory ? 0 : byteCount }
 
-  /// The numbers where they lie, and floats from one stored row to the next; nil where they must be widened or gathered.
+  /// The numbers in place, and the row stride in floats; nil if they must be widened or gathered.
   var inPlace: (base: UnsafePointer<Float>, leading: Int)? {
     guard format == .float32, runs == nil else { return nil }
     let start = base.assumingMemoryBound(to: Float.self) + firstRow * stride + firstColumn
@@ -169,7 +169,7 @@ package struct Weight: @unchecked Sendable {
     }
   }
 
-  /// The same weight in blocks of 8-bit numbers, in memory of its own.
+  /// The same weight in blocks of 8-bit numbers, in its own memory.
   package func quantized(on team: ThreadTeam) -> Weight {
     let (rows, columns) = layout == .inputMajor ? (inputs, outputs) : (outputs, inputs)
     let rowBytes = EightBitBlocks.bytes(of: columns)
@@ -206,10 +206,10 @@ extension Weight {
   }
 }
 
-/// The layout of a row in `Weight.Format.eightBitBlocks`: a float32 factor a block, then the blocks' bytes.
+/// The layout of a row in `Weight.Format.eightBitBlocks`: a float32 factor per block, then the blocks' bytes.
 ///
 /// A number is byte · factor with factor = max |number| / 127 over its block, so it is off by at most factor / 2.
-/// The same as llama.cpp's Q8_0 but for the factor's width.
+/// The same as llama.cpp's Q8_0 except for the factor's width.
 private enum EightBitBlocks {
   static let size = 32
 
@@ -226,7 +226,7 @@ private enum EightBitBlocks {
       let factor = largest / 127
       factors[block] = factor
       for i in members {
-        // A number that is not finite stays visible: its block becomes NaN.
+        // A non-finite number stays visible: its block becomes NaN.
         let scaled = factor > 0 && factor.isFinite ? (numbers[i] / factor).rounded() : 0
         bytes[i] = Int8(max(-127, min(127, scaled)))
       }

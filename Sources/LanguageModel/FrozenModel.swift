@@ -3,7 +3,7 @@ import FileFormats
 import Kernels
 import System
 
-/// A model folder as Hugging Face's `save_pretrained` writes it, opened: its decoder with frozen weights.
+/// An opened model folder of Hugging Face's `save_pretrained`: its decoder with frozen weights.
 package struct FrozenModel: Sendable {
   /// The folder it was read from.
   package let folder: String
@@ -16,9 +16,9 @@ package struct FrozenModel: Sendable {
   /// Reads config.json and maps the weights.
   ///
   /// - Parameters:
-  ///   - folder: holds config.json and safetensors.
-  ///   - team: the threads to hold the blocks' weight matrices as 8-bit numbers with; nil: as stored.
-  /// - Throws: `InputError` naming the file, key or tensor that is missing or wrong.
+  ///   - folder: the folder with config.json and safetensors.
+  ///   - team: the threads that convert the blocks' weight matrices to 8 bits; nil: keep the stored format.
+  /// - Throws: `InputError` naming the missing or wrong file, key or tensor.
   package init(folder: String, quantizing team: ThreadTeam? = nil) throws {
     guard isDirectory(folder) else {
       throw InputError.missing(

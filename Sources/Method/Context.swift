@@ -1,13 +1,13 @@
 import Diagnostics
 
-/// The tokens that stand before every input, and whose embeddings are tuned.
+/// The tokens before every input, whose embeddings are tuned.
 package struct Context: Sendable, Equatable {
   package let tokens: TypedTokens
 
-  /// A context of given tokens; those whose mask is 0 are left out.
+  /// A context of given tokens, without those whose mask is 0.
   ///
-  /// PEFT stores the mask and reads it nowhere; leaving the tokens out is what it would have to mean, and the adapter
-  /// we write lists what is left, so PEFT computes the same.
+  /// PEFT stores the mask but never reads it. Leaving the tokens out is its only sensible meaning, and the adapter we
+  /// write lists only the remaining tokens, so PEFT computes the same.
   package init(tokenIDs: [Int], mask: [Int]?, types: [Int]?) {
     let kept = tokenIDs.indices.filter { mask?[$0] != 0 }
     tokens = TypedTokens(ids: kept.map { tokenIDs[$0] }, types: kept.map { types?[$0] ?? 1 })
@@ -20,7 +20,7 @@ package struct Context: Sendable, Equatable {
     self.tokens = tokens
   }
 
-  /// A context that starts with virtual tokens, the only ones to be trained; what follows stays and is not predicted.
+  /// A context that starts with virtual tokens, the only trained ones; later tokens are fixed and not predicted.
   package init(virtualTokens: [Int], before fixed: TypedTokens) {
     tokens = TypedTokens(
       ids: virtualTokens + fixed.ids,
@@ -30,10 +30,10 @@ package struct Context: Sendable, Equatable {
 
   package var count: Int { tokens.count }
 
-  /// Labelled examples in it: its types give each label another.
+  /// The number of labelled examples in it: each label has its own type.
   package var exampleCount: Int { Set(tokens.labelPositions.map { tokens.types[$0] }).count }
 
-  /// Checks that the tokens are the model's and leave room for an example.
+  /// Checks that the tokens are in the vocabulary and leave room for an example.
   ///
   /// - Throws: `InputError.badData`.
   package func validate(vocabularySize: Int, maximumPositions: Int, place: String) throws {

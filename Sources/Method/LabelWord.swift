@@ -1,4 +1,4 @@
-/// A label as it stands in the data and the word the model is to predict for it.
+/// A label of the data and the word the model predicts for it.
 package struct LabelWord: Sendable, Equatable {
   package let label: String
   package let word: String
@@ -9,7 +9,7 @@ package struct LabelWord: Sendable, Equatable {
   }
 }
 
-/// The sequences that begin others, by index, each with those it begins: as labels, the longer ones could never win.
+/// The sequences that are a prefix of others, by index, each with those others: as labels, these could never win.
 package func sequencesThatBeginOthers<Element: Equatable>(_ labels: [[Element]]) -> [(index: Int, longer: [Int])] {
   labels.indices.compactMap { index in
     let longer = labels.indices.filter { $0 != index && labels[$0].starts(with: labels[index]) }

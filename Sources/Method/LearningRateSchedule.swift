@@ -1,17 +1,17 @@
 import Glibc
 
-/// How the learning rate changes after the warm-up, by Hugging Face's names.
+/// How the learning rate changes after the warm-up, with Hugging Face's names.
 package enum ScheduleKind: String, CaseIterable, Sendable {
-  /// Falls to 0 in a straight line.
+  /// Falls linearly to 0.
   case linear
-  /// Falls to 0 along half a cosine.
+  /// Falls to 0 along half a cosine period.
   case cosine
-  /// Stays, without warm-up.
+  /// Constant, without warm-up.
   case constant
   case constantWithWarmup = "constant_with_warmup"
 }
 
-/// The factor on the learning rate at each step, as transformers' `get_scheduler`.
+/// The factor on the learning rate at each step, like transformers' `get_scheduler`.
 package struct LearningRateSchedule: Sendable {
   let kind: ScheduleKind
   package let warmupSteps: Int

@@ -1,4 +1,4 @@
-/// The optimisers, by Hugging Face's names.
+/// The optimisers, with Hugging Face's names.
 package enum OptimizerKind: String, CaseIterable, Sendable {
   case adamW = "adamw"
   case sgd
@@ -15,7 +15,7 @@ package struct Optimizer: Sendable {
   package var firstMoment: [Float]
   /// v, running mean of squared gradients; empty for SGD.
   package var secondMoment: [Float]
-  /// t, steps done.
+  /// t, number of steps taken.
   package var step = 0
 
   static let beta1 = 0.9
@@ -65,7 +65,7 @@ package struct Optimizer: Sendable {
   }
 }
 
-/// Scales a gradient down to a norm if it is longer, as torch's `clip_grad_norm_`, and returns the norm it had.
+/// Scales a gradient down to a maximum norm, like torch's `clip_grad_norm_`, and returns its norm before.
 package func clip(_ gradient: inout [Float], toNorm limit: Double?) -> Double {
   let norm = gradient.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
   if let limit, norm.isFinite {

@@ -1,9 +1,9 @@
-/// Random numbers that depend on a seed and a purpose only: SplitMix64 (Steele, Lea, Flood 2014).
+/// Random numbers that depend only on a seed and a purpose: SplitMix64 (Steele, Lea, Flood 2014).
 ///
-/// Each purpose has a stream of its own, so that a later draw does not depend on how many came before, and a resumed
-/// run needs no stored state.
+/// Each purpose has its own stream, so a draw does not depend on the number of draws before it, and a resumed run needs
+/// no stored state.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
-  /// What numbers are drawn for.
+  /// The purposes of draws.
   package enum Purpose: UInt64 {
     case split = 1
     case context

@@ -2,9 +2,9 @@ import Tokenization
 
 /// How an example becomes text, and how the text becomes typed tokens.
 package struct Template: Sendable, Equatable {
-  /// What is given to the tokenizer at a time.
+  /// The units that are tokenized.
   package enum Tokenization: String, CaseIterable, Sendable {
-    /// Each fragment on its own, as PEFT's notebook does.
+    /// Each fragment on its own, like PEFT's notebook.
     case pieces
     /// The whole example, types mapped back to tokens by their offsets.
     case whole
@@ -21,14 +21,14 @@ package struct Template: Sendable, Equatable {
 
   package init() {}
 
-  /// What stands before and after the `{}` of a pattern; nil unless there is exactly one.
+  /// The text before and after the `{}` of a pattern; nil unless there is exactly one.
   package static func parts(of pattern: String) -> (before: String, after: String)? {
     let parts = pattern.split(separator: "{}", omittingEmptySubsequences: false)
     return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
   }
 }
 
-/// A template with the tokenizer it writes for.
+/// A template with its tokenizer.
 package struct ExampleEncoder: Sendable {
   let template: Template
   package let tokenizer: Tokenizer
@@ -45,7 +45,7 @@ package struct ExampleEncoder: Sendable {
     beginning = template.addsBeginningOfText ? beginningOfText.map { [$0] } ?? [] : []
   }
 
-  /// An example as typed tokens, types 0 to 4; the inter separator closes it.
+  /// An example as typed tokens, types 0 to 4, ending with the inter separator.
   package func encode(text: String, label: String) -> TypedTokens {
     let fragments = fragments(text: text, label: label)
     var tokens = template.tokenization == .pieces ? encodePieces(fragments) : encodeWhole(fragments)
@@ -53,10 +53,11 @@ package struct ExampleEncoder: Sendable {
     return tokens
   }
 
-  /// The tokens that stand before the label of an example, as training and evaluation have them.
+  /// The tokens before the label of an example, as in training and evaluation.
   ///
-  /// Tokenized whole, the label decides where the token before it ends: " billing" takes the space of "output: ". Where
-  /// all of the labels agree, that holds; else, and where there are none, the text up to the label is tokenized alone.
+  /// If the example is tokenized whole, the label determines where the token before it ends: " billing" takes the space
+  /// of "output: ". That split is used if all labels agree on it. Otherwise, and without labels, the text up to the
+  /// label is tokenized alone.
   package func prompt(text: String, labels: [String]) -> [Int] {
     if template.tokenization == .whole, let first = labels.first {
       func beginning(_ label: String) -> ArraySlice<Int> {
@@ -89,9 +90,9 @@ package struct ExampleEncoder: Sendable {
     return tokens
   }
 
-  /// A token that holds any byte of the label is a label token, and so is one of the white space before the label, as in
-  /// lm-evaluation-harness (`_encode_pair`: what is to be predicted takes the trailing spaces of what stands before it).
-  /// Another has the role its last byte has.
+  /// A token with any byte of the label is a label token, and so is a token of the white space before the label, as in
+  /// lm-evaluation-harness (`_encode_pair`: the continuation takes the trailing spaces of the context). Every other
+  /// token has the role of its last byte.
   private func encodeWhole(_ fragments: [(text: String, role: TokenRole)]) -> TypedTokens {
     let roles = fragments.flatMap { fragment in [TokenRole](repeating: fragment.role, count: fragment.text.utf8.count) }
     let before = fragments.prefix { $0.role != .label }.map(\.text).joined()

@@ -7,7 +7,7 @@ package struct ProjectionRadii: Sendable, Equatable {
 
   package init() {}
 
-  /// Balls that hold everything.
+  /// Infinite balls.
   package static let unbounded: ProjectionRadii = {
     var radii = ProjectionRadii()
     radii.input = 1e30
@@ -15,8 +15,7 @@ package struct ProjectionRadii: Sendable, Equatable {
     return radii
   }()
 
-  /// Radius of a token's ball: its epsilon · sqrt(width / 2048), infinite where it is unbounded; 1e-10 for tokens that
-  /// stay.
+  /// Radius of a token's ball: its epsilon · sqrt(width / 2048), infinite if it is unbounded; 1e-10 for fixed tokens.
   package func radius(of role: TokenRole, width: Int) -> Float {
     let scale = (Float(width) / 2048).squareRoot()
     switch role {
@@ -27,9 +26,9 @@ package struct ProjectionRadii: Sendable, Equatable {
   }
 }
 
-/// The prompt being tuned: e0 + delta, row by row, every row of delta inside its ball.
+/// The prompt being tuned: e0 + delta, with every row of delta inside its ball.
 ///
-/// e0, delta: [tokens, width], row by row. e0 are the model's embeddings of the context's tokens and never change.
+/// e0, delta: [tokens, width], row by row. e0 holds the model's embeddings of the context's tokens and never changes.
 package struct TunedPrompt: Sendable {
   package let context: Context
   package let width: Int
@@ -67,8 +66,8 @@ package struct TunedPrompt: Sendable {
 
   /// Scales every row of delta that left its ball back to the surface.
   ///
-  /// PEFT does this inside every forward and writes the result back, so that the optimiser's next step starts from the
-  /// projected value, its moments untouched; here the training step calls it by name.
+  /// PEFT does this inside every forward and writes the result back, so the optimiser's next step starts from the
+  /// projected value, with unchanged moments. Here the training step calls it explicitly.
   package mutating func project() {
     for (row, distance) in distances.enumerated() where distance > radii[row] {
       let scale = radii[row] / distance

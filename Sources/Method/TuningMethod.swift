@@ -1,9 +1,9 @@
 import Diagnostics
 import Tokenization
 
-/// What of the prompt is trained: the paper's method and those it is compared with, all by one engine.
+/// The trained part of the prompt: the paper's method and its baselines, all with one engine.
 ///
-/// They differ in the tokens of the context, in their types and in the balls; what follows is the same for all.
+/// They differ in the context's tokens, their types and their balls; everything else is the same.
 package enum TuningMethod: String, CaseIterable, Sendable {
   /// Context-aware prompt tuning: the embeddings of examples, each in its ball.
   case cpt
@@ -11,7 +11,7 @@ package enum TuningMethod: String, CaseIterable, Sendable {
   case icl
   /// Prompt tuning (Lester et al. 2021, arXiv 2104.08691): virtual tokens without a ball, no examples.
   case promptTuning = "prompt_tuning"
-  /// Instruction prompt tuning (Singhal et al. 2022, arXiv 2212.13138): virtual tokens before examples that stay.
+  /// Instruction prompt tuning (Singhal et al. 2022, arXiv 2212.13138): virtual tokens before fixed examples.
   case instructionPromptTuning = "instruction_prompt_tuning"
 
   /// The name in tables.
@@ -24,20 +24,20 @@ package enum TuningMethod: String, CaseIterable, Sendable {
     }
   }
 
-  /// Whether virtual tokens are trained, in place of the examples' own.
+  /// Whether virtual tokens are trained instead of the examples' tokens.
   package var trainsVirtualTokens: Bool { self == .promptTuning || self == .instructionPromptTuning }
 
-  /// Whether examples stand in the context.
+  /// Whether the context has examples.
   package var showsExamples: Bool { self != .promptTuning }
 }
 
-/// The `prompt_tuning` section, in PEFT's names: the virtual tokens of methods that have them.
+/// The `prompt_tuning` section, with PEFT's names: the virtual tokens of methods that have them.
 package struct PromptTuningConfiguration: Sendable, Equatable {
-  /// Where virtual tokens start.
+  /// The initialisation of virtual tokens.
   package enum Initialization: String, CaseIterable, Sendable {
-    /// At tokens drawn from the vocabulary by the seed, as PEFT's `SAMPLE_VOCAB`.
+    /// From tokens of the vocabulary drawn by the seed, like PEFT's `SAMPLE_VOCAB`.
     case random
-    /// At the tokens of a text, cut or repeated to their number, as PEFT's `TEXT`.
+    /// From the tokens of a text, truncated or repeated to their number, like PEFT's `TEXT`.
     case text
   }
 
@@ -49,9 +49,9 @@ package struct PromptTuningConfiguration: Sendable, Equatable {
 }
 
 extension PromptTuningConfiguration {
-  /// The tokens whose embeddings virtual tokens start at.
+  /// The tokens whose embeddings initialise the virtual tokens.
   ///
-  /// - Throws: `InputError.badData` for a text there is no tokenizer for, or that has no tokens.
+  /// - Throws: `InputError.badData` for a text without a tokenizer, or without tokens.
   package func tokens(vocabularySize: Int, tokenizer: Tokenizer?, seed: Int) throws -> [Int] {
     switch initialization {
     case .random:

@@ -1,4 +1,4 @@
-/// The part a token plays in an example; `type mod 4` says it, and type 0 is none.
+/// The role of a token in an example: `type mod 4`, and none for type 0.
 package enum TokenRole: Int, Sendable, CaseIterable {
   /// Separators, end of text, padding.
   case none = 0
@@ -8,10 +8,10 @@ package enum TokenRole: Int, Sendable, CaseIterable {
   case input
   /// "output: ".
   case outputTemplate
-  /// What is to be predicted; never moved.
+  /// The label to predict; never moved.
   case label
 
-  /// The role a PEFT token type stands for.
+  /// The role of a PEFT token type.
   package init(type: Int) {
     self = type <= 0 ? .none : TokenRole(rawValue: (type - 1) % 4 + 1) ?? .none
   }
@@ -36,7 +36,7 @@ package struct TypedTokens: Sendable, Equatable {
   package var ids: [Int]
   package var types: [Int]
 
-  /// - Precondition: both are of one length.
+  /// - Precondition: both have the same length.
   package init(ids: [Int] = [], types: [Int] = []) {
     precondition(ids.count == types.count)
     self.ids = ids
@@ -50,7 +50,7 @@ package struct TypedTokens: Sendable, Equatable {
     types += other.types
   }
 
-  /// The tokens with their non-zero types raised.
+  /// The tokens with their non-zero types raised by an offset.
   package func raisingTypes(by offset: Int) -> TypedTokens {
     TypedTokens(ids: ids, types: types.map { $0 > 0 ? $0 + offset : $0 })
   }
@@ -60,13 +60,13 @@ package struct TypedTokens: Sendable, Equatable {
     TypedTokens(ids: Array(ids[range]), types: Array(types[range]))
   }
 
-  /// What the types of tokens that follow are raised by: the next multiple of 4 of the largest type.
+  /// The offset for the types of following tokens: the largest type, rounded up to a multiple of 4.
   ///
-  /// PEFT adds the largest type itself, which is the same whenever the tokens end with a label group, and turns
-  /// templates into targets otherwise.
+  /// PEFT adds the largest type itself. That is equal if the tokens end with a label group, and turns templates into
+  /// targets otherwise.
   package var nextTypeOffset: Int { ((types.max() ?? 0) + 3) / 4 * 4 }
 
-  /// Tokens that are computed of an example: those before its last label, which is only predicted.
+  /// The number of tokens of an example that are computed: those before its last label, which is only predicted.
   ///
   /// - Precondition: it has a label.
   package var computedCount: Int {

@@ -1,7 +1,7 @@
-/// The loss over label tokens of context and example, later ones counting more.
+/// The loss over label tokens of context and example; later tokens have more weight.
 ///
 /// Σ weight · cross entropy / number of label tokens, over every row "context then example" of a batch. Label tokens of
-/// the last group (the example's) weigh 1, the group before f, then f², …; all 1 without decay.
+/// the last group (the example's) have weight 1, the group before f, then f², …; all have 1 without decay.
 /// Source: PEFT, `CPTEmbedding.calculate_loss`.
 package struct WeightedLoss: Sendable, Equatable {
   package enum Kind: String, CaseIterable, Sendable {
@@ -17,7 +17,7 @@ package struct WeightedLoss: Sendable, Equatable {
 
   /// The weights of a batch's label tokens, already divided by their number.
   package struct Weights: Equatable {
-    /// Position in the context of each of its label tokens, and the sum of its weights over the batch.
+    /// The position of each label token in the context, and the sum of its weights over the batch.
     package var context: [(position: Int, weight: Float)]
     /// The same for each example.
     package var examples: [[(position: Int, weight: Float)]]
@@ -30,7 +30,7 @@ package struct WeightedLoss: Sendable, Equatable {
 
   /// Weights for a batch of examples after a context. `examples`' types are their own, not yet raised.
   ///
-  /// A label that is the very first token has no token before it to predict it from, and does not count.
+  /// A label that is the very first token has no token before it to predict it from, and is ignored.
   package func weights(context: TypedTokens, examples: [TypedTokens]) -> Weights {
     let offset = context.nextTypeOffset
     let contextPositions = context.labelPositions.filter { $0 > 0 }

@@ -1,16 +1,16 @@
-/// The rows that tuning put right, and those it put wrong.
+/// The rows that tuning corrected, and those it got wrong.
 struct ChangesSection {
   let evaluation: EvaluationRecord
   let level: Int
 
-  /// How many rows of each kind are listed.
+  /// Maximum number of rows listed of each kind.
   static let limit = 20
 
   var html: HTML {
     guard let untrained = evaluation.untrained else { return .group([]) }
     let changes = evaluation.changes
     return tag(
-      "section", [:], heading(level, "Rows that changed sides"),
+      "section", [:], heading(level, "Changed predictions"),
       list(changes.toRight, "From wrong to right", untrained),
       list(changes.toWrong, "From right to wrong", untrained))
   }

@@ -6,13 +6,13 @@ import Runs
 import System
 import Tuning
 
-/// A comparison as a report shows it: its cells, what they predicted, and how their training went.
+/// The contents of a comparison for a report: its cells, their predictions, and their training metrics.
 package struct ComparisonRecord: Sendable {
   package let path: String
   let comparison: Comparison
-  /// That of the first cell; nil before there is one.
+  /// The configuration of the first cell; nil before there is one.
   let configuration: Configuration?
-  /// The confusion matrices of each method's cells that have their predictions, added up.
+  /// The confusion matrix of each method, summed over its cells with predictions.
   let confusions: [(method: TuningMethod, cells: Int, labels: [String], counts: [[Int]])]
   /// The metrics of CPT's cells.
   let histories: [(cell: Comparison.Cell, history: RunHistory)]
@@ -42,7 +42,7 @@ package struct ComparisonRecord: Sendable {
         guard let row = labels.firstIndex(of: line.label), let column = labels.firstIndex(of: line.tuned.prediction)
         else {
           throw InputError.badData(
-            folder, "its cells were evaluated with different labels; compare anew with --overwrite")
+            folder, "its cells were evaluated with different labels; run cpt compare again with --overwrite")
         }
         counts[row][column] += 1
       }
@@ -56,6 +56,6 @@ package struct ComparisonRecord: Sendable {
   /// Whether a folder holds a comparison.
   package static func exists(in folder: String) -> Bool { fileExists(folder + "/" + Comparison.file) }
 
-  /// The comparison's name: the last part of its path.
+  /// The comparison's name: the last component of its path.
   package var name: String { lastComponent(of: absolutePath(path)) }
 }

@@ -4,12 +4,12 @@ import Method
 import Runs
 import System
 
-/// All that a report says of one comparison.
+/// The part of a report on one comparison.
 struct ComparisonSection {
   let record: ComparisonRecord
   let id: String
   let version: String
-  /// Of the comparison's own heading; its sections are one below.
+  /// The level of the comparison's own heading; its sections are one level below.
   let level: Int
 
   private var comparison: Comparison { record.comparison }
@@ -20,7 +20,7 @@ struct ComparisonSection {
       .group(gaps.map { tag("p", ["class": "gap"], .text($0)) }), spread, confusions, curves, cells, provenance)
   }
 
-  /// What came out, in words.
+  /// The result, in words.
   private var sentence: String {
     guard let best = comparison.summaries.max(by: { $0.accuracy.mean < $1.accuracy.mean }) else {
       return "No cell is finished yet."
@@ -30,19 +30,19 @@ struct ComparisonSection {
     }
     return
       "On the \(comparison.split.rawValue) rows, over \(counted(comparison.seeds.count, "seed")) (each draws its own "
-      + "context, training rows and order), \(best.method.abbreviation) names the right label for "
+      + "context, training rows and order), \(best.method.abbreviation) predicts the right label for "
       + "\(percentage(best.accuracy.mean)) on average, worst \(percentage(best.accuracy.worst))"
       + (others.isEmpty ? "." : "; \(others.joined(separator: ", ")).")
   }
 
-  /// What is missing, and why.
+  /// The missing parts, and why.
   private var gaps: [String] {
     let planned = comparison.methods.count * comparison.seeds.count
     let missing = planned - comparison.cells.count
     return missing == 0
       ? []
       : [
-        "\(missing) of \(counted(planned, "cell")) \(missing == 1 ? "is" : "are") not finished: cpt compare --resume goes on."
+        "\(missing) of \(counted(planned, "cell")) \(missing == 1 ? "is" : "are") not finished; continue with cpt compare --resume."
       ]
   }
 
@@ -76,7 +76,7 @@ struct ComparisonSection {
     if record.confusions.isEmpty { return .group([]) }
     return tag(
       "section", [:], heading(level + 1, "Confusion matrices"),
-      paragraph("Summed over seeds. Rows are the true labels, columns what was said."),
+      paragraph("Summed over seeds. Rows are the true labels, columns the predictions."),
       tag(
         "div", ["class": "pair"],
         record.confusions.map {
@@ -139,7 +139,7 @@ struct ComparisonSection {
     return tag(
       "section", [:], heading(level + 1, "Provenance"),
       details(
-        "Files, and the command that makes the comparison again",
+        "Files, and the command that repeats the comparison",
         tag("dl", ["class": "facts"], facts.flatMap { [tag("dt", [:], .text($0)), tag("dd", [:], .text($1))] }),
         tag(
           "pre", [:],
@@ -157,7 +157,7 @@ struct ComparisonSection {
 }
 
 extension TuningMethod {
-  /// The method in words, its abbreviation behind it.
+  /// The method in words, followed by its abbreviation.
   var name: String {
     let words =
       switch self {

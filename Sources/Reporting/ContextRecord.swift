@@ -6,20 +6,20 @@ import Tokenization
 
 /// A run's context before and after training.
 struct ContextRecord: Sendable {
-  /// A place on the map.
+  /// A point on the map.
   typealias Place = (x: Double, y: Double)
 
   let tokens: [PromptListing.Entry]
-  /// Whether tokens move inside balls; else they are free.
+  /// Whether tokens move inside balls; else they are unbounded.
   let isBounded: Bool
-  /// How far each token moved: as a share of its ball's radius, or of the longest way where there are no balls; nil for
-  /// tokens that are fixed.
+  /// The distance each token moved, as a share of its ball's radius, or of the largest distance if there are no balls;
+  /// nil for fixed tokens.
   let shares: [Double?]
-  /// How far each kind of token moved, and in how many directions; nil where the embeddings are not finite.
+  /// The distances of each kind of token, and the number of directions; nil if the embeddings are not finite.
   let geometry: PromptGeometry?
-  /// Where each token's embedding lies on the map, e0 and e0 + delta; nil where the embeddings are not finite.
+  /// The point of each token's embedding on the map, e0 and e0 + delta; nil if the embeddings are not finite.
   let places: [(before: Place, after: Place)]?
-  /// The map's share of the variance of all of these embeddings, by axis.
+  /// The map's share of the variance of all these embeddings, by axis.
   let varianceShares: [Double]
 
   init(_ prompt: TunedPrompt, decoder: Decoder, tokenizer: Tokenizer?, team: ThreadTeam) {
@@ -42,7 +42,7 @@ struct ContextRecord: Sendable {
     }
   }
 
-  /// The tokens example by example; those of no example go with the one before them, the first ones with the first.
+  /// The tokens example by example; a token outside the examples belongs to the one before it, or else to the first.
   var examples: [[Int]] {
     var examples: [[Int]] = []
     var current: Int?
@@ -57,6 +57,6 @@ struct ContextRecord: Sendable {
 }
 
 extension PromptListing.Entry {
-  /// The token as one can see it where spaces count: line breaks and tabs by a sign.
+  /// The token's text with visible signs for line breaks and tabs.
   var visibleText: String { String(text.map { $0.isNewline ? "⏎" : $0 == "\t" ? "⇥" : $0 }) }
 }

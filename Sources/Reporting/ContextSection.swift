@@ -1,7 +1,7 @@
 import FileFormats
 import Insights
 
-/// The context as text, every token marked by how far it moved.
+/// The context as text, with the distance each token moved.
 struct ContextSection {
   let context: ContextRecord
   let level: Int
@@ -12,7 +12,7 @@ struct ContextSection {
       tag("ul", ["class": "key"], key),
       tag(
         "ol", ["class": "context"], context.examples.map { tag("li", ["dir": "auto"], $0.map(token)) }),
-      drift, details("All tokens as a table, with their nearest words and places on the map", listing))
+      drift, details("All tokens as a table, with their nearest words and points on the map", listing))
   }
 
   private var summary: String {
@@ -20,10 +20,10 @@ struct ContextSection {
     let count =
       "\(counted(context.tokens.count, "token")): \(moved.count) may move, \(context.tokens.count - moved.count) "
       + "are fixed. The deeper the colour and the thicker the line below a token, the farther it moved"
-    guard context.isBounded else { return count + ", as a share of the longest way any of them moved." }
+    guard context.isBounded else { return count + ", as a share of the largest distance that any of them moved." }
     let mean = moved.reduce(0, +) / Double(max(moved.count, 1))
     return count + ", as a share of its ball’s radius: \(percentage(mean)) on average, and "
-      + "\(moved.count { $0 >= 1 - PromptGeometry.surfaceTolerance }) of \(moved.count) lie on the surface, where the ball holds them."
+      + "\(moved.count { $0 >= 1 - PromptGeometry.surfaceTolerance }) of \(moved.count) are on the surface, where the ball stops them."
   }
 
   private var key: [HTML] {
@@ -46,7 +46,7 @@ struct ContextSection {
       case .none: " separator"
       }
     let share = context.shares[index]
-    // The deepest for 80 % and more, and for what is no number.
+    // The deepest for 80 % and more, and for non-finite shares.
     let depth = share.map { $0 < 0.8 ? " m\(Int($0 * 5))" : " m4" } ?? ""
     let nearest = token.nearest.isEmpty ? "" : "; nearest: " + token.nearest.map(\.text).joined(separator: ", ")
     let movement = share.map { "moved \(percentage($0))" + nearest } ?? "fixed"
@@ -54,7 +54,7 @@ struct ContextSection {
       "span", ["class": "token" + depth + role, "title": "\(token.role.name), \(movement)"], .text(token.visibleText))
   }
 
-  /// How far each kind of token moved.
+  /// The distance each kind of token moved.
   private var drift: HTML {
     guard let geometry = context.geometry else { return .group([]) }
     let rank = fixed(geometry.effectiveRank, 1)
@@ -75,7 +75,7 @@ struct ContextSection {
     table(
       "Tokens of the context",
       header: [
-        "#", "token", "role", "moved", context.isBounded ? "of radius" : "of the longest",
+        "#", "token", "role", "moved", context.isBounded ? "of radius" : "of the largest",
         "nearest words and their distance", "on the map before", "after",
       ],
       rows: context.tokens.map { token in

@@ -1,6 +1,6 @@
 import Runs
 
-/// How training went: loss, accuracy, learning rate and gradient over the steps.
+/// The training curves: loss, accuracy, learning rate and gradient over the steps.
 struct CurvesSection {
   private let history: RunHistory
   private let id: String
@@ -29,7 +29,9 @@ struct CurvesSection {
         id: id + "-loss", title: "Loss (nats)",
         series: measured(\.loss, "training") + validation(\.loss, "validation"), scale: .logarithmicIfWide,
         event: best,
-        note: "Training: weighted mean over all label tokens, the context’s too. Validation: whole labels, unweighted."),
+        note:
+          "Training: weighted mean over all label tokens, including the context’s. Validation: whole labels, unweighted."
+      ),
       LineChart(
         id: id + "-accuracy", title: "Accuracy",
         series: measured(\.labelAccuracy, "training label tokens") + validation(\.accuracy, "validation rows"),
@@ -50,7 +52,7 @@ struct CurvesSection {
       tag("div", ["class": "charts"], charts.map(\.html)), details("The numbers behind the curves", numbers))
   }
 
-  /// A noisy metric: its measurements as dots, and a running mean over them.
+  /// A noisy metric: its measurements as dots, and their running mean.
   private func measured(_ quantity: KeyPath<StepMetrics, Double>, _ name: String) -> [LineChart.Series] {
     let points = history[quantity]
     let width = runningMeanWidth(of: points.count)
@@ -68,7 +70,7 @@ struct CurvesSection {
     return points.isEmpty ? [] : [.init(name: name, colour: 1, look: .dashed, points: thinned(points))]
   }
 
-  /// The steps with an evaluation, or some evenly over the run.
+  /// The steps with an evaluation, or some spread evenly over the run.
   private var numbers: HTML {
     let columns = [
       ("loss", history[\StepMetrics.loss]), ("label accuracy", history[\StepMetrics.labelAccuracy]),
@@ -91,10 +93,10 @@ struct CurvesSection {
   }
 }
 
-/// How many points a running mean is taken over: a twenty-fifth of them, an odd number; below 3 there is none.
+/// The width of a running mean: a twenty-fifth of the points, an odd number; none below 3.
 func runningMeanWidth(of count: Int) -> Int { count / 25 / 2 * 2 + 1 }
 
-/// The mean of `width` points around each point; of fewer at the ends.
+/// The mean of `width` points around each point; fewer at the ends.
 package func runningMean(of points: [(step: Int, value: Double)], width: Int) -> [(step: Int, value: Double)] {
   var sums = [0.0], sum = 0.0
   for point in points {
@@ -107,7 +109,7 @@ package func runningMean(of points: [(step: Int, value: Double)], width: Int) ->
   }
 }
 
-/// At most `limit` elements, evenly, the first among them.
+/// At most `limit` elements, evenly spaced, including the first.
 package func thinned<Element>(_ elements: [Element], to limit: Int = 800) -> [Element] {
   let every = (elements.count + limit - 1) / limit
   return every < 2 ? elements : stride(from: 0, to: elements.count, by: every).map { elements[$0] }

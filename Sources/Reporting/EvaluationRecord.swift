@@ -3,9 +3,9 @@ import Method
 import Runs
 import Tuning
 
-/// What a run's prompt says of the rows of a split, tuned and, where anything was tuned, untrained.
+/// The predictions of a run's tuned prompt for the rows of a split, and of the untrained prompt if anything was tuned.
 package struct EvaluationRecord: Sendable {
-  /// What one prompt says of the rows.
+  /// The predictions of one prompt.
   package struct Method: Sendable {
     /// Its short name: "CPT".
     let name: String
@@ -26,7 +26,7 @@ package struct EvaluationRecord: Sendable {
   package let tuned: Method
   /// The same context before training: for CPT, in-context learning.
   package let untrained: Method?
-  /// Of the accuracies, tuned minus untrained.
+  /// The difference of the accuracies, tuned minus untrained.
   package let difference: PairedDifference?
 
   /// - Precondition: both predict the same rows.
@@ -58,10 +58,10 @@ package struct EvaluationRecord: Sendable {
       untrained: method == .icl ? nil : try predict("untrained", prompt.untrained))
   }
 
-  /// Untrained, if there is that, and tuned.
+  /// The untrained prompt's, if there is one, then the tuned prompt's.
   var methods: [Method] { (untrained.map { [$0] } ?? []) + [tuned] }
 
-  /// The rows whose side changed: their indices, those that tuning put right and those it put wrong.
+  /// The indices of the rows that tuning corrected, and of those it got wrong.
   var changes: (toRight: [Int], toWrong: [Int]) {
     guard let untrained else { return ([], []) }
     func isRight(_ method: Method, _ index: Int) -> Bool {

@@ -1,11 +1,11 @@
 import FileFormats
 import Method
 
-/// What the tuned and the untrained context say of the evaluated rows: counts by label, and how sure they are.
+/// The predictions of the tuned and the untrained context for the evaluated rows: counts by label, and calibration.
 struct EvaluationSection {
   let evaluation: EvaluationRecord
   let id: String
-  /// Of the headings.
+  /// The level of the headings.
   let level: Int
 
   var html: HTML {
@@ -14,7 +14,7 @@ struct EvaluationSection {
       tag(
         "section", [:], heading(level, "Predictions on \(rows)"),
         paragraph(
-          "\(meaning) Rows of a matrix are the true labels, columns what was said; the deeper the colour, the larger "
+          "\(meaning) Rows of a matrix are the true labels, columns the predictions; the deeper the colour, the larger "
             + "the share of its row."),
         tag(
           "div", ["class": "pair"],
@@ -23,10 +23,10 @@ struct EvaluationSection {
       tag(
         "section", [:], heading(level, "Reliability"),
         paragraph(
-          "How often predictions are right, by how probable they were said to be, in ten bins. Bars that reach the "
-            + "dashed line keep what they promise; below it the model is too sure of itself. The number on a bar is its "
-            + "rows. ECE, the expected calibration error, is the mean over the rows of the distance between a bin’s "
-            + "accuracy and its mean probability (Guo et al. 2017)."),
+          "How often predictions are right, by their probability, in ten bins. Bars at the dashed line are well "
+            + "calibrated; below it the model is overconfident. The number on a bar counts its rows. ECE, the expected "
+            + "calibration error, is the mean over the rows of the distance between a bin’s accuracy and its mean "
+            + "probability (Guo et al. 2017)."),
         tag(
           "div", ["class": "pair"],
           evaluation.methods.map { ReliabilityDiagram(reliability: $0.reliability, name: $0.name, id: id).html })),
@@ -37,9 +37,9 @@ struct EvaluationSection {
     switch evaluation.untrained?.name {
     case nil: "\(evaluation.tuned.name) trains nothing."
     case TuningMethod.icl.abbreviation:
-      "CPT is the tuned context, ICL (in-context learning) the same context untrained."
+      "CPT is the tuned context, ICL (in-context learning) the same context, untrained."
     case .some(let untrained):
-      "\(evaluation.tuned.name) is the tuned context, “\(untrained)” the one training began with."
+      "\(evaluation.tuned.name) is the tuned context, “\(untrained)” the one training started from."
     }
   }
 
@@ -56,14 +56,14 @@ struct EvaluationSection {
   }
 }
 
-/// A confusion matrix as a table: rows of a label that were given another, shaded by their share.
+/// A confusion matrix as a table, with cells shaded by their share of the row.
 func confusionMatrix(_ confusion: [[Int]], labels: [String], of name: String) -> HTML {
   let right = confusion.indices.reduce(0) { $0 + confusion[$1][$1] }
   let total = confusion.reduce(0) { $0 + $1.reduce(0, +) }
   let caption = "\(name): \(right) of \(total) right (\(percentage(Double(right) / Double(max(total, 1)))))"
   let head = tag(
     "tr", [:],
-    [tag("th", ["scope": "col"], "label \\ said")]
+    [tag("th", ["scope": "col"], "label \\ predicted")]
       + labels.map { label in
         tag("th", ["scope": "col"], tag("span", [:], .text(label)))
       })
@@ -84,7 +84,7 @@ func confusionMatrix(_ confusion: [[Int]], labels: [String], of name: String) ->
             .text(String(count)))
         })
   }
-  // Two matrices stand side by side where there is room.
+  // Two matrices are side by side if there is room.
   let longHeadings = labels.count > 5 || labels.reduce(0) { $0 + $1.count } > 40 ? " turned" : ""
   return scrollable(
     caption,

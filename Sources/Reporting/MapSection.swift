@@ -1,21 +1,21 @@
 import FileFormats
 import Method
 
-/// The context's embeddings before and after training, on the plane in which they differ most.
+/// The context's embeddings before and after training, on the plane of largest variance.
 struct MapSection {
   let context: ContextRecord
   let id: String
   let level: Int
 
   private static let size = (width: 560.0, height: 460.0)
-  /// How many of the tokens that moved most are named.
+  /// The number of farthest-moved tokens that are named.
   private static let named = 12
 
   var html: HTML {
     guard let places = context.places else {
       return tag(
         "section", [:], heading(level, "Map of the context"),
-        paragraph("There is no map: the embeddings hold numbers that are not finite."))
+        paragraph("There is no map: the embeddings hold non-finite numbers."))
     }
     let shares = context.varianceShares.map(percentage).joined(separator: " and ")
     let total = percentage(context.varianceShares.reduce(0, +))
@@ -27,8 +27,8 @@ struct MapSection {
           "figcaption", [:],
           .text(
             "Embeddings of the context’s tokens before (small) and after training (large), a line between them, on "
-              + "their two principal components, which hold \(shares) of the variance (\(total) together); what "
-              + "happens in other directions is not to be seen. Named are tokens that moved farthest on the map.")),
+              + "their two principal components, which explain \(shares) of the variance (\(total) together). Movement "
+              + "in other directions is not visible. The tokens that moved farthest on the map are named.")),
         legend(key), drawn(places)))
   }
 
@@ -59,13 +59,13 @@ struct MapSection {
 
   private func drawn(_ places: [(before: ContextRecord.Place, after: ContextRecord.Place)]) -> HTML {
     let all = places.flatMap { [$0.before, $0.after] }
-    // One scale for both axes: distances mean the same in all directions.
+    // One scale for both axes, so that distances are comparable in all directions.
     let margin = 24.0
     let lowest = (x: all.map(\.x).min() ?? 0, y: all.map(\.y).min() ?? 0)
     let highest = (x: all.map(\.x).max() ?? 0, y: all.map(\.y).max() ?? 0)
     let span = (x: max(highest.x - lowest.x, 1e-9), y: max(highest.y - lowest.y, 1e-9))
     let scale = min((Self.size.width - 2 * margin) / span.x, (Self.size.height - 2 * margin) / span.y)
-    // A flat map needs no high drawing.
+    // A flat map gets a lower drawing.
     let height = min(Self.size.height, span.y * scale + 2 * margin + 40)
     func spot(_ place: ContextRecord.Place) -> (x: Double, y: Double) {
       (
@@ -93,11 +93,11 @@ struct MapSection {
       id: id + "-map", title: "Map of the context before and after training",
       description: "Moved farthest on the map: "
         + farthest.prefix(Self.named).map { "\(context.tokens[$0].visibleText) (token \($0))" }.joined(separator: ", ")
-        + ". All places stand in the table of tokens above.",
+        + ". The table of tokens above has all points.",
       size: (Self.size.width, height), kind: "map", ways + marks + names(of: farthest, at: spots.map(\.after), height))
   }
 
-  /// Names beside marks where they cover no other name, each text once.
+  /// Names beside marks, unless they would cover another name; each text once.
   private func names(of tokens: [Int], at spots: [(x: Double, y: Double)], _ height: Double) -> [HTML] {
     var taken: [(x: ClosedRange<Double>, y: ClosedRange<Double>)] = []
     var names: [HTML] = []
@@ -124,7 +124,7 @@ struct MapSection {
 }
 
 extension String {
-  /// Without white space at its ends.
+  /// The text without white space at its ends.
   fileprivate var trimmed: String {
     String(drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
   }

@@ -1,9 +1,9 @@
 import System
 
-/// Where a run's numbers come from, and how to have them again.
+/// The sources of a run's numbers, and how to reproduce them.
 struct ProvenanceSection {
   let run: RunRecord
-  /// Of the program that writes the report.
+  /// The version of the program that writes the report.
   let version: String
   let level: Int
 
@@ -20,7 +20,7 @@ struct ProvenanceSection {
     return tag(
       "section", [:], heading(level, "Provenance"),
       details(
-        "Files, and the command that makes the run again",
+        "Files, and the command that repeats the run",
         tag(
           "dl", ["class": "facts"],
           facts.flatMap { name, value in

@@ -1,13 +1,13 @@
 import FileFormats
 
-/// A report on runs and comparisons: one page that needs nothing but itself.
+/// A report on runs and comparisons: one self-contained page.
 package struct Report {
-  /// Something to report on.
+  /// A run or a comparison.
   package enum Subject: Sendable {
     case run(RunRecord)
     case comparison(ComparisonRecord)
 
-    /// Reads a folder, whichever of them it holds.
+    /// Reads a folder of a run or a comparison.
     ///
     /// - Throws: `InputError` when it holds neither, or for a file in it.
     package init(folder: String) throws {
@@ -28,8 +28,8 @@ package struct Report {
   private let version: String
 
   /// - Parameters:
-  ///   - subjects: what is reported on, in order.
-  ///   - version: of the program that writes the report.
+  ///   - subjects: the runs and comparisons, in order.
+  ///   - version: the version of the program that writes the report.
   package init(_ subjects: [Subject], version: String) {
     self.subjects = subjects
     self.version = version
@@ -57,7 +57,7 @@ package struct Report {
         "head", [:], tag("meta", ["charset": "utf-8"]),
         tag("meta", ["name": "viewport", "content": "width=device-width, initial-scale=1"]),
         tag("meta", ["name": "color-scheme", "content": "light dark"]),
-        // Nothing is loaded and nothing runs, whatever stands in the page.
+        // Nothing is loaded and nothing runs, whatever the page contains.
         tag(
           "meta", ["http-equiv": "Content-Security-Policy", "content": "default-src 'none'; style-src 'unsafe-inline'"]),
         tag("meta", ["name": "generator", "content": "cpt \(version)"]), tag("title", [:], .text(title)),
@@ -65,7 +65,7 @@ package struct Report {
       tag("body", [:], tag("main", [:], [summary] + sections)))
   }
 
-  /// Everything in tables, each line a link to its part; nothing where there is only one part.
+  /// All subjects in tables, each line a link to its part; empty if there is only one part.
   private var summary: HTML {
     if subjects.count < 2 { return .group([]) }
     var runs: [[HTML]] = [], comparisons: [[HTML]] = []

@@ -6,31 +6,31 @@ import System
 import Tokenization
 import Tuning
 
-/// A run as a report shows it: what its folder holds, and what is computed from that.
+/// The contents of a run for a report: its files, and the results computed from them.
 package struct RunRecord: Sendable {
   package let path: String
   let configuration: Configuration
   let history: RunHistory
-  /// When its metrics were last written.
+  /// The time its metrics were last written.
   let date: String?
   let isFinished: Bool
-  /// The folder of the adapter that is shown; nil where the run has none yet.
+  /// The folder of the adapter shown; nil if the run has none yet.
   let adapterFolder: String?
-  /// How far the run had come when it wrote that adapter.
+  /// The progress of the run when it wrote that adapter.
   private let state: TrainerState?
-  /// The context, tuned and not; nil without an adapter.
+  /// The context before and after tuning; nil without an adapter.
   private(set) var context: ContextRecord?
-  /// Its predictions; nil without an adapter, without rows, or when none was asked for.
+  /// Its predictions; nil without an adapter or rows, or if none were requested.
   package private(set) var evaluation: EvaluationRecord?
 
   /// Reads the folder of a run.
   ///
-  /// - Throws: `InputError` when it is no run, or for a file in it.
+  /// - Throws: `InputError` when it is not a run, or for a file in it.
   package init(folder: String) throws {
     guard fileExists(folder) else { throw InputError.missing(folder, "no such folder; expected the folder of a run") }
     let run = RunDirectory(folder)
     guard run.holdsRun else {
-      throw InputError.missing(run.metricsFile, "not found; expected the folder of a run, as cpt train writes it")
+      throw InputError.missing(run.metricsFile, "not found; expected the folder of a run of cpt train")
     }
     path = folder
     configuration = try Configuration(file: run.configurationFile)
@@ -41,7 +41,7 @@ package struct RunRecord: Sendable {
     state = try run.adapterFolder.flatMap { try run.state(of: $0) }
   }
 
-  /// The run's name: the last part of its path.
+  /// The run's name: the last component of its path.
   package var name: String { lastComponent(of: absolutePath(path)) }
 
   /// The step after which its adapter was written.
@@ -50,20 +50,20 @@ package struct RunRecord: Sendable {
   /// The step of the best checkpoint on validation rows.
   var bestStep: Int? { state?.bestStep }
 
-  /// A hash of the tokens the run depends on, where a checkpoint says it.
+  /// A hash of the tokens the run depends on, if a checkpoint has it.
   var fingerprint: String? { state?.dataFingerprint }
 
-  /// The split that is evaluated: test rows, else validation rows; nil where there are neither.
+  /// The evaluated split: test rows, else validation rows; nil if there are neither.
   var split: Split? { configuration.data.evaluationSplit }
 
-  /// Opens model and adapter, and evaluates the adapter if that is wanted; without an adapter nothing happens.
+  /// Opens model and adapter, and evaluates the adapter if requested; does nothing without an adapter.
   ///
   /// - Parameters:
   ///   - model: the frozen model's folder, in place of the configuration's.
   ///   - evaluates: whether to predict rows.
   ///   - team: the threads to compute with.
-  ///   - progress: hears what is being done.
-  /// - Throws: `InputError` for whatever is missing or wrong.
+  ///   - progress: is called with the current activity.
+  /// - Throws: `InputError` for anything missing or wrong.
   package mutating func compute(
     model: String?, evaluates: Bool, team: ThreadTeam, progress: (String) -> Void
   ) throws {

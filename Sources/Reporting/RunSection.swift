@@ -2,12 +2,12 @@ import FileFormats
 import System
 import Tuning
 
-/// All that a report says of one run.
+/// The part of a report on one run.
 struct RunSection {
   let run: RunRecord
   let id: String
   let version: String
-  /// Of the run's own heading; its sections are one below.
+  /// The level of the run's own heading; its sections are one level below.
   let level: Int
 
   var html: HTML {
@@ -32,13 +32,13 @@ struct RunSection {
       ProvenanceSection(run: run, version: version, level: level + 1).html)
   }
 
-  /// What happened, in words.
+  /// The result, in words.
   private var sentence: String {
     var sentences: [String] = []
     if let evaluation = run.evaluation {
       let report = evaluation.tuned.report
       sentences.append(
-        "\(evaluation.tuned.name) names the right label for \(percentage(report.accuracy)) of "
+        "\(evaluation.tuned.name) predicts the right label for \(percentage(report.accuracy)) of "
           + counted(report.rows, "\(evaluation.split.rawValue) row") + comparison(evaluation))
     }
     let steps = run.history.lastStep
@@ -46,7 +46,7 @@ struct RunSection {
     sentences.append(
       (run.isFinished
         ? "Training took \(counted(steps, "step"))"
-        : "Training has stopped after \(counted(steps, "step")), before its end,")
+        : "Training stopped early, after \(counted(steps, "step"))")
         + " in \(duration(run.history.elapsedSeconds))"
         + (best.map { "; the best checkpoint on validation rows is step \($0.step) with \(percentage($0.accuracy))" }
           ?? "")
@@ -54,7 +54,7 @@ struct RunSection {
     return sentences.joined(separator: " ")
   }
 
-  /// How that compares with the untrained context, in words.
+  /// The comparison with the untrained context, in words.
   private func comparison(_ evaluation: EvaluationRecord) -> String {
     guard let untrained = evaluation.untrained, let difference = evaluation.difference else { return "." }
     let (low, high) = interval(difference)
@@ -102,7 +102,7 @@ struct RunSection {
     return tag("dl", ["class": "tiles"], accuracies + (differences ?? []) + [loss])
   }
 
-  /// What was trained over what.
+  /// The settings: model, context, data, training.
   private var facts: HTML {
     let configuration = run.configuration, data = configuration.data
     var facts = [("method", configuration.training.method.name)]
@@ -128,7 +128,7 @@ struct RunSection {
     return tag("dl", ["class": "facts"], facts.flatMap { [tag("dt", [:], .text($0)), tag("dd", [:], .text($1))] })
   }
 
-  /// The last two parts of a path: models often stand in a folder called "model".
+  /// The last two components of a path: models are often in a folder called "model".
   private func lastComponents(of path: String) -> String {
     path.split(separator: "/").suffix(2).joined(separator: "/")
   }
@@ -148,10 +148,10 @@ struct RunSection {
     let split: [String] =
       run.split == .validation
       ? [
-        "There are no test rows: predictions are on validation rows, which have chosen the checkpoint and look better than new rows."
+        "There are no test rows: predictions are on validation rows, which also selected the checkpoint, so the numbers are optimistic."
       ]
       : []
     let isOld = !run.isFinished || run.adapterStep < run.history.lastStep
-    return split + (isOld ? ["The adapter shown is that of step \(run.adapterStep) of \(run.history.lastStep)."] : [])
+    return split + (isOld ? ["The adapter shown is from step \(run.adapterStep) of \(run.history.lastStep)."] : [])
   }
 }

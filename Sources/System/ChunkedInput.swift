@@ -1,9 +1,9 @@
 import Diagnostics
 import Glibc
 
-/// The bytes of a file or of standard input, a piece at a time; a byte-order mark at their start is left out.
+/// The bytes of a file or of standard input, in chunks; a byte-order mark at the start is skipped.
 package final class ChunkedInput {
-  /// What messages call it: its path, or "standard input".
+  /// The name in messages: its path, or "standard input".
   package let name: String
   private let path: String
   private let descriptor: Int32
@@ -24,9 +24,9 @@ package final class ChunkedInput {
 
   /// Reads some bytes.
   ///
-  /// - Parameter beforeWaiting: called when bytes have still to come, as from a pipe whose writer takes its time.
+  /// - Parameter beforeWaiting: called before waiting for bytes, for example from a pipe with a slow writer.
   /// - Returns: the bytes; none at the end.
-  /// - Throws: `InputError.missing` when they cannot be read, and what `beforeWaiting` throws.
+  /// - Throws: `InputError.missing` when reading fails, and what `beforeWaiting` throws.
   package func next(beforeWaiting: () throws -> Void = {}) throws -> [UInt8] {
     if !isReadable { try beforeWaiting() }
     var bytes = try readSome()

@@ -1,4 +1,4 @@
-/// Seconds since the program first asked, on a clock that only goes forward.
+/// Seconds since the first call, on a monotonic clock.
 package func monotonicSeconds() -> Double {
   (ContinuousClock.now - clockStart) / .seconds(1)
 }

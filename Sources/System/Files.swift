@@ -1,9 +1,9 @@
 import Diagnostics
 import Glibc
 
-/// Joins a path that stands in a file to the folder of that file; absolute paths stay as they are.
+/// Resolves a path from a file against the folder of that file; absolute paths are unchanged.
 ///
-/// `..` takes back the component before it: `a/b` and `../c` give `a/c`.
+/// `..` removes the component before it: `a/b` and `../c` give `a/c`.
 package func resolve(_ path: String, relativeTo folder: String) -> String {
   if path.hasPrefix("/") { return path }
   var components: [Substring] = []
@@ -18,7 +18,7 @@ package func resolve(_ path: String, relativeTo folder: String) -> String {
   return folder.hasPrefix("/") ? "/" + joined : joined.isEmpty ? "." : joined
 }
 
-/// The folder a path stands in: `a/b.json` → `a`, `b.json` → `.`, `/b` → `/`.
+/// The folder of a path: `a/b.json` → `a`, `b.json` → `.`, `/b` → `/`.
 package func folder(of path: String) -> String {
   guard let slash = path.lastIndex(of: "/") else { return "." }
   return slash == path.startIndex ? "/" : String(path[..<slash])
@@ -38,7 +38,7 @@ package func isDirectory(_ path: String) -> Bool {
   return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
-/// When a file was last written, as "2026-11-21 16:30 UTC"; nil where there is none.
+/// The time a file was last written, as "2026-11-21 16:30 UTC"; nil if it does not exist.
 package func modificationTime(of path: String) -> String? {
   var status = stat(), parts = tm()
   guard unsafe stat(path, &status) == 0, unsafe gmtime_r(&status.st_mtim.tv_sec, &parts) != nil else { return nil }
@@ -47,12 +47,12 @@ package func modificationTime(of path: String) -> String? {
     + "\(two(parts.tm_hour)):\(two(parts.tm_min)) UTC"
 }
 
-/// The reason of the last failed system call, in the system's words.
+/// The system's description of the last failed call.
 func systemReason() -> String {
   unsafe String(cString: strerror(errno))
 }
 
-/// The names in a folder, sorted; empty where it does not exist.
+/// The names in a folder, sorted; empty if it does not exist.
 package func names(inDirectory path: String) -> [String] {
   guard let directory = unsafe opendir(path) else { return [] }
   defer { unsafe closedir(directory) }
@@ -90,19 +90,19 @@ package func readBytes(of path: String) throws -> [UInt8] {
   }
 }
 
-/// Makes a folder and those above it; an existing folder is fine.
+/// Creates a folder and its parents; an existing folder is not an error.
 ///
-/// - Throws: `InputError.failure` when the system refuses.
+/// - Throws: `InputError.failure` when a system call fails.
 package func makeDirectory(_ path: String) throws {
   if isDirectory(path) { return }
   let parent = folder(of: path)
   if parent != path, parent != "." { try makeDirectory(parent) }
   if mkdir(path, 0o777) == 0 { return }
   let reason = systemReason()
-  guard isDirectory(path) else { throw InputError.failure(path, "cannot make this folder: \(reason)") }
+  guard isDirectory(path) else { throw InputError.failure(path, "cannot create this folder: \(reason)") }
 }
 
-/// Removes a file, or a folder with all that is in it; nothing there is fine.
+/// Removes a file, or a folder with its contents; a missing path is not an error.
 package func removeRecursively(_ path: String) throws {
   var status = stat()
   guard unsafe lstat(path, &status) == 0 else { return }
@@ -114,8 +114,8 @@ package func removeRecursively(_ path: String) throws {
   }
 }
 
-/// Puts `source` in the place of `destination`; an older folder there is moved aside first and removed last, so that
-/// a crash at any point leaves one whole version.
+/// Moves `source` to `destination`. An existing folder there is moved aside first and removed last, so a crash at any
+/// point leaves one complete version.
 package func replaceDirectory(at destination: String, with source: String) throws {
   let old = destination + ".old"
   try removeRecursively(old)
@@ -128,18 +128,18 @@ package func replaceDirectory(at destination: String, with source: String) throw
   try removeRecursively(old)
 }
 
-/// A file that is there whole or not at all: it grows as a temporary sibling, which takes its name in the end.
+/// A file that appears complete or not at all: it is written under a temporary name beside it and renamed at the end.
 ///
-/// A link is followed, and a device or pipe is written to as it is.
+/// A link is followed; a device or pipe is written directly.
 package final class ReplacingFile {
-  /// Where the bytes are until the end; nil for a device or pipe.
+  /// The path of the bytes until the end; nil for a device or pipe.
   package private(set) var temporary: String?
   private let path: String
   private let file: AppendingFile
 
-  /// Makes the temporary file, whose path `announce` hears before it is there.
+  /// Creates the temporary file; `announce` is called with its path first.
   ///
-  /// - Throws: `InputError.failure` when the system refuses.
+  /// - Throws: `InputError.failure` when a system call fails.
   package init(path: String, announce: (String) -> Void = { _ in }) throws {
     var status = stat()
     let isOther = unsafe stat(path, &status) == 0 && ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
@@ -149,16 +149,16 @@ package final class ReplacingFile {
     file = try AppendingFile(path: temporary ?? path, truncating: !isOther, shownAs: path)
   }
 
-  /// Without `finish`, nothing is left behind.
+  /// Without `finish`, no file remains.
   deinit {
     if let temporary { unlink(temporary) }
   }
 
   package func append(_ bytes: [UInt8]) throws { try file.append(bytes) }
 
-  /// Flushes the bytes to disk and gives the file its name.
+  /// Flushes the bytes to disk and renames the file.
   ///
-  /// - Throws: `InputError.failure` when the system refuses.
+  /// - Throws: `InputError.failure` when a system call fails.
   package func finish() throws {
     guard let temporary else { return }
     try file.synchronize()
@@ -169,26 +169,26 @@ package final class ReplacingFile {
   }
 }
 
-/// Writes a file so that it is there whole or not at all.
+/// Writes a file that appears complete or not at all.
 ///
-/// - Throws: `InputError.failure` when the system refuses; nothing is left behind then.
+/// - Throws: `InputError.failure` when a system call fails; no file remains then.
 package func writeAtomically(_ bytes: [UInt8], to path: String) throws {
   let file = try ReplacingFile(path: path)
   try file.append(bytes)
   try file.finish()
 }
 
-/// Writes text as UTF-8, whole or not at all.
+/// Writes text as UTF-8, completely or not at all.
 package func writeAtomically(_ text: String, to path: String) throws {
   try writeAtomically(Array(text.utf8), to: path)
 }
 
-/// A file that grows at its end; each `append` has reached the system when it returns.
+/// A file to append to; the system has the bytes of each `append` when it returns.
 package final class AppendingFile {
   private let descriptor: Int32
   private let path: String
 
-  /// Opens or makes the file; `truncating` empties it first; errors name it `shownAs`.
+  /// Opens or creates the file; `truncating` empties it first; errors call it `shownAs`.
   package init(path: String, truncating: Bool = false, shownAs name: String? = nil) throws {
     self.path = name ?? path
     descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (truncating ? O_TRUNC : 0), 0o666)
@@ -215,16 +215,16 @@ package final class AppendingFile {
     try append(Array(line.utf8) + [UInt8(ascii: "\n")])
   }
 
-  /// Takes the file for this process, until it lets go of it; false when another process has taken it.
+  /// Locks the file for this process until it closes it; false when another process has locked it.
   package func lock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
 
-  /// Waits until what was written is on the disk.
+  /// Waits until all written bytes are on the disk.
   package func synchronize() throws {
     guard fsync(descriptor) == 0 else { throw InputError.failure(path, "cannot be flushed: \(systemReason())") }
   }
 }
 
-/// Whether another process has taken a file by `AppendingFile.lock`.
+/// Whether another process has locked a file with `AppendingFile.lock`.
 package func isLocked(_ path: String) -> Bool {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { return false }
@@ -232,7 +232,7 @@ package func isLocked(_ path: String) -> Bool {
   return flock(descriptor, LOCK_SH | LOCK_NB) != 0
 }
 
-/// A file mapped read-only into memory: pages are read from disk when touched, and shared with other processes.
+/// A file mapped read-only into memory: pages are read from disk on access and shared with other processes.
 package final class MappedFile: @unchecked Sendable {
   // Sendable: the mapping is immutable from init to deinit.
   package let path: String
@@ -262,13 +262,13 @@ package final class MappedFile: @unchecked Sendable {
     unsafe bytes = UnsafeRawBufferPointer(start: address, count: length)
   }
 
-  /// Lets go of the memory that some of the bytes take; they are read from the file again when they are next asked for.
+  /// Releases the memory of a range of bytes; they are read from the file again on the next access.
   package func release(_ part: UnsafeRawBufferPointer) {
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
     guard let start = part.baseAddress else { return }
     let first = (Int(bitPattern: start) + page - 1) / page * page
     let end = (Int(bitPattern: start) + part.count) / page * page
-    // Whole pages only; that it may fail costs memory, nothing else.
+    // Whole pages only; a failure only costs memory.
     if end > first { madvise(UnsafeMutableRawPointer(bitPattern: first), end - first, MADV_DONTNEED) }
   }
 
@@ -279,7 +279,7 @@ package final class MappedFile: @unchecked Sendable {
   }
 }
 
-/// The path from the root: links resolved where it exists, otherwise below the current folder.
+/// The absolute path: with links resolved if it exists, else relative to the current folder.
 package func absolutePath(_ path: String) -> String {
   if let resolved = unsafe realpath(path, nil) {
     defer { unsafe free(resolved) }

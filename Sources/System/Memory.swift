@@ -2,16 +2,16 @@ import Glibc
 
 /// Memory of this machine and this process, in bytes.
 package enum Memory {
-  /// What the process may use: the machine's, or its control group's where that is less.
+  /// Memory the process may use: the machine's, or its control group's limit if that is less.
   package static var available: Int {
     let machine = sysconf(Int32(_SC_PHYS_PAGES)) * pageSize
     return min(machine, number(in: "/sys/fs/cgroup/memory.max", field: 0) ?? machine)
   }
 
-  /// What the process holds at present; 0 where the system does not say.
+  /// Memory the process holds now; 0 if unknown.
   package static var resident: Int { (number(in: "/proc/self/statm", field: 1) ?? 0) * pageSize }
 
-  /// What the process has held at most; nil where the system does not say.
+  /// Peak memory of the process; nil if unknown.
   package static var peak: Int? { number(in: "/proc/self/status", after: "VmHWM:").map { $0 * 1024 } }
 
   private static var pageSize: Int { sysconf(Int32(_SC_PAGESIZE)) }

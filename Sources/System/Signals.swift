@@ -24,29 +24,29 @@ package func receivedSignal() -> Int32? {
   return number == 0 ? nil : number
 }
 
-/// The descriptor on which a line was begun that a signal has to end; -1: none.
+/// The descriptor with an unfinished line that a signal must end; -1: none.
 private let descriptorOfOpenLine = Atomic<Int32>(-1)
 private let lineBreak: StaticString = "\n"
 
-/// Says on which descriptor, if any, a line stands that is not ended.
+/// Registers the descriptor, if any, that has an unfinished line.
 package func setOpenLine(on descriptor: Int32?) {
   descriptorOfOpenLine.store(descriptor ?? -1, ordering: .relaxed)
 }
 
-/// The path of a file that a signal has to remove, as the address of a C string; 0: none.
+/// The path of a file that a signal must remove, as the address of a C string; 0: none.
 private let unfinishedFile = Atomic<UInt>(0)
 
-/// Says which file, if any, is not to stay when a signal ends the program.
+/// Registers the file, if any, to remove when a signal ends the program.
 package func setUnfinishedFile(_ path: String?) {
-  // The few bytes of an earlier path stay: a signal may be reading them.
+  // The few bytes of an earlier path are not freed: a signal handler may be reading them.
   let copy = unsafe path.flatMap { unsafe strdup($0) }
   unfinishedFile.store(UInt(bitPattern: copy), ordering: .relaxed)
 }
 
-/// Lets SIGINT, SIGTERM and SIGHUP end the program at once, after the line that was begun.
+/// Lets SIGINT, SIGTERM and SIGHUP end the program at once, after ending an unfinished line.
 package func endAtSignals() {
   unblockSignals()
-  // The handlers' globals are made before a signal can ask for them.
+  // The handlers' globals are initialised before a signal can use them.
   setOpenLine(on: nil)
   setUnfinishedFile(nil)
   _ = lineBreak

@@ -1,14 +1,14 @@
-/// A token that is found in the text before anything else happens to it, such as `<|endoftext|>`.
+/// A token that is matched in the text before any other step, such as `<|endoftext|>`.
 struct AddedToken: Sendable {
   var id: Int
   var content: String
-  /// Only matches where no word character stands right before or after it.
+  /// Matches only without a word character directly before or after it.
   var isSingleWord = false
-  /// Takes the whitespace before it.
+  /// Includes the whitespace before it.
   var takesWhitespaceBefore = false
-  /// Takes the whitespace after it.
+  /// Includes the whitespace after it.
   var takesWhitespaceAfter = false
-  /// Is looked for in the normalized text, after those that are looked for in the text as it is.
+  /// Is matched in the normalized text, after the tokens that are matched in the original text.
   var isNormalized = true
 }
 
@@ -18,12 +18,12 @@ struct AddedToken: Sendable {
 struct AddedTokens: Sendable {
   private let tokens: [AddedToken]
   private let indexByID: [Int: Int]
-  /// What the normalized tokens are looked for by.
+  /// The search texts of the normalized tokens.
   private let normalizedContents: [Int: [UInt8]]
   private let inText: Matcher?
   private let inNormalizedText: Matcher?
 
-  /// The tokens must differ in their ids and their contents, none of which is empty; no normalized one may become empty.
+  /// The tokens must have distinct ids and distinct, non-empty contents; normalization must not empty any.
   init(_ tokens: [AddedToken], normalizer: Normalizer? = nil) {
     self.tokens = tokens
     indexByID = Dictionary(zip(tokens.map(\.id), tokens.indices)) { _, last in last }
@@ -41,13 +41,13 @@ struct AddedTokens: Sendable {
 
   var ids: [Int] { tokens.map(\.id) }
 
-  /// The largest id, or nil where there are no tokens.
+  /// The largest id; nil if there are no tokens.
   var largestID: Int? { ids.max() }
 
-  /// What a token is looked for by.
+  /// The search text of a token.
   func content(of id: Int) -> String? { indexByID[id].map { tokens[$0].content } }
 
-  /// What a decoder is given for a token: its content, normalized if the token is.
+  /// The spelling of a token for the decoder: its content, normalized if the token is.
   func spelling(of id: Int) -> [UInt8]? { normalizedContents[id] ?? content(of: id).map { Array($0.utf8) } }
 
   /// The id of the token with this content.
@@ -55,16 +55,16 @@ struct AddedTokens: Sendable {
     tokens.first { $0.content.utf8.elementsEqual(content.utf8) }?.id
   }
 
-  /// A stretch of the text: an added token, or what lies between them.
+  /// A section of the text: an added token, or text between added tokens.
   struct Segment {
     var bytes: Range<Int>
     var id: Int?
   }
 
-  /// Splits a text into its added tokens and what lies between them; none of it is empty.
+  /// Splits a text into its added tokens and the text between them; no section is empty.
   func segments(of text: Span<UInt8>) -> [Segment] { Self.split(text, by: inText) }
 
-  /// The same for a text that is normalized and has no tokens in it that are not.
+  /// The same for a normalized text whose other added tokens have already been split off.
   func segments(ofNormalized text: Span<UInt8>, _ range: Range<Int>) -> [Segment] {
     Self.split(text, range, by: inNormalizedText)
   }
@@ -80,14 +80,14 @@ struct AddedTokens: Sendable {
 
 /// Finds the leftmost, then longest, of a set of tokens.
 private struct Matcher {
-  /// Sorted by content, so that those with a common beginning are neighbours, the shortest first.
+  /// Sorted by content, so that tokens with a common prefix are neighbours, the shortest first.
   private let tokens: [AddedToken]
   private let contents: [[UInt8]]
-  /// Whether a token begins with this byte.
+  /// Whether any token begins with this byte.
   private let begins: [Bool]
 
   init(_ members: [(AddedToken, content: [UInt8])]) {
-    // Of two that are the same once they are normalized, the later counts.
+    // Of two tokens that are equal after normalization, the later one counts.
     var lastByContent: [[UInt8]: AddedToken] = [:]
     for (token, content) in members { lastByContent[content] = token }
     let sorted = lastByContent.sorted { $0.key.lexicographicallyPrecedes($1.key) }
@@ -100,9 +100,9 @@ private struct Matcher {
 
   /// Splits a range of the text.
   ///
-  /// A match that is refused because it is no single word still hides the matches that overlap it. Whitespace that a
-  /// token took can itself match another token: that one then cuts the former short, unless it takes the whitespace
-  /// before it as well, which leaves it only what the former did not take.
+  /// A match that is rejected because it is not a single word still hides the matches that overlap it. Whitespace that
+  /// a token includes can itself match another token, which then shortens the first one. If the other token includes the
+  /// whitespace before it as well, it gets only what the first one left.
   func split(_ text: Span<UInt8>, _ range: Range<Int>, into segments: inout [AddedTokens.Segment]) {
     let first = segments.count
     var segmentStart = range.lowerBound
@@ -170,7 +170,7 @@ private struct Matcher {
 }
 
 extension Span<UInt8> {
-  /// The scalar that ends before an offset of UTF-8 text; nil where that is `start` or before.
+  /// The scalar that ends before an offset of UTF-8 text; nil if the offset is `start` or before.
   fileprivate func scalar(endingAt end: Int, from start: Int) -> Unicode.Scalar? {
     var first = end - 1
     while first > start, self[first] & 0xC0 == 0x80 { first -= 1 }
@@ -190,7 +190,7 @@ extension Span<UInt8> {
 }
 
 extension RandomAccessCollection {
-  /// The first index whose element, and with it all after it, fulfils a condition.
+  /// The first index from which all elements satisfy a condition.
   fileprivate func partitioningIndex(where isInSecondPart: (Element) -> Bool) -> Index {
     var low = startIndex
     var count = self.count

@@ -1,18 +1,18 @@
-/// A text that was made from another, and where each of its bytes comes from.
+/// A text made from another, with the origin of each of its bytes.
 ///
-/// The offsets only grow, so that pieces of the text that follow each other come from pieces of the original that do,
-/// too. Of the bytes that replace a piece of the original, the last one stands for the whole piece.
+/// The offsets only grow, so consecutive pieces of the text come from consecutive pieces of the original. Of the bytes
+/// that replace a piece of the original, the last one represents the whole piece.
 struct AlignedText: Sendable {
   private(set) var bytes: [UInt8] = []
-  /// Where in the original each byte begins.
+  /// The offset in the original where each byte begins.
   private(set) var origins: [Int] = []
-  /// Where in the original the text ends.
+  /// The offset in the original where the text ends.
   private(set) var originEnd: Int
 
-  /// An empty text that was made from what begins at an offset of the original.
+  /// An empty text whose source begins at an offset of the original.
   init(from origin: Int = 0) { originEnd = origin }
 
-  /// Appends bytes that stand for the original from where this text ends to `end`.
+  /// Appends bytes that represent the original from the end of this text to `end`.
   mutating func append(_ new: Span<UInt8>, upTo end: Int) {
     for i in new.indices {
       bytes.append(new[i])
@@ -21,9 +21,9 @@ struct AlignedText: Sendable {
     originEnd = end
   }
 
-  /// Appends a piece of a text byte by byte; `source` says where in the original that text comes from.
+  /// Appends a piece of a text byte by byte; `source` gives its offsets in the original.
   mutating func append(_ range: Range<Int>, of text: Span<UInt8>, _ source: Alignment) {
-    // What was left out since, the bytes before it stand for; at the beginning, this byte.
+    // The bytes before represent what was left out since; at the beginning, this byte does.
     var origin = origins.isEmpty ? originEnd : source[range.lowerBound]
     for i in range {
       bytes.append(text[i])
@@ -33,18 +33,18 @@ struct AlignedText: Sendable {
     if !range.isEmpty { originEnd = origin }
   }
 
-  /// Says that the original was read up to here.
+  /// Marks the original as read up to an offset.
   mutating func end(at origin: Int) { originEnd = origin }
 
-  /// Where its bytes come from.
+  /// The origin of its bytes.
   var alignment: Alignment { .aligned(origins, end: originEnd) }
 }
 
-/// Where the bytes of a text come from.
+/// The origin of the bytes of a text.
 enum Alignment: Sendable {
   /// The text is the original.
   case identical
-  /// Each byte begins at its offset of the original; the text ends at another.
+  /// Each byte begins at its own offset of the original; a last offset ends the text.
   case aligned([Int], end: Int)
 
   /// The offset in the original of an offset in the text.

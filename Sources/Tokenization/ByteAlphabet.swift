@@ -1,4 +1,4 @@
-/// The 256 letters by which byte-level vocabularies spell bytes: bytes that are printable in Latin-1 are themselves,
+/// The 256 letters with which byte-level vocabularies spell bytes: bytes that are printable in Latin-1 are themselves,
 /// the others are U+0100, U+0101, … in order (the space is "Ġ").
 ///
 /// Source: GPT-2's `encoder.py` (`bytes_to_unicode`) and Hugging Face tokenizers' `byte_level.rs`.
@@ -16,14 +16,14 @@ enum ByteAlphabet {
     }
   }()
 
-  /// The byte of each letter, by scalar value; -1 for what is no letter.
+  /// The byte of each letter, by scalar value; -1 for scalars that are not letters.
   private static let bytes: [Int16] = {
     var bytes = [Int16](repeating: -1, count: 0x144)
     for (byte, letter) in letters.enumerated() { bytes[Int(letter.value)] = Int16(byte) }
     return bytes
   }()
 
-  /// The bytes a spelling stands for; a spelling with other characters than the 256 letters stands for itself.
+  /// The bytes of a spelling; a spelling with other characters than the 256 letters is taken as its UTF-8.
   static func bytes(spelledBy spelling: ArraySlice<UInt8>) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(spelling.count)

@@ -1,6 +1,6 @@
-/// The tokens `<0x00>` to `<0xFF>`, by which a vocabulary spells the bytes of letters it lacks.
+/// The tokens `<0x00>` to `<0xFF>`, with which a vocabulary spells the bytes of characters it lacks.
 struct ByteFallback: Sendable {
-  /// The token of each byte; -1 for those that no text has.
+  /// The token of each byte; -1 for bytes that never occur in UTF-8.
   private let tokens: [Int32]
 
   /// Why a vocabulary cannot spell all bytes.
@@ -8,9 +8,9 @@ struct ByteFallback: Sendable {
     var token: String
   }
 
-  /// The byte tokens of a vocabulary; nil where it has none at all.
+  /// The byte tokens of a vocabulary; nil if it has none at all.
   ///
-  /// - Throws: `Missing` where it has some but not those of all bytes that occur in UTF-8.
+  /// - Throws: `Missing` if it has some, but not one for each byte that occurs in UTF-8.
   init?(_ vocabulary: Vocabulary) throws(Missing) {
     tokens = (UInt8.min...UInt8.max).map { byte in
       Int32(vocabulary.id(of: Self.spelling(of: byte).utf8.span) ?? -1)
@@ -27,7 +27,7 @@ struct ByteFallback: Sendable {
   /// All tokens of bytes.
   var all: Set<Int32> { Set(tokens) }
 
-  /// `<0x0A>`, with capitals.
+  /// `<0x0A>`, in capitals.
   static func spelling(of byte: UInt8) -> String {
     (byte < 0x10 ? "<0x0" : "<0x") + String(byte, radix: 16, uppercase: true) + ">"
   }

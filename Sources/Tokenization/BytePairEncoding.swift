@@ -5,32 +5,32 @@ struct WordToken {
   var end: Int32
 }
 
-/// The model `BPE`: a word begins as its letters; of all neighbours the pair with the lowest rank becomes one token,
-/// the leftmost first, until no two neighbours have a rank.
+/// The model `BPE`: a word starts as its letters; the neighbouring pair with the lowest rank is merged into one token,
+/// leftmost first, until no pair has a rank.
 ///
 /// Source: Sennrich, Haddow, Birch, "Neural Machine Translation of Rare Words with Subword Units" (2016);
 /// Hugging Face tokenizers' `bpe/model.rs` and `bpe/word.rs`.
 struct BytePairEncoding: Sendable {
-  /// How the model treats words, beyond its tokens and merges.
+  /// The options of the model besides its tokens and merges.
   struct Options: Sendable {
-    /// The letters are those of `ByteAlphabet`, one for each byte, and not the characters of the text.
+    /// The letters are those of `ByteAlphabet`, one per byte, not the characters of the text.
     var spellsBytes = true
-    /// A word that is a token as a whole is that token, whatever the merges make of it.
+    /// A word that is itself a token becomes that token, without merges.
     var ignoresMerges = false
-    /// The token for letters the vocabulary lacks; where it is nil they vanish.
+    /// The token for letters the vocabulary lacks; nil: they vanish.
     var unknownToken: Int?
     /// Neighbouring unknown letters become one token.
     var fusesUnknown = false
-    /// The tokens of the bytes that letters the vocabulary lacks become, where they do.
+    /// The byte tokens that spell letters the vocabulary lacks, if it has them.
     var fallback: ByteFallback?
   }
 
   let vocabulary: Vocabulary
   private let options: Options
   private let merges: MergeTable
-  /// The token of each letter of `ByteAlphabet` or else of each scalar below U+10000; -1 where there is none.
+  /// The token of each letter of `ByteAlphabet` or else of each scalar below U+10000; -1 if there is none.
   private let letterTokens: [Int32]
-  /// Where words come apart; nil where they may not.
+  /// The places where words can be split; nil if they cannot.
   let joints: Joints?
 
   init(vocabulary: Vocabulary, merges: MergeTable, options: Options = Options()) {
@@ -47,7 +47,7 @@ struct BytePairEncoding: Sendable {
     joints = options.spellsBytes ? nil : Joints(vocabulary: vocabulary, merges: merges, options: options)
   }
 
-  /// Puts the tokens of a word at the end of `tokens`.
+  /// Appends the tokens of a word to `tokens`.
   func encode(_ word: Span<UInt8>, workspace: inout MergeWorkspace, into tokens: inout [WordToken]) {
     if options.ignoresMerges, let id = id(of: word) {
       tokens.append(WordToken(id: Int32(id), start: 0, end: Int32(word.count)))
@@ -123,7 +123,7 @@ struct BytePairEncoding: Sendable {
     lastIsUnknown = true
   }
 
-  /// Merges the symbols, a doubly linked list; candidates wait in a heap, which outdated ones leave unused.
+  /// Merges the symbols, a doubly linked list; a heap holds the candidates, and outdated ones are skipped.
   private func merge(in workspace: inout MergeWorkspace) {
     for index in workspace.symbols.indices { consider(index, in: &workspace) }
     while let candidate = workspace.candidates.popSmallest() {
@@ -143,7 +143,7 @@ struct BytePairEncoding: Sendable {
     }
   }
 
-  /// Finds the rank of a symbol with its right neighbour and, where there is one, makes the pair a candidate.
+  /// Finds the rank of a symbol with its right neighbour and, if it has one, makes the pair a candidate.
   private func consider(_ index: Int, in workspace: inout MergeWorkspace) {
     let next = Int(workspace.symbols[index].next)
     guard next >= 0 else {
@@ -156,7 +156,7 @@ struct BytePairEncoding: Sendable {
   }
 }
 
-/// A token in a word that is being merged.
+/// A token in a word during merging.
 private struct Symbol {
   var id: Int32
   var start: Int32
@@ -168,10 +168,10 @@ private struct Symbol {
   var rank = MergeTable.noRank
 }
 
-/// The memory that merging needs, kept from word to word.
+/// The working memory of merging, reused from word to word.
 struct MergeWorkspace: Sendable {
   fileprivate var symbols: [Symbol] = []
-  /// Rank and index of the left symbol, in the upper and lower half: the smallest is the leftmost of the lowest rank.
+  /// Rank (upper half) and index of the left symbol (lower half): the smallest is the leftmost of the lowest rank.
   fileprivate var candidates = MinimumHeap()
 
   /// Adds a letter that is a token.
@@ -182,13 +182,13 @@ struct MergeWorkspace: Sendable {
         id: id, start: Int32(letter.lowerBound), end: Int32(letter.upperBound), previous: count - 1, next: count + 1))
   }
 
-  /// Gives back the memory that an extraordinarily long word needed.
+  /// Frees the memory of an unusually long word.
   mutating func releaseIfLarge() {
     if symbols.capacity > 1 << 16 { self = MergeWorkspace() }
   }
 }
 
-/// The pairs of tokens that merge: their ranks, 0 first, and what they become.
+/// The pairs of tokens that merge: their ranks, from 0, and the resulting tokens.
 struct MergeTable: Sendable {
   /// The rank of a pair that does not merge.
   static let noRank = UInt32.max
@@ -201,7 +201,7 @@ struct MergeTable: Sendable {
   /// An open-addressing hash table; its size is a power of two.
   private var slots: [Slot]
   private let shift: Int
-  /// The token that the merge of each rank makes.
+  /// The token that results from the merge of each rank.
   private var merged: [Int32] = []
 
   /// An empty table for `capacity` merges.
@@ -213,7 +213,7 @@ struct MergeTable: Sendable {
     merged.reserveCapacity(capacity)
   }
 
-  /// Adds the merge of the next rank; of the same pair twice, the later counts, as in Hugging Face tokenizers.
+  /// Adds the merge of the next rank; if a pair is added twice, the later one counts, as in Hugging Face tokenizers.
   mutating func append(_ left: Int, _ right: Int, becoming id: Int) {
     precondition(2 * merged.count < slots.count, "more merges than the table was made for")
     let pair = Self.pair(Int32(left), Int32(right))
@@ -235,7 +235,7 @@ struct MergeTable: Sendable {
     slots[slot(of: Self.pair(left, right))].rank
   }
 
-  /// What the merge of a rank makes.
+  /// The token that results from the merge of a rank.
   func merged(rank: UInt32) -> Int32 { merged[Int(rank)] }
 
   private static func pair(_ left: Int32, _ right: Int32) -> UInt64 {
@@ -249,7 +249,7 @@ struct MergeTable: Sendable {
   }
 }
 
-/// A binary heap that gives back the smallest number first.
+/// A binary heap that returns the smallest number first.
 struct MinimumHeap: Sendable {
   private var numbers: [UInt64] = []
 

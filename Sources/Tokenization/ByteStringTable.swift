@@ -1,11 +1,11 @@
-/// Numbers byte strings 0, 1, 2, … in the order in which they come: an open-addressing hash table over one buffer.
+/// Numbers byte strings 0, 1, 2, … in order of insertion: an open-addressing hash table over one buffer.
 ///
 /// Keys are bytes because Swift's `String` equality is canonical: "é" as one scalar and as two are the same `String`,
 /// but different tokens.
 struct ByteStringTable: Sendable {
   private struct Slot {
     var hash: UInt32 = 0
-    /// The number of the string, or -1 where the slot is free.
+    /// The number of the string; -1 if the slot is free.
     var index: Int32 = -1
   }
 
@@ -15,30 +15,30 @@ struct ByteStringTable: Sendable {
   /// A power of two, at least twice `count`.
   private var slots: [Slot]
 
-  /// An empty table that does not grow before it holds `capacity` strings.
+  /// An empty table that does not grow until it holds `capacity` strings.
   init(capacity: Int = 0) {
     var size = 16
     while size < 2 * capacity { size *= 2 }
     slots = Array(repeating: Slot(), count: size)
   }
 
-  /// How many strings there are.
+  /// Number of strings.
   var count: Int { starts.count - 1 }
 
-  /// How many bytes they have together.
+  /// Total bytes of the strings.
   var byteCount: Int { bytes.count }
 
-  /// The string of a number below `count`.
+  /// The string with a number below `count`.
   subscript(index: Int) -> ArraySlice<UInt8> { bytes[starts[index]..<starts[index + 1]] }
 
-  /// The number of a string, or nil where it has none.
+  /// The number of a string; nil if it has none.
   @inline(__always)
   func index(of key: Span<UInt8>) -> Int? {
     let index = slots[slot(of: key, hash: Self.hash(key))].index
     return index < 0 ? nil : Int(index)
   }
 
-  /// Gives a string the next number, unless it has one.
+  /// Gives a string the next number, unless it already has one.
   @discardableResult
   mutating func insert(_ key: Span<UInt8>) -> (index: Int, isNew: Bool) {
     let hash = Self.hash(key)
@@ -52,7 +52,7 @@ struct ByteStringTable: Sendable {
     return (index, true)
   }
 
-  /// Forgets all strings and keeps the memory.
+  /// Removes all strings but keeps the memory.
   mutating func removeAll() {
     bytes.removeAll(keepingCapacity: true)
     starts.removeLast(count)
@@ -66,7 +66,7 @@ struct ByteStringTable: Sendable {
     return UInt32(truncatingIfNeeded: (hash &* 0x9E37_79B9_7F4A_7C15) >> 32)
   }
 
-  /// The slot that holds the string, or the free one where it belongs.
+  /// The slot that holds the string, or the free slot for it.
   @inline(__always)
   private func slot(of key: Span<UInt8>, hash: UInt32) -> Int {
     let mask = slots.count - 1

@@ -1,4 +1,4 @@
-/// A set of Unicode scalars, as a regular expression's class names it.
+/// A set of Unicode scalars, as in a character class of a regular expression.
 ///
 /// Categories are those of Unicode 16 (see `Unicode.Scalar.category`).
 package indirect enum CharacterSet: Hashable, Sendable {
@@ -6,7 +6,7 @@ package indirect enum CharacterSet: Hashable, Sendable {
   case categories(Set<Unicode.GeneralCategory>)
   case whitespace
   case wordCharacter
-  /// What the pre-tokenizer `Punctuation` takes for it.
+  /// Punctuation in the sense of the pre-tokenizer `Punctuation`.
   case punctuation
   case union([CharacterSet])
   case complement(CharacterSet)
@@ -27,7 +27,7 @@ package indirect enum CharacterSet: Hashable, Sendable {
     }
   }
 
-  /// The categories of a property's short or long name, such as `Lu` or `Letter`; nil where there is none.
+  /// The categories of a property's short or long name, such as `Lu` or `Letter`; nil for an unknown name.
   package static func categories(named name: String) -> CharacterSet? {
     let found = generalCategories.filter { $0.names.contains(name) }.map(\.category)
     return found.isEmpty ? nil : .categories(Set(found))

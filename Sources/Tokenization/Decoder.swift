@@ -3,25 +3,25 @@
 /// Source: Hugging Face tokenizers' `decoders`.
 struct TokenDecoder: Sendable {
   enum Step: Sendable {
-    /// Spellings are letters of `ByteAlphabet`; what is no UTF-8 becomes U+FFFD.
+    /// Spellings are letters of `ByteAlphabet`; invalid UTF-8 becomes U+FFFD.
     case byteLevel
-    /// `<0x0A>` is a byte; each byte of a run that is no UTF-8 becomes U+FFFD.
+    /// `<0x0A>` is a byte; each byte of a run of invalid UTF-8 becomes U+FFFD.
     case byteFallback
-    /// Makes one text of all tokens.
+    /// Joins all tokens into one text.
     case fuse
-    /// Puts a text in the place of another, which is not empty.
+    /// Replaces a non-empty text with another.
     case replace([UInt8], by: [UInt8])
-    /// Takes at most so many of a character from the beginning, of the text or of each token.
+    /// Removes a character from the start of the text or of each token, up to a number of times.
     case strip([UInt8], atMost: Int, ofEachToken: Bool)
-    /// Makes spaces of a character, which in the first token vanishes if it was put there.
+    /// Replaces a character with a space, or removes it at the start of the first token if it was added there.
     case metaspace([UInt8], vanishesAtStart: Bool)
-    /// Puts a space between tokens.
+    /// Inserts a space between tokens.
     case separate
   }
 
   var steps: [Step]
 
-  /// The bytes that a spelling stands for inside a text.
+  /// The bytes of a spelling inside a text.
   func bytes(spelledBy spelling: ArraySlice<UInt8>) -> [UInt8] {
     var bytes = Array(spelling)
     for step in steps {
@@ -37,27 +37,27 @@ struct TokenDecoder: Sendable {
   }
 }
 
-/// The text of tokens that come one by one.
+/// Decodes tokens one by one.
 ///
-/// What it gives out makes together what `Tokenizer.decode` makes of all the tokens; it gives out whole characters, as
+/// The returned pieces together equal `Tokenizer.decode` of all tokens. Each piece holds whole characters, returned as
 /// soon as no later token can change them.
 package struct TextStream: Sendable {
   private let tokenizer: Tokenizer
   private var stages: [Stage]
 
-  /// The stream of a tokenizer, before its first token.
+  /// A stream of a tokenizer, before the first token.
   package init(_ tokenizer: Tokenizer) {
     self.tokenizer = tokenizer
     stages = tokenizer.decoder.steps.map(Stage.init)
   }
 
-  /// Adds a token and returns the text that is now certain, often none; ids that no token has are passed over.
+  /// Adds a token and returns the text that is now final, often none; unknown ids are skipped.
   package mutating func append(_ id: Int) -> String {
     guard let spelling = tokenizer.spellingForDecoding(id) else { return "" }
     return pass([spelling], isEnd: false)
   }
 
-  /// Ends the stream and returns what is left of the text.
+  /// Ends the stream and returns the rest of the text.
   package mutating func finish() -> String { pass([], isEnd: true) }
 
   private mutating func pass(_ tokens: [[UInt8]], isEnd: Bool) -> String {
@@ -67,15 +67,15 @@ package struct TextStream: Sendable {
   }
 }
 
-/// A step of a decoder with what it keeps from token to token.
+/// A step of a decoder with its state between tokens.
 ///
-/// Behind a step that makes one text of all tokens, what is passed on are pieces of that text.
+/// After a step that joins all tokens into one text, the steps pass on pieces of that text.
 private struct Stage: Sendable {
   private let step: TokenDecoder.Step
-  /// Bytes that wait for those that decide what becomes of them.
+  /// Bytes held back until later bytes determine their text.
   private var waiting: [UInt8] = []
   private var isFirst = true
-  /// How many characters were taken from the beginning; the most there may be once something else stood there.
+  /// Characters removed from the start so far; the maximum once another character came.
   private var stripped = 0
 
   init(_ step: TokenDecoder.Step) { self.step = step }
@@ -139,7 +139,7 @@ private struct Stage: Sendable {
 }
 
 extension [UInt8] {
-  /// These bytes with each occurrence of a text, which is not empty, replaced.
+  /// These bytes with each occurrence of a non-empty text replaced.
   fileprivate func replacing(_ pattern: [UInt8], by content: [UInt8]) -> [UInt8] {
     var result: [UInt8] = []
     var position = 0
@@ -155,7 +155,7 @@ extension [UInt8] {
     return result
   }
 
-  /// The count of bytes at the end that begin a character and do not end it.
+  /// The number of bytes at the end that form an incomplete character.
   fileprivate var lengthOfUnfinishedCharacter: Int {
     for length in 1...3 where length <= count {
       let byte = self[count - length]

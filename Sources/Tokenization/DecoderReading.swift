@@ -10,7 +10,7 @@ extension TokenDecoder {
     try append(members, isFused: &isFused)
   }
 
-  /// Appends a decoder; behind one that makes one text of all tokens, few can follow.
+  /// Appends a decoder; after one that joins all tokens into one text, few are supported.
   private mutating func append(_ members: Members, isFused: inout Bool) throws {
     switch members.type {
     case "Sequence":
@@ -28,7 +28,7 @@ extension TokenDecoder {
         throw members.expected("one character", of: "content")
       }
       guard let start = members["start"]?.integer, start >= 0 else {
-        throw members.expected("a whole number of 0 or more", of: "start")
+        throw members.expected("a whole number of at least 0", of: "start")
       }
       guard members["stop"]?.integer == 0 else {
         throw members.unsupported("stop", members["stop"]?.shortDescription ?? "missing", supported: "0")
@@ -40,7 +40,7 @@ extension TokenDecoder {
     if isFused {
       throw InputError.badData(
         members.file,
-        "\(members.name) is \(members["type"]?.shortDescription ?? "without a type") behind a Fuse or ByteLevel; "
+        "\(members.name) is \(members["type"]?.shortDescription ?? "without a type") after a Fuse or ByteLevel; "
           + "supported: Fuse, Strip")
     }
     switch members.type {

@@ -1,16 +1,16 @@
-/// Where a word of a vocabulary that writes spaces as "▁" comes apart: before each "▁" that no token has right behind
-/// the byte that precedes it.
+/// The places where a word of a vocabulary that writes spaces as "▁" can be split: before each "▁" that no token has
+/// directly after the preceding byte.
 ///
-/// No merge ever crosses such a place, so that the parts can be encoded, and remembered, one by one. It is what makes
-/// texts quick that are one long word, as Llama 2's are.
+/// No merge ever crosses such a place, so the parts can be encoded and cached one by one. This makes texts fast that
+/// are one long word, as with Llama 2.
 struct Joints: Sendable {
   /// "▁", U+2581.
   private static let mark: [UInt8] = [0xE2, 0x96, 0x81]
 
-  /// Whether a token has "▁" right behind this byte.
+  /// Whether a token has "▁" directly after this byte.
   private var isCrossed = [Bool](repeating: false, count: 256)
 
-  /// Nil where merges may cross all the same: where letters vanish, or tokens merge that are not what they spell.
+  /// Nil if merges may still cross: if letters vanish, or tokens merge into one with another spelling.
   init?(vocabulary: Vocabulary, merges: MergeTable, options: BytePairEncoding.Options) {
     guard vocabulary.id(of: Self.mark.span) != nil else { return nil }
     guard options.fallback != nil || options.unknownToken != nil else { return nil }
@@ -26,7 +26,7 @@ struct Joints: Sendable {
     }
   }
 
-  /// The first place behind `start` where a text comes apart; nil where there is none before `end`.
+  /// The first place after `start` where a text can be split; nil if there is none before `end`.
   func next(after start: Int, to end: Int, in text: Span<UInt8>) -> Int? {
     var position = start + 1
     while position + 2 < end {

@@ -1,14 +1,14 @@
 import Diagnostics
 import FileFormats
 
-/// The members of an object, each known and none twice.
+/// The members of an object, all known and none repeated.
 struct Members {
   private let object: JSON
-  /// What messages call the object.
+  /// The object's name in messages.
   let name: String
   let file: String
 
-  /// The members of an object that is to be checked with `check(known:)` once its type is known.
+  /// The members of an object, to be checked with `check(known:)` once its type is known.
   init(of value: JSON, called name: String, in file: String) throws {
     object = value
     self.name = name
@@ -24,7 +24,7 @@ struct Members {
     try check(known: known)
   }
 
-  /// Refuses members that are not known or stand twice.
+  /// Rejects unknown or repeated members.
   func check(known: [String]) throws {
     guard let members = object.object else { return }
     var seen: [String] = []
@@ -32,17 +32,17 @@ struct Members {
       guard known.contains(member.key) else {
         throw badData(member.key, "is unknown; expected one of \(known.joined(separator: ", "))")
       }
-      if seen.contains(member.key) { throw badData(member.key, "stands twice") }
+      if seen.contains(member.key) { throw badData(member.key, "appears twice") }
       seen.append(member.key)
     }
   }
 
-  /// The value of a member; nil where it is absent or null.
+  /// The value of a member; nil if it is absent or null.
   subscript(key: String) -> JSON? {
     object[key].flatMap { $0.isNull ? nil : $0 }
   }
 
-  /// A member that must be true or false, and be there where there is no default.
+  /// A member that must be true or false, and is required if there is no default.
   func bool(_ key: String, default: Bool? = nil) throws -> Bool {
     if let value = self[key]?.bool { return value }
     if let `default`, self[key] == nil { return `default` }
@@ -61,19 +61,19 @@ struct Members {
     .badData(file, "\(path(key)) \(problem)")
   }
 
-  /// The name of a member for messages, with that of the object.
+  /// The name of a member in messages, with the object's name.
   func path(_ key: String) -> String { "\(name.isEmpty ? "" : name + ".")\(key)" }
 
-  /// A member that must be a text.
+  /// A member that must be a string.
   func string(_ key: String) throws -> String {
-    guard let value = self[key]?.string else { throw expected("a text", of: key) }
+    guard let value = self[key]?.string else { throw expected("a string", of: key) }
     return value
   }
 
-  /// The member `type`; nil where it names none.
+  /// The member `type`; nil if it is missing.
   var type: String? { self["type"]?.string }
 
-  /// An error for an object of a type that is not supported.
+  /// The error for an object of an unsupported type.
   func unsupportedType(_ supported: [String]) -> InputError {
     .badData(
       file,
@@ -81,7 +81,7 @@ struct Members {
     )
   }
 
-  /// The objects of a member that must be a list of them, for a `Sequence`.
+  /// The objects of a member that must be a list of objects, for a `Sequence`.
   func objects(_ key: String) throws -> [Members] {
     guard let values = self[key]?.array else { throw expected("a list", of: key) }
     return try values.enumerated().map { index, value in

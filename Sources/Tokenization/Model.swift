@@ -1,4 +1,4 @@
-/// What turns a word into tokens.
+/// The algorithm that splits a word into tokens.
 enum Model: Sendable {
   case bytePairEncoding(BytePairEncoding)
   case unigram(Unigram)
@@ -10,7 +10,7 @@ enum Model: Sendable {
     }
   }
 
-  /// Puts the tokens of a word at the end of `tokens`.
+  /// Appends the tokens of a word to `tokens`.
   func encode(_ word: Span<UInt8>, workspace: inout MergeWorkspace, into tokens: inout [WordToken]) {
     switch self {
     case .bytePairEncoding(let model): model.encode(word, workspace: &workspace, into: &tokens)

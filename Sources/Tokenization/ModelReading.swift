@@ -7,12 +7,12 @@ extension Model {
   /// - Throws: `InputError.badData` with file and entry.
   init(reading model: Members?, spellsBytes: Bool, file: String) throws {
     guard let model else { throw InputError.badData(file, "model is null; supported: BPE, Unigram") }
-    // The first files name no type: the type is then that of the members.
+    // The first files have no type: the members then determine it.
     switch model.type ?? (model["type"] == nil && model["merges"] != nil ? "BPE" : nil) {
     case "BPE": self = .bytePairEncoding(try BytePairEncoding(reading: model, spellsBytes: spellsBytes))
     case "Unigram":
       if spellsBytes {
-        throw InputError.badData(file, "model is \"Unigram\" behind a pre_tokenizer \"ByteLevel\"; supported: BPE")
+        throw InputError.badData(file, "model is \"Unigram\" after a pre_tokenizer \"ByteLevel\"; supported: BPE")
       }
       self = .unigram(try Unigram(reading: model))
     default: throw model.unsupportedType(["BPE", "Unigram"])
@@ -54,10 +54,10 @@ extension BytePairEncoding {
     options.fusesUnknown = try model.bool("fuse_unk", default: false)
     if try model.bool("byte_fallback", default: false) {
       if spellsBytes {
-        // Letters are never unknown where all have tokens.
+        // If all letters have tokens, none is ever unknown.
         if let letter = ByteAlphabet.firstLetter(missingIn: vocabulary) {
           throw model.badData(
-            "byte_fallback", "is true behind a pre_tokenizer \"ByteLevel\", and model.vocab lacks \"\(letter)\"")
+            "byte_fallback", "is true after a pre_tokenizer \"ByteLevel\", and model.vocab lacks \"\(letter)\"")
         }
       } else {
         do {
@@ -75,17 +75,17 @@ extension BytePairEncoding {
     guard let value = model["unk_token"] else { return nil }
     guard let token = value.string else { throw model.expected("a token or null", of: "unk_token") }
     if let id = vocabulary.id(of: token.utf8.span) { return id }
-    // It is never asked for when all bytes that occur in UTF-8 have tokens.
+    // It is never used if all bytes that occur in UTF-8 have tokens.
     if options.fallback != nil { return nil }
     guard options.spellsBytes else { throw model.badData("unk_token", "is \"\(token)\", which model.vocab lacks") }
     guard let letter = ByteAlphabet.firstLetter(missingIn: vocabulary) else { return nil }
     throw model.badData(
-      "unk_token", "is \"\(token)\", which model.vocab lacks, and so it does the letter \"\(letter)\"")
+      "unk_token", "is \"\(token)\", but model.vocab lacks this token and the letter \"\(letter)\"")
   }
 }
 
 extension ByteAlphabet {
-  /// A letter that occurs in UTF-8 and is no token.
+  /// A letter that occurs in UTF-8 but is not a token.
   fileprivate static func firstLetter(missingIn vocabulary: Vocabulary) -> Unicode.Scalar? {
     letters.enumerated().first { byte, letter in
       !(byte == 0xC0 || byte == 0xC1 || byte > 0xF4) && vocabulary.id(of: String(letter).utf8.span) == nil
@@ -128,7 +128,7 @@ extension Unigram {
 }
 
 extension Vocabulary {
-  /// Reads `{"token": id, …}`; that all ids are different and below the count of tokens leaves no holes.
+  /// Reads `{"token": id, …}`; distinct ids below the number of tokens leave no gaps.
   init(_ value: JSON, place: String, file: String) throws {
     let prefix = place.isEmpty ? "" : place + ": "
     guard let members = value.object else {
@@ -141,20 +141,20 @@ extension Vocabulary {
         throw InputError.badData(
           file,
           "\(prefix)the id of \(token) is \(member.value.shortDescription); "
-            + "expected a whole number below the count of tokens, \(members.count) (ids have no holes)")
+            + "expected a whole number below the number of tokens, \(members.count) (ids have no gaps)")
       }
       do {
         try insert(member.key, id: id)
       } catch .spelling(let other) {
-        throw InputError.badData(file, "\(prefix)\(token) stands twice, with the ids \(other) and \(id)")
+        throw InputError.badData(file, "\(prefix)\(token) appears twice, with the ids \(other) and \(id)")
       } catch .id(let other) {
-        throw InputError.badData(file, "\(prefix)the id \(id) stands twice, for \"\(other)\" and \(token)")
+        throw InputError.badData(file, "\(prefix)the id \(id) appears twice, for \"\(other)\" and \(token)")
       }
     }
   }
 }
 
-/// Turns merges that name tokens into merges of ids.
+/// Converts merges of tokens into merges of ids.
 struct MergeReader {
   private let vocabulary: Vocabulary
   private let file: String

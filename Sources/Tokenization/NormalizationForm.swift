@@ -1,17 +1,17 @@
 import CUTF8Proc
 
-/// A normalization form of Unicode.
+/// A Unicode normalization form.
 ///
-/// Characters are those of Unicode 9, as in Hugging Face tokenizers: later ones stay as they are.
+/// Only characters of Unicode 9 are normalized, as in Hugging Face tokenizers: later ones are unchanged.
 ///
-/// Source: Unicode Standard Annex 15. utf8proc decomposes and composes; order and segments are ours.
+/// Source: Unicode Standard Annex 15. utf8proc decomposes and composes; ordering and segmentation are done here.
 enum NormalizationForm: String, Sendable {
   case nfc = "NFC"
   case nfd = "NFD"
   case nfkc = "NFKC"
   case nfkd = "NFKD"
 
-  /// Scalars below this are as they should be, and neither they nor what is before them changes what follows them.
+  /// Scalars below this are already normalized, and neither they nor the text before them affects what follows.
   private var firstThatMayChange: UInt32 {
     switch self {
     case .nfc: 0x300
@@ -22,8 +22,8 @@ enum NormalizationForm: String, Sendable {
 
   private var composes: Bool { self == .nfc || self == .nfkc }
 
-  /// Normalizes a range of a text, segment by segment: a segment is what can only change together, such as a letter
-  /// with its marks. One that changes is aligned as a whole.
+  /// Normalizes a range of a text segment by segment. A segment is a unit that changes together, such as a letter with
+  /// its marks; one that changes is aligned as a whole.
   func append(_ range: Range<Int>, of text: Span<UInt8>, _ source: Alignment, to result: inout AlignedText) {
     var segment: [Int32] = []
     var segmentStart = range.lowerBound
@@ -50,7 +50,7 @@ enum NormalizationForm: String, Sendable {
         decompose(value, into: &decomposition)
         if let first = decomposition.first, !segment.isEmpty, Self.beginsSegment(UInt32(first)) { endSegment() }
         if !mayChange, let letter = segment.first {
-          // It was let pass for what may not change by itself.
+          // The letter is not decomposed yet, since it cannot change on its own.
           var letters: [Int32] = []
           decompose(UInt32(letter), into: &letters)
           segment = letters
@@ -64,8 +64,8 @@ enum NormalizationForm: String, Sendable {
     result.append(copied..<position, of: text, source)
   }
 
-  /// Whether all that came before it is independent of a scalar: it is neither a mark nor a Hangul vowel or final
-  /// consonant, the only ones that compose with what is before them.
+  /// Whether a scalar begins a segment: it is neither a mark nor a Hangul vowel or final consonant, the only scalars
+  /// that compose with the text before them.
   private static func beginsSegment(_ value: UInt32) -> Bool {
     if value < 0x300 { return true }
     if (0x1160...0x11FF).contains(value) { return false }
@@ -86,7 +86,7 @@ enum NormalizationForm: String, Sendable {
     return combiningClass > 0 && isKnown(scalar) ? combiningClass : 0
   }
 
-  /// The normalized text of a segment, or nil where it is what stands in a range of the text.
+  /// The normalized text of a segment; nil if it equals the range of the text.
   private func normalized(_ segment: [Int32], unlessIn range: Range<Int>, of text: Span<UInt8>) -> [UInt8]? {
     var scalars = segment
     if scalars.count > 1 {
@@ -120,7 +120,7 @@ enum NormalizationForm: String, Sendable {
     if scalars != [scalar], !(Unicode.Scalar(value).map(Self.isKnown) ?? false) { scalars = [scalar] }
   }
 
-  /// The canonical order: marks with lower combining classes first, those with equal ones in the order they have.
+  /// The canonical order: marks by combining class, lowest first; equal classes keep their order.
   private static func reorder(_ scalars: inout [Int32]) {
     let classes = scalars.map(combiningClass)
     var order = Array(scalars.indices)

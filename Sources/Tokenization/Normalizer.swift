@@ -1,13 +1,13 @@
-/// What a text is rewritten to before it is split.
+/// A rewriting of a text before it is split.
 ///
 /// Source: Hugging Face tokenizers' `normalizers`.
 indirect enum Normalizer: Sendable {
   case form(NormalizationForm)
-  /// Puts a text before a text that is not empty.
+  /// Inserts a text before a non-empty text.
   case prepend([UInt8])
-  /// Puts a text in the place of another, which is not empty.
+  /// Replaces a non-empty text with another.
   case replace([UInt8], by: [UInt8])
-  /// Puts a text in the place of what a pattern matches.
+  /// Replaces the matches of a pattern with a text.
   case replaceMatches(Pattern, by: [UInt8])
   case sequence([Normalizer])
 
@@ -59,7 +59,7 @@ indirect enum Normalizer: Sendable {
 }
 
 extension Span<UInt8> {
-  /// Where a text that is not empty first occurs in a range.
+  /// The first occurrence of a non-empty text in a range.
   fileprivate func firstOccurrence(of text: Span<UInt8>, in range: Range<Int>) -> Int? {
     let first = text[0]
     var start = range.lowerBound

@@ -1,5 +1,5 @@
 extension Normalizer {
-  /// Reads a normalizer of a tokenizer.json; nil where it leaves all texts as they are.
+  /// Reads a normalizer of a tokenizer.json; nil if it changes no text.
   ///
   /// - Throws: `InputError.badData` with file and entry.
   init?(reading members: Members) throws {
@@ -29,9 +29,9 @@ extension Normalizer {
   }
 }
 
-/// What `Split` and `Replace` look for.
+/// The search pattern of `Split` and `Replace`.
 enum TextPattern {
-  /// A text, which is not empty.
+  /// A non-empty text.
   case literal(String)
   case expression(RegularExpression)
 
@@ -48,7 +48,7 @@ extension Members {
   /// A member `{"String": "…"}` or `{"Regex": "…"}`.
   func pattern(_ key: String) throws -> TextPattern {
     guard let members = self[key]?.object, members.count == 1, let text = members[0].value.string, !text.isEmpty else {
-      throw expected("{\"String\": \"…\"} or {\"Regex\": \"…\"} with a text that is not empty", of: key)
+      throw expected("{\"String\": \"…\"} or {\"Regex\": \"…\"} with a string that is not empty", of: key)
     }
     switch members[0].key {
     case "String": return .literal(text)
@@ -62,7 +62,7 @@ extension Members {
     }
   }
 
-  /// Compiles an expression that a member holds.
+  /// Compiles the expression of a member.
   func compile(
     _ expression: RegularExpression, spelling: Pattern.Spelling = .utf8, of key: String
   ) throws -> Pattern {

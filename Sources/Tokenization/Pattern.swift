@@ -1,8 +1,8 @@
-/// A regular expression, compiled: a machine whose threads run side by side, the most wanted first.
+/// A compiled regular expression: a machine whose threads run in parallel, ordered by priority.
 ///
 /// Source: Russ Cox, "Regular Expression Matching: the Virtual Machine Approach" (2009).
 package struct Pattern: Sendable {
-  /// How the bytes of a text stand for characters.
+  /// How the bytes of a text encode characters.
   package enum Spelling: Sendable {
     case utf8
     /// Each byte is a letter of `ByteAlphabet`.
@@ -12,22 +12,22 @@ package struct Pattern: Sendable {
   enum Instruction: Sendable {
     /// Consumes a character of a set.
     case character(set: Int)
-    /// Goes on if the next character is in a set, or is not.
+    /// Continues if the next character is in a set, or is not.
     case lookahead(set: Int, isNegated: Bool)
-    /// Goes on at both places, the first of which is wanted more.
+    /// Continues at both places, the first with higher priority.
     case fork(Int, Int)
     case jump(Int)
     case match
   }
 
   private(set) var instructions: [Instruction] = []
-  /// The different sets that the instructions name, at most 64.
+  /// The distinct sets of the instructions, at most 64.
   private(set) var sets: [CharacterSet] = []
   let spelling: Spelling
 
   /// Compiles an expression.
   ///
-  /// - Throws: `RegularExpression.Unsupported` where it matches the empty text or is too large.
+  /// - Throws: `RegularExpression.Unsupported` if it matches the empty text or is too large.
   package init(_ expression: RegularExpression, spelling: Spelling = .utf8) throws(RegularExpression.Unsupported) {
     self.spelling = spelling
     if expression.matchesEmptyText { throw .init(construct: "a pattern that matches the empty text") }

@@ -1,21 +1,21 @@
-/// Finds the matches of a pattern by a deterministic automaton, built as the texts need it.
+/// Finds the matches of a pattern with a deterministic automaton, built lazily.
 ///
-/// A state is the list of the threads that are alive, the most wanted first; characters that are in the same sets of
-/// the pattern are one symbol. Whether a thread matches, and whether a lookahead holds, is decided when the next symbol
-/// is known, so that a match ends before the symbol that shows it.
+/// A state is the list of active threads, ordered by priority. Characters in the same sets of the pattern are one
+/// symbol. Matches and lookaheads are decided once the next symbol is known, so a match ends before the symbol that
+/// shows it.
 package struct PatternMatcher: Sendable {
   private let pattern: Pattern
-  /// The sets that the characters of each symbol are in, as bits; symbol 0 is the end of the text.
+  /// The sets that contain the characters of each symbol, as bits; symbol 0 is the end of the text.
   private var symbols: [UInt64] = [0]
-  /// By state and byte: the transition of the symbol of a byte that is a character by itself; -1 while it is not known,
-  /// and for the bytes of others.
+  /// The transition by state and byte, for bytes that are a character on their own; -1 while unknown, and for other
+  /// bytes.
   private var byteTransitions = [Int32](repeating: -1, count: 512)
-  /// The symbol of each scalar from U+0000 on, as far as they were met; 0 while it is not known.
+  /// The symbol of each scalar from U+0000 to the highest seen; 0 while unknown.
   private var symbolOfScalar: [UInt16] = []
-  /// The threads of each state; state 0 has none, state 1 is where matching begins.
+  /// The threads of each state; state 0 has none, state 1 is the initial state.
   private var states: [[Int32]] = [[], [0]]
   private var stateOfThreads: [[Int32]: Int] = [[]: 0, [0]: 1]
-  /// By state and symbol: the next state, times two, plus one if a match ends before the symbol; -1 while not known.
+  /// By state and symbol: the next state times two, plus one if a match ends before the symbol; -1 while unknown.
   private var transitions: [Int32]
   /// There is room for `1 << width` symbols.
   private var width = 5
@@ -26,7 +26,7 @@ package struct PatternMatcher: Sendable {
     transitions = Array(repeating: -1, count: 2 << width)
   }
 
-  /// The end of the match that begins at `start`, or nil where none does; `end` is the end of the text.
+  /// The end of the match that begins at `start`; nil if there is none; `end` is the end of the text.
   @inline(__always)
   package mutating func endOfMatch(from start: Int, to end: Int, in bytes: Span<UInt8>) -> Int? {
     var state = 1
@@ -58,7 +58,7 @@ package struct PatternMatcher: Sendable {
     let (symbol, length) = position < end ? self.symbol(at: position, in: bytes) : (0, 1)
     var transition = Int(transitions[state << width + symbol])
     if transition < 0 { transition = newTransition(from: state, symbol: symbol) }
-    // Where the automaton began anew, the state may be gone.
+    // If the automaton was rebuilt, the state may no longer exist.
     if position < end, pattern.spelling == .byteLetters || bytes[position] < 0x80, state < states.count,
       transitions[state << width + symbol] == transition
     {
@@ -74,7 +74,7 @@ package struct PatternMatcher: Sendable {
     if pattern.spelling == .byteLetters { return (symbol(of: ByteAlphabet.letters[Int(first)]), 1) }
     if first < 0x80 { return (symbol(of: Unicode.Scalar(first)), 1) }
     let (value, length) = bytes.scalarValue(at: position)
-    // Two planes hold nearly all that is written; symbols of what lies beyond are found each time.
+    // Two planes hold nearly all text; the symbols of other scalars are computed each time.
     if value < 0x20000 {
       if value >= symbolOfScalar.count {
         let count = value < 0x3000 ? 0x3000 : value < 0x10000 ? 0x10000 : 0x20000
@@ -147,8 +147,8 @@ private struct Closure {
 
   private func contains(_ set: Int) -> Bool { symbol >> UInt64(set) & 1 != 0 }
 
-  /// Follows a thread to all places where it consumes the symbol; true once it matches, which ends all that are wanted
-  /// less.
+  /// Follows a thread to all places where it consumes the symbol; true once it matches, which ends all threads of lower
+  /// priority.
   mutating func follow(_ thread: Int) -> Bool {
     var stack = [thread]
     while let place = stack.popLast() {
@@ -171,7 +171,7 @@ private struct Closure {
 }
 
 extension Span<UInt8> {
-  /// The scalar that begins at an offset of valid UTF-8, and how many bytes it has.
+  /// The scalar that begins at an offset of valid UTF-8, and its number of bytes.
   func scalarValue(at position: Int) -> (value: UInt32, length: Int) {
     func continuation(_ offset: Int) -> UInt32 { UInt32(self[position + offset] & 0x3F) }
     let first = UInt32(self[position])

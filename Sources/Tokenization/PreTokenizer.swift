@@ -1,27 +1,27 @@
-/// Splits a text into the words that the model sees one by one.
+/// Splits a text into the words that the model processes one by one.
 ///
 /// Source: Hugging Face tokenizers' `pre_tokenizers`.
 struct PreTokenizer: Sendable {
   enum Step: Sendable {
     case split(Splitter)
-    /// Puts a text before each word that does not begin with it; `onlyFirst`: before that at the text's beginning.
+    /// Inserts a text before each word that does not begin with it; `onlyFirst`: only at the start of the text.
     case prefix([UInt8], onlyFirst: Bool)
-    /// Puts a text in the place of each space.
+    /// Replaces each space with a text.
     case replaceSpaces([UInt8])
   }
 
   var steps: [Step] = []
-  /// The model sees bytes as letters of `ByteAlphabet`.
+  /// Whether the model gets bytes as letters of `ByteAlphabet`.
   var spellsBytes = false
 
-  /// New matchers for the steps that split, in their order.
+  /// New matchers for the splitting steps, in order.
   var matchers: [PatternMatcher] {
     steps.compactMap { step in
       if case .split(let splitter) = step { PatternMatcher(splitter.pattern) } else { nil }
     }
   }
 
-  /// Finds the words of a range of the text, and returns the text that they are ranges of where it is written anew.
+  /// Finds the words of a range of the text, and returns the text they are ranges of if it was rewritten.
   func split(
     _ range: Range<Int>, of text: Span<UInt8>, _ source: Alignment, matchers: inout [PatternMatcher],
     into words: inout [Range<Int>]
@@ -55,7 +55,7 @@ struct PreTokenizer: Sendable {
     return rewritten
   }
 
-  /// Writes words anew by a step, where it changes one.
+  /// Rewrites words by a step, if it changes one.
   private func rewrite(
     _ words: inout [Range<Int>], of text: Span<UInt8>, _ source: Alignment, by step: Step
   ) -> AlignedText? {

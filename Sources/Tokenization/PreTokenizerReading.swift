@@ -4,7 +4,7 @@ extension PreTokenizer {
   /// - Throws: `InputError.badData` with file and entry.
   init(reading members: Members) throws { try append(members) }
 
-  /// The pre-tokenizer `ByteLevel` by itself.
+  /// The pre-tokenizer `ByteLevel` alone.
   static func byteLevel(addsPrefixSpace: Bool) throws -> PreTokenizer {
     var result = PreTokenizer()
     try result.appendByteLevel(addsPrefixSpace: addsPrefixSpace, splits: true)
@@ -83,13 +83,13 @@ extension PreTokenizer {
   }
 }
 
-/// Where `Metaspace` puts its character before a word that does not begin with it.
+/// The words that `Metaspace` puts its character before, unless they begin with it.
 enum PrependScheme: String, CaseIterable {
   case always, first, never
 }
 
 extension Members {
-  /// The character that `Metaspace` writes for spaces.
+  /// The character that `Metaspace` writes for a space.
   func metaspaceReplacement() throws -> String {
     guard let text = self["replacement"]?.string, text.unicodeScalars.count == 1 else {
       throw expected("one character", of: "replacement")

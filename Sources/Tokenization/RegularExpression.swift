@@ -1,23 +1,23 @@
-/// A regular expression as its text says it, in the dialect of Oniguruma, which Hugging Face tokenizers uses.
+/// A parsed regular expression in the dialect of Oniguruma, which Hugging Face tokenizers uses.
 ///
-/// It is the part of the dialect that tokenizers' patterns need: alternatives, groups, classes (nested ones too),
+/// It covers the part of the dialect that tokenizers' patterns need: alternatives, groups, classes (nested ones too),
 /// `\p{…}`, `\s`, `\d`, `\w`, `(?i:…)`, the quantifiers `? * + {n,m}`, lazy or, after one character, possessive, and
-/// lookahead by one character. What goes beyond is refused by name.
+/// lookahead by one character. Anything else is rejected by name.
 package indirect enum RegularExpression: Equatable, Sendable {
   case character(CharacterSet)
   case sequence([RegularExpression])
   case alternatives([RegularExpression])
-  /// From `atLeast` to `atMost` times, nil for any number; the most first unless it is lazy.
+  /// From `atLeast` to `atMost` times, nil for any number; greedy unless it is lazy.
   case repetition(RegularExpression, atLeast: Int, atMost: Int?, isLazy: Bool)
-  /// Whether the next character is in the set, or, negated, is not or is none at all.
+  /// Whether the next character is in the set; negated: is not in it, or there is none.
   case lookahead(CharacterSet, isNegated: Bool)
 
-  /// GPT-2's pattern, by which `ByteLevel` splits when it is to.
+  /// GPT-2's pattern, which `ByteLevel` splits by.
   package static let wordsOfGPT2 = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
-  /// What a pattern asks for and cannot have.
+  /// The error for an unsupported construct in a pattern.
   package struct Unsupported: Error {
-    /// The construct, as it stands in the pattern, or what is wrong with it.
+    /// The construct as in the pattern, or its mistake.
     package var construct: String
   }
 
@@ -27,7 +27,7 @@ package indirect enum RegularExpression: Equatable, Sendable {
     self = try parser.parse()
   }
 
-  /// The expression that matches a text and nothing else.
+  /// The expression that matches only this text.
   init(literal: String) {
     self = .sequence(literal.unicodeScalars.map { .character(.only($0)) })
   }
@@ -92,7 +92,7 @@ private struct RegularExpressionParser {
     while let scalar = next, scalar != "|", scalar != ")" {
       let start = position
       if ignoresCase {
-        // With case ignored, Oniguruma takes "ß" for "ss", "ﬁ" for "fi", and so on.
+        // With case ignored, Oniguruma matches "ß" with "ss", "ﬁ" with "fi", and so on.
         letters.unicodeScalars.append(Unicode.Scalar(scalar.value | 0x20) ?? scalar)
         if ["ss", "st", "ff", "fi", "fl"].contains(where: letters.hasSuffix) {
           throw Unsupported(construct: "\"\(letters.suffix(2))\" with case ignored")
@@ -140,7 +140,7 @@ private struct RegularExpressionParser {
     let repetition = RegularExpression.repetition(
       atom, atLeast: bounds.atLeast, atMost: bounds.atMost, isLazy: isLazy)
     guard isPossessive else { return repetition }
-    // What is never given back is what no more of could have followed.
+    // A possessive match never backtracks: no further repetition may follow it.
     guard case .character(let set) = atom else { throw construct(from: start) }
     let noMore = RegularExpression.lookahead(set, isNegated: true)
     return bounds.atMost == 1 ? .alternatives([atom, noMore]) : .sequence([repetition, noMore])
@@ -200,7 +200,7 @@ private struct RegularExpressionParser {
     return inner
   }
 
-  /// The set of a literal character: it alone or, with case ignored, in all its cases.
+  /// The set of a literal character: the character alone or, with case ignored, all its cases.
   private func matching(_ scalar: Unicode.Scalar, from start: Int) throws(Unsupported) -> CharacterSet {
     guard ignoresCase else { return .only(scalar) }
     let properties = scalar.properties
@@ -211,7 +211,7 @@ private struct RegularExpressionParser {
     return cases(of: .range(scalar, scalar), first: scalar, last: scalar)
   }
 
-  /// A set of ASCII characters with those that differ from them in case.
+  /// A set of ASCII characters with their other cases.
   private func cases(of set: CharacterSet, first: Unicode.Scalar, last: Unicode.Scalar) -> CharacterSet {
     var sets = [set]
     for letter in UInt8(ascii: "a")...UInt8(ascii: "z") {
@@ -226,7 +226,7 @@ private struct RegularExpressionParser {
 
   // MARK: - Escapes
 
-  /// What follows a backslash.
+  /// Parses the rest of an escape, after the backslash.
   private mutating func parseEscape(from start: Int) throws(Unsupported) -> CharacterSet {
     guard let scalar = next else { throw Unsupported(construct: "a \"\\\" at the end") }
     position += 1
@@ -266,7 +266,7 @@ private struct RegularExpressionParser {
           position += 1
         }
       }
-      // Oniguruma takes \x80 to \xFF for bytes.
+      // Oniguruma treats \x80 to \xFF as bytes.
       guard let value = UInt32(digits, radix: 16), let named = Unicode.Scalar(value),
         digits.utf8.count > 2 || named.isASCII
       else { throw construct(from: start) }
@@ -293,7 +293,7 @@ private struct RegularExpressionParser {
 
   // MARK: - Classes
 
-  /// What follows `[`, to the `]` that belongs to it.
+  /// Parses the rest of a class, after `[`, up to the matching `]`.
   private mutating func parseClass(from start: Int) throws(Unsupported) -> CharacterSet {
     depth += 1
     defer { depth -= 1 }

@@ -2,15 +2,15 @@ import Diagnostics
 import FileFormats
 import System
 
-/// What the files of a tokenizer and its model say of the tokens that mark the start and the end of a text.
+/// The tokens that mark the start and the end of a text, from the files of a tokenizer and its model.
 package struct SpecialTokens: Sendable {
   package enum Marker: Sendable {
     case beginningOfText
     case endOfText
 
-    /// Its name in the tokenizer's files; with `_id` behind it, in the model's.
+    /// Its name in the tokenizer's files; with the suffix `_id`, in the model's.
     fileprivate var key: String { self == .endOfText ? "eos_token" : "bos_token" }
-    /// The configuration key that asks for it.
+    /// The configuration key that enables it.
     fileprivate var setting: String { self == .endOfText ? "template.end_of_text" : "template.beginning_of_text" }
   }
 
@@ -18,8 +18,8 @@ package struct SpecialTokens: Sendable {
   private let modelFolder: String
 
   /// - Parameters:
-  ///   - folder: of the tokenizer.
-  ///   - modelFolder: of the model.
+  ///   - folder: the tokenizer's folder.
+  ///   - modelFolder: the model's folder.
   package init(folder: String, modelFolder: String) {
     self.folder = folder
     self.modelFolder = modelFolder
@@ -27,12 +27,12 @@ package struct SpecialTokens: Sendable {
 
   /// The id of a marker: by name in the tokenizer's files, else by id in the model's config.json.
   ///
-  /// - Throws: `InputError.badData` when no file says it.
+  /// - Throws: `InputError.badData` when no file defines it.
   package func id(of marker: Marker, tokenizer: Tokenizer) throws -> Int {
     if let id = try named(marker, tokenizer: tokenizer) { return id }
     if let id = try ids(of: marker, in: "config.json").first { return id }
     throw InputError.badData(
-      folder, "no file says which token is the \(marker.key); set \(marker.setting) to false")
+      folder, "no file defines the \(marker.key); set \(marker.setting) to false")
   }
 
   /// The tokens that end a text: the tokenizer's, and those of config.json and generation_config.json.
@@ -43,10 +43,10 @@ package struct SpecialTokens: Sendable {
     return try Set(named + ["config.json", "generation_config.json"].flatMap { try ids(of: .endOfText, in: $0) })
   }
 
-  /// Whether the tokenizer puts the beginning-of-text token before what it encodes: as tokenizer_config.json says, or
-  /// the post-processor of tokenizer.json does.
+  /// Whether the tokenizer puts the beginning-of-text token before a text, by tokenizer_config.json or by the
+  /// post-processor of tokenizer.json.
   ///
-  /// - Throws: `InputError.badData` for a name the tokenizer does not know.
+  /// - Throws: `InputError.badData` for a token that is not in the vocabulary.
   package func expectsBeginningOfText(tokenizer: Tokenizer) throws -> Bool {
     guard try named(.beginningOfText, tokenizer: tokenizer) != nil else { return false }
     for settings in try TokenizerSettings.files(in: folder) {
@@ -58,7 +58,7 @@ package struct SpecialTokens: Sendable {
     return steps.contains { $0["single"]?.array?.first?["SpecialToken"] != nil }
   }
 
-  /// Its id by name in the tokenizer's files; nil where they do not say.
+  /// Its id by name in the tokenizer's files; nil if they do not define it.
   private func named(_ marker: Marker, tokenizer: Tokenizer) throws -> Int? {
     for settings in try TokenizerSettings.files(in: folder) {
       guard let text = settings.token(marker.key) else { continue }
@@ -71,7 +71,7 @@ package struct SpecialTokens: Sendable {
     return nil
   }
 
-  /// The ids a file of the model gives: one, several, or none.
+  /// The ids in a file of the model: one, several, or none.
   private func ids(of marker: Marker, in name: String) throws -> [Int] {
     let file = modelFolder + "/" + name, key = marker.key + "_id"
     guard fileExists(file), let entry = try JSON.read(file: file)[key], !entry.isNull else { return [] }
@@ -90,12 +90,12 @@ struct TokenizerSettings {
   let path: String
   let json: JSON
 
-  /// `tokenizer_config.json` and `special_tokens_map.json`, those that are there.
+  /// `tokenizer_config.json` and `special_tokens_map.json`, if they exist.
   static func files(in folder: String) throws -> [TokenizerSettings] {
     try ["tokenizer_config.json", "special_tokens_map.json"].map { folder + "/" + $0 }.filter(fileExists)
       .map { TokenizerSettings(path: $0, json: try JSON.read(file: $0)) }
   }
 
-  /// The text of a token: an entry is the text, or an added token with its `content`.
+  /// The text of a token: an entry is a string, or an added token with `content`.
   func token(_ name: String) -> String? { json[name]?.string ?? json[name]?["content"]?.string }
 }

@@ -2,22 +2,22 @@
 ///
 /// Source: Hugging Face tokenizers' `split.rs` and `normalizer.rs`.
 struct Splitter: Sendable {
-  /// What becomes of the matches.
+  /// The treatment of the matches.
   enum Behavior: String, CaseIterable, Sendable {
     case isolated = "Isolated"
     case removed = "Removed"
     case mergedWithPrevious = "MergedWithPrevious"
     case mergedWithNext = "MergedWithNext"
-    /// Matches that follow each other become one.
+    /// Consecutive matches become one.
     case contiguous = "Contiguous"
   }
 
   var pattern: Pattern
   var behavior = Behavior.isolated
-  /// Takes what lies between the matches for matches, and them for what lies between.
+  /// Swaps the matches and the text between them.
   var isInverted = false
 
-  /// Puts the words of a range of the text at the end of `words`; `matcher` is one of the pattern.
+  /// Appends the words of a range of the text to `words`; `matcher` belongs to the pattern.
   func split(
     _ range: Range<Int>, of text: Span<UInt8>, matcher: inout PatternMatcher, into words: inout [Range<Int>]
   ) {

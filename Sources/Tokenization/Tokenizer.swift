@@ -2,11 +2,11 @@ import Diagnostics
 import Synchronization
 import System
 
-/// A token of a text and where it stands.
+/// A token of a text and its position.
 package struct Token: Hashable, Sendable {
-  /// The row of the model's embedding.
+  /// The row in the model's embedding.
   package let id: Int
-  /// The bytes of the text's UTF-8 that the token covers; empty for a space that the tokenizer invented.
+  /// The bytes of the text's UTF-8 that the token covers; empty for a space that the tokenizer added.
   package let bytes: Range<Int>
 
   package init(id: Int, bytes: Range<Int>) {
@@ -15,21 +15,21 @@ package struct Token: Hashable, Sendable {
   }
 }
 
-/// Turns text into tokens and back, exactly as Hugging Face tokenizers does with the same files.
+/// Converts text to tokens and back, exactly like Hugging Face tokenizers with the same files.
 ///
-/// A text passes: added tokens (cut out of it) → normalizer → added tokens that are looked for in normalized text →
-/// pre-tokenizer (words) → model (tokens); token ids pass the decoder.
+/// Encoding: added tokens (split off) → normalizer → added tokens in normalized text → pre-tokenizer (words) → model
+/// (tokens). Decoding: token ids → decoder.
 package struct Tokenizer: Sendable {
   let addedTokens: AddedTokens
   let normalizer: Normalizer?
   let preTokenizer: PreTokenizer
   let model: Model
   let decoder: TokenDecoder
-  /// Where words come apart; nil where they do not.
+  /// The places where words can be split; nil if they cannot.
   private let joints: Joints?
   private let workspaces: WorkspacePool
 
-  /// Assembles a tokenizer of its parts.
+  /// Assembles a tokenizer from its parts.
   init(
     addedTokens: AddedTokens, normalizer: Normalizer? = nil, preTokenizer: PreTokenizer, model: Model,
     decoder: TokenDecoder
@@ -45,8 +45,8 @@ package struct Tokenizer: Sendable {
 
   /// Reads the tokenizer of a model's folder: `tokenizer.json`, or else `vocab.json` with `merges.txt`.
   ///
-  /// - Throws: `InputError.missing` when neither is there, `InputError.badData` with file and entry when a file is
-  ///   malformed or asks for what is not supported.
+  /// - Throws: `InputError.missing` when neither exists, `InputError.badData` with file and entry when a file is
+  ///   malformed or unsupported.
   package init(folder: String) throws {
     func path(_ name: String) -> String { resolve(name, relativeTo: folder) }
     if fileExists(path("tokenizer.json")) {
@@ -55,7 +55,7 @@ package struct Tokenizer: Sendable {
       self = try Tokenizer(vocabulary: path("vocab.json"), merges: path("merges.txt"), folder: folder)
     } else if fileExists(path("tokenizer.model")) {
       throw InputError.missing(
-        folder, "has tokenizer.model alone, which cpt does not read; add the tokenizer.json that belongs to it")
+        folder, "has only tokenizer.model, which cpt does not read; add the matching tokenizer.json")
     } else {
       throw InputError.missing(folder, "has no tokenizer: expected tokenizer.json, or vocab.json with merges.txt")
     }
@@ -66,10 +66,10 @@ package struct Tokenizer: Sendable {
     ["tokenizer.json", "vocab.json"].contains { fileExists(resolve($0, relativeTo: folder)) }
   }
 
-  /// The largest token id + 1, added tokens included.
+  /// The largest token id + 1, including added tokens.
   package var vocabularySize: Int { max(model.vocabulary.count, addedTokens.largestID.map { $0 + 1 } ?? 0) }
 
-  /// The algorithm that makes tokens of words, by its name in tokenizer.json.
+  /// The algorithm that splits words into tokens, by its name in tokenizer.json.
   package var algorithm: String {
     switch model {
     case .bytePairEncoding: "BPE"
@@ -77,16 +77,16 @@ package struct Tokenizer: Sendable {
     }
   }
 
-  /// The tokens that are found in a text before anything else happens to it, in the order of their file.
+  /// The tokens that are matched in a text before any other step, in file order.
   package var addedTokenIDs: [Int] { addedTokens.ids }
 
   // MARK: - Text to tokens
 
-  /// The tokens of a text, in order; no special tokens are put around them, but added tokens match inside the text.
+  /// The tokens of a text, in order; no special tokens are added around them, but added tokens match inside the text.
   ///
-  /// The tokens cover the text without overlap or hole, except that bytes vanish which the pre-tokenizer removes, or
-  /// which the vocabulary has no token for when it has no token for unknown letters either. What the normalizer
-  /// rewrites as a whole, the last token of it covers.
+  /// The tokens cover the text without overlap or gap. The exceptions are bytes that the pre-tokenizer removes, and
+  /// letters without a token if there is none for unknown letters. The last token of a piece that the normalizer
+  /// rewrites as a whole covers all of it.
   package func encode(_ text: String) -> [Token] {
     var workspace = workspaces.take() ?? Workspace(matchers: preTokenizer.matchers)
     defer {
@@ -183,9 +183,9 @@ package struct Tokenizer: Sendable {
 
   // MARK: - Tokens to text
 
-  /// The text of a list of tokens; bytes that are no UTF-8 become U+FFFD.
+  /// The text of a list of tokens; invalid UTF-8 becomes U+FFFD.
   ///
-  /// Special tokens are kept; ids that no token has are passed over, as in Hugging Face tokenizers.
+  /// Special tokens are kept; unknown ids are skipped, as in Hugging Face tokenizers.
   package func decode(_ ids: [Int]) -> String {
     var stream = TextStream(self)
     var text = ""
@@ -193,12 +193,12 @@ package struct Tokenizer: Sendable {
     return text + stream.finish()
   }
 
-  /// What the decoder is given for a token; nil where no token has this id.
+  /// The spelling of a token for the decoder; nil for an unknown id.
   func spellingForDecoding(_ id: Int) -> [UInt8]? {
     addedTokens.spelling(of: id) ?? model.vocabulary.spelling(of: id).map { Array($0) }
   }
 
-  /// The bytes a token stands for inside a text, which need not be whole characters; nil where no token has this id.
+  /// The bytes of a token inside a text, not necessarily whole characters; nil for an unknown id.
   package func bytes(of id: Int) -> [UInt8]? {
     if let content = addedTokens.content(of: id) { return Array(content.utf8) }
     return model.vocabulary.spelling(of: id).map { decoder.bytes(spelledBy: $0) }
@@ -209,7 +209,7 @@ package struct Tokenizer: Sendable {
     addedTokens.id(of: token) ?? model.vocabulary.id(of: token.utf8.span)
   }
 
-  /// A token's text for people: bytes that are no UTF-8 are shown as `<0xNN>`, an id that no token has as `<id N>`.
+  /// A token's text for display: invalid UTF-8 is shown as `<0xNN>`, an unknown id as `<id N>`.
   package func text(of id: Int) -> String {
     guard let bytes = bytes(of: id) else { return "<id \(id)>" }
     var text = ""
@@ -238,7 +238,7 @@ extension Token {
   }
 }
 
-/// What encoding remembers from word to word.
+/// The state of encoding that is reused from word to word.
 private struct Workspace: Sendable {
   var matchers: [PatternMatcher]
   var cache = WordCache()
@@ -247,7 +247,7 @@ private struct Workspace: Sendable {
   var words: [Range<Int>] = []
 }
 
-/// Workspaces that are not in use: as many as there have been calls at the same time.
+/// Unused workspaces: as many as there were concurrent calls.
 private final class WorkspacePool: Sendable {
   private let unused = Mutex<[Workspace]>([])
 

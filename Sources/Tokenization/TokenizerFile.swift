@@ -2,15 +2,15 @@ import Diagnostics
 import FileFormats
 import System
 
-/// A `tokenizer.json`, which is checked member by member: what we would not do exactly as Hugging Face tokenizers does
-/// is refused, never ignored.
+/// A `tokenizer.json`, checked member by member: anything we would not do exactly like Hugging Face tokenizers is
+/// rejected, never ignored.
 struct TokenizerFile {
   private let path: String
   private let members: Members
 
   /// Reads the file.
   ///
-  /// - Throws: `InputError.missing` when it cannot be read, `InputError.badData` when it is no such file.
+  /// - Throws: `InputError.missing` when it cannot be read, `InputError.badData` when it is malformed.
   init(path: String) throws {
     self.path = path
     members = try Members(
@@ -21,7 +21,7 @@ struct TokenizerFile {
       ])
   }
 
-  /// The tokenizer it describes; truncation, padding and post-processor are not for us.
+  /// The tokenizer it describes; truncation, padding and post-processor are not used.
   ///
   /// - Throws: `InputError.badData` with file and entry.
   func tokenizer() throws -> Tokenizer {
@@ -53,27 +53,27 @@ struct TokenizerFile {
         of: entry, called: name, in: path,
         known: ["id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"])
       guard let content = token["content"]?.string, !content.isEmpty else {
-        throw token.expected("a text that is not empty", of: "content")
+        throw token.expected("a string that is not empty", of: "content")
       }
       guard let id = token["id"]?.integer else { throw token.expected("a whole number", of: "id") }
       if let other = indexByContent.updateValue(index, forKey: Array(content.utf8)) {
-        throw token.badData("content", "is \"\(content)\", as that of added_tokens[\(other)] is already")
+        throw token.badData("content", "is \"\(content)\", like that of added_tokens[\(other)]")
       }
       if let known = vocabulary.id(of: content.utf8.span) {
         if known != id { throw token.badData("id", "is \(id), but model.vocab gives \"\(content)\" the id \(known)") }
       } else {
-        // Hugging Face tokenizers does not read these ids but numbers the tokens so; another id would mean another row
-        // of the embedding here than there.
+        // Hugging Face tokenizers ignores these ids and numbers the tokens in this way; another id would select another
+        // row of the embedding here.
         guard id == nextID else {
           throw token.badData(
-            "id", "is \(id); expected \(nextID), as tokens that are not in model.vocab are numbered on from its end")
+            "id", "is \(id); expected \(nextID): tokens that are not in model.vocab are numbered from its end")
         }
         nextID += 1
       }
       _ = try token.bool("special")
       let isNormalized = try token.bool("normalized")
       if isNormalized, let normalizer, normalizer.normalize(content).isEmpty {
-        throw token.badData("content", "is \"\(content)\", of which the normalizer leaves nothing")
+        throw token.badData("content", "is \"\(content)\", which the normalizer makes empty")
       }
       tokens.append(
         AddedToken(
@@ -90,13 +90,13 @@ struct TokenizerFile {
 extension Tokenizer {
   /// GPT-2's tokenizer from the two files of its first release.
   ///
-  /// Its added tokens are, as far as they are in the vocabulary, `<|endoftext|>` and those that `tokenizer_config.json`
-  /// or `special_tokens_map.json` of the folder name for the ends of a text, unknown letters and padding.
+  /// Its added tokens are `<|endoftext|>` and the special tokens in the folder's `tokenizer_config.json` or
+  /// `special_tokens_map.json` (start and end of text, unknown letters, padding), as far as the vocabulary has them.
   init(vocabulary vocabularyPath: String, merges mergesPath: String, folder: String) throws {
     let vocabulary = try Vocabulary(JSON.read(file: vocabularyPath), place: "", file: vocabularyPath)
     let text = try readBytes(of: mergesPath)
     guard String(validating: text, as: UTF8.self) != nil else {
-      throw InputError.badData(mergesPath, "is no UTF-8 text; is the download complete?")
+      throw InputError.badData(mergesPath, "is not UTF-8 text; is the download complete?")
     }
     let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     var merges = MergeReader(vocabulary: vocabulary, file: mergesPath, count: lines.count)
@@ -118,7 +118,7 @@ extension Tokenizer {
   }
 }
 
-/// What the files beside `vocab.json` and `merges.txt` say about special tokens.
+/// The special tokens in the files beside `vocab.json` and `merges.txt`.
 private struct SpecialTokenFiles {
   private(set) var tokens: [String] = []
   private(set) var addsPrefixSpace = false
@@ -126,7 +126,7 @@ private struct SpecialTokenFiles {
   init(folder: String) throws {
     if fileExists(folder + "/added_tokens.json") {
       throw InputError.badData(
-        folder + "/added_tokens.json", "is not read beside vocab.json; add the tokenizer.json that belongs to it")
+        folder + "/added_tokens.json", "is not supported beside vocab.json; add the matching tokenizer.json")
     }
     for settings in try TokenizerSettings.files(in: folder) {
       let contents = settings.json, path = settings.path
@@ -138,7 +138,7 @@ private struct SpecialTokenFiles {
         }
         for flag in ["lstrip", "rstrip", "single_word"] where entry[flag]?.bool ?? false {
           throw InputError.badData(
-            path, "\(name).\(flag) is true; that is read of tokenizer.json only: add the one that belongs to it")
+            path, "\(name).\(flag) is true; this is supported only in a tokenizer.json: add the matching one")
         }
         tokens.append(token)
       }

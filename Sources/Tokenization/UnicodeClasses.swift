@@ -1,7 +1,7 @@
-/// The classes of characters that regular expressions name, in Unicode 16.
+/// The character classes of regular expressions, in Unicode 16.
 ///
-/// The version is that of Hugging Face tokenizers 0.23: later characters are to it, and so to us, neither letters nor
-/// numbers, whatever the version of the Swift library.
+/// This is the version of Hugging Face tokenizers 0.23: later characters are neither letters nor numbers there, and so
+/// here, under any version of the Swift library.
 extension Unicode.Scalar {
   private var isInUnicode16: Bool {
     if value < 0x80 { return true }
@@ -9,20 +9,20 @@ extension Unicode.Scalar {
     return age.major <= 16
   }
 
-  /// `\s`: White_Space, which none of U+001C to U+001F, U+180E, U+200B and U+FEFF is.
+  /// `\s`: White_Space, which excludes U+001C to U+001F, U+180E, U+200B and U+FEFF.
   package var isWhitespace: Bool { properties.isWhitespace }
 
-  /// The general category; `unassigned` for what came after Unicode 16.
+  /// The general category; `unassigned` for characters added after Unicode 16.
   package var category: Unicode.GeneralCategory {
     let category = properties.generalCategory
     return category == .unassigned || isInUnicode16 ? category : .unassigned
   }
 
-  /// Punctuation in ASCII, symbols included, and in Unicode 8, which the pre-tokenizer `Punctuation` has stayed at.
+  /// Punctuation in ASCII, including symbols, and in Unicode 8, the version of the pre-tokenizer `Punctuation`.
   package var isPunctuation: Bool {
     switch value {
     case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: return true
-    case 0x166D, 0x111C9: return true  // The categories of these two changed since.
+    case 0x166D, 0x111C9: return true  // The categories of these two have changed since.
     default: break
     }
     switch properties.generalCategory {

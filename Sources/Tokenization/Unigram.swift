@@ -1,11 +1,11 @@
-/// The model `Unigram`: of all ways to cut a word into tokens, the one whose scores have the largest sum.
+/// The model `Unigram`: the segmentation of a word into tokens with the largest sum of scores.
 ///
 /// Source: Kudo, "Subword Regularization" (2018); Hugging Face tokenizers' `unigram/model.rs`.
 struct Unigram: Sendable {
   let vocabulary: Vocabulary
   /// The logarithm of each token's probability.
   private let scores: [Double]
-  /// The token for letters that no token covers.
+  /// The token for letters without a token.
   private let unknownToken: Int
   private let unknownScore: Double
   private let fallback: ByteFallback?
@@ -23,10 +23,10 @@ struct Unigram: Sendable {
     self.trie = trie
   }
 
-  /// Puts the tokens of a word at the end of `tokens`.
+  /// Appends the tokens of a word to `tokens`.
   func encode(_ word: Span<UInt8>, into tokens: inout [WordToken]) {
     for piece in bestPieces(of: word).reversed() {
-      // Unknown letters that follow each other became one piece, which can be a token after all.
+      // Consecutive unknown letters became one piece, which can still be a token.
       if let id = vocabulary.id(of: word.extracting(piece)) {
         tokens.append(WordToken(id: Int32(id), start: Int32(piece.lowerBound), end: Int32(piece.upperBound)))
       } else if let fallback {
@@ -42,11 +42,11 @@ struct Unigram: Sendable {
   private struct Node {
     var score = 0.0
     var id = Int32(-1)
-    /// Where its last token begins; -1 while there is no path.
+    /// The start of its last token; -1 while there is no path.
     var start = -1
   }
 
-  /// The best way to cut a word (Viterbi's algorithm), its last piece first.
+  /// The best segmentation of a word (Viterbi's algorithm), last piece first.
   private func bestPieces(of word: Span<UInt8>) -> [Range<Int>] {
     var nodes = [Node](repeating: Node(), count: word.count + 1)
     func offer(_ id: Int32, _ score: Double, _ range: Range<Int>) {
@@ -90,17 +90,17 @@ struct Unigram: Sendable {
   }
 }
 
-/// The tokens of a vocabulary by their bytes, one after the other.
+/// A trie of the tokens of a vocabulary by their bytes.
 struct ByteTrie: Sendable {
   static let root = 0
 
   /// An open-addressing hash table; its size is a power of two.
   private var slots = [Slot](repeating: Slot(), count: 1024)
-  /// The token that ends at each place, or -1.
+  /// The token that ends at each node, or -1.
   private var ids: [Int32] = [-1]
 
   private struct Slot {
-    /// Place and byte, plus one; 0 where the slot is free.
+    /// Node and byte, plus one; 0 if the slot is free.
     var key = 0
     var child = 0
   }
@@ -122,13 +122,13 @@ struct ByteTrie: Sendable {
     ids[place] = id
   }
 
-  /// The place that a byte leads to.
+  /// The node that a byte leads to.
   func child(of place: Int, by byte: UInt8) -> Int? {
     let slot = slots[slot(of: place << 8 + Int(byte) + 1)]
     return slot.key == 0 ? nil : slot.child
   }
 
-  /// The token that ends at a place.
+  /// The token that ends at a node.
   func id(at place: Int) -> Int32? { ids[place] < 0 ? nil : ids[place] }
 
   private func slot(of key: Int) -> Int {

@@ -1,4 +1,4 @@
-/// The tokens of a model: ids from 0 without holes, and spellings, each other's inverse.
+/// The tokens of a model: a one-to-one map between ids, from 0 without gaps, and spellings.
 struct Vocabulary: Sendable {
   private var spellings: ByteStringTable
   /// The id of spelling `i`.
@@ -6,7 +6,7 @@ struct Vocabulary: Sendable {
   /// The number of the spelling of each id, or -1 while it has none.
   private var indices: [Int32]
 
-  /// A vocabulary that is to get `count` tokens.
+  /// An empty vocabulary for `count` tokens.
   init(count: Int) {
     spellings = ByteStringTable(capacity: count)
     ids.reserveCapacity(count)
@@ -15,13 +15,13 @@ struct Vocabulary: Sendable {
 
   /// Why a token cannot be added.
   enum Conflict: Error {
-    /// The spelling has this id already.
+    /// The spelling already has this id.
     case spelling(id: Int)
-    /// The id has this spelling already.
+    /// The id already has this spelling.
     case id(spelling: String)
   }
 
-  /// Adds a token; `id` must be below the count of tokens it is to get.
+  /// Adds a token; `id` must be below the vocabulary's final number of tokens.
   mutating func insert(_ spelling: String, id: Int) throws(Conflict) {
     guard indices[id] < 0 else { throw .id(spelling: String(decoding: spellings[Int(indices[id])], as: UTF8.self)) }
     let (index, isNew) = spellings.insert(spelling.utf8.span)
@@ -30,7 +30,7 @@ struct Vocabulary: Sendable {
     indices[id] = Int32(index)
   }
 
-  /// How many tokens there are.
+  /// Number of tokens.
   var count: Int { spellings.count }
 
   /// The id of a spelling.
@@ -44,7 +44,7 @@ struct Vocabulary: Sendable {
     return spellings[Int(indices[id])]
   }
 
-  /// The id of each scalar that is a token by itself, -1 for the others, of those below a limit.
+  /// The id of each scalar below a limit that is a token on its own; -1 for other scalars.
   func tokensOfScalars(below limit: Int) -> [Int32] {
     var tokens = [Int32](repeating: -1, count: limit)
     for index in 0..<count {

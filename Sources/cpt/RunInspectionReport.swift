@@ -99,8 +99,8 @@ extension LabelFinding {
     switch self {
     case .beginsOthers(let label, let longer):
       return
-        "The tokens of \(name(label)) begin those of \(list(longer)), which can never win: choose words none of which "
-        + "begins another."
+        "The tokens of \(name(label)) are a prefix of those of \(list(longer)), which can never win: choose words none "
+        + "of which is a prefix of another."
     case .sharedFirstToken(let labels, let token):
       return "\(list(labels)) share their first token, \(visible(token)): only the tokens after it tell them apart."
     case .severalTokens(let labels):

@@ -81,7 +81,7 @@ let topics: [Topic] = [
       probability of a label is the product over its tokens. Choose words whose
       meaning the model knows before training.
 
-      All words must differ, and the tokens of one must not begin those of another
+      All words must differ, and the tokens of one must not be a prefix of another's
       ("refund", "refund request"): the shorter would always win. This is an error.
 
       template.tokenization "whole" tokenizes "output: billing" as one text, so that

@@ -22,7 +22,7 @@ import TestSupport
   static let mistakes = [
     Mistake(66, "no such folder") { $0.configuration["base_model_name_or_path"] = .string("nowhere") },
     Mistake(66, "train.tsv: cannot be opened") { $0.set("data", "train", .string("missing/train.tsv")) },
-    Mistake(65, "\"training.lerning_rate\" is no known key; did you mean \"learning_rate\"?") {
+    Mistake(65, "\"training.lerning_rate\" is an unknown key; did you mean \"learning_rate\"?") {
       $0.set("training", "lerning_rate", .number(1))
     },
     Mistake(65, "\"training.learning_rate\" must be a positive number, found \"fast\"") {
@@ -31,7 +31,7 @@ import TestSupport
     Mistake(65, "training.memory_limit: is 1 MB; this model with this context takes about") {
       $0.set("training", "memory_limit", .string("1MB"))
     },
-    Mistake(65, "\"training.memory_limit\" must be a number of bytes, or a text such as \"6GB\"") {
+    Mistake(65, "\"training.memory_limit\" must be a number of bytes, or a string such as \"6GB\"") {
       $0.set("training", "memory_limit", .string("6 gigs"))
     },
     Mistake(65, "\"opt_projection_epsilon\" must be a number of at least 0, found -0.1") {
@@ -50,12 +50,12 @@ import TestSupport
       $0.set("training", "warmup_ratio", .number(0.1))
     },
     Mistake(65, "contradicts \"data.validation\"") { $0.set("data", "validation_fraction", .number(0.1)) },
-    Mistake(65, "\"template.input\" must be a text with one {}") { $0.set("template", "input", .string("no place")) },
+    Mistake(65, "\"template.input\" must be a string with one {}") { $0.set("template", "input", .string("no place")) },
     Mistake(65, "has no column \"txt\"; did you mean \"text\"?") { $0.set("data", "text_column", .string("txt")) },
     Mistake(65, "train.tsv:18: the text is empty") { $0.train.append((" ", "billing")) },
     Mistake(65, "train.tsv:18: the label (column \"label\") is empty") { $0.train.append(("x", "")) },
     Mistake(65, "train.tsv:18: expected 2 fields as in the header, found 3") { $0.train.append(("a\tb", "billing")) },
-    Mistake(65, "train.tsv:18: label \"sales\" is none of") {
+    Mistake(65, "train.tsv:18: label \"sales\" is not one of") {
       $0.set("data", "label_words", .object([.init("delivery", .string("d")), .init("billing", .string("b"))]))
       $0.train.append(("x", "sales"))
     },
@@ -64,7 +64,7 @@ import TestSupport
       $0.set("data", "train_on", .string("all"))
       $0.set("data", "context_examples", .integer(2))
     },
-    Mistake(65, "which could then never win") {
+    Mistake(65, "which could never win") {
       $0.set("data", "label_words", .object([.init("delivery", .string("one")), .init("billing", .string("one two"))]))
     },
     Mistake(65, "draws 0 of 16 rows") {
@@ -72,7 +72,7 @@ import TestSupport
       $0.set("data", "validation_fraction", .number(0.001))
     },
     Mistake(65, "num_virtual_tokens: is 3") { $0.configuration["num_virtual_tokens"] = .integer(3) },
-    Mistake(65, "training rows, the context asks for 99") { $0.set("data", "context_examples", .integer(99)) },
+    Mistake(65, "training rows, the context needs 99") { $0.set("data", "context_examples", .integer(99)) },
   ]
 
   @Test(arguments: mistakes)

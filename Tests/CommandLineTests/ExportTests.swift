@@ -162,7 +162,7 @@ import TestSupport
       #expect(try export("gpt2", ["--format", "peft"], to: folder + "/peft").output.contains("--base-model NAME"))
       let card = String(decoding: try readBytes(of: folder + "/peft/README.md"), as: UTF8.self)
       #expect(card.hasPrefix("---\nlibrary_name: peft\npipeline_tag: text-generation\ntags:\n- cpt\n"))
-      #expect(card.contains("behind a context of 41 tokens") && card.contains("4 labelled examples"))
+      #expect(card.contains("and a context of 41 tokens") && card.contains("4 labelled examples"))
       #expect(!card.contains("model-index") && !card.contains("## Training") && card.contains("model.generate"))
     }
   }

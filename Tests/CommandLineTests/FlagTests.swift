@@ -175,7 +175,7 @@ import TestSupport
         Case("--config", "nowhere.json", to: [], effect: .refuses("nowhere.json: cannot be opened")),
         checkpoint,
         Case("--model", "nowhere", to: ["--checkpoint", "run"], effect: .refuses("nowhere: no such folder")),
-        Case("--row", "999", effect: .refuses("--row: must be a number up to 12")),
+        Case("--row", "999", effect: .refuses("--row: must be at most 12")),
         Case("--all", to: ["--checkpoint", "run"], effect: .says(" token ")),
         Case("--set", "training.batch_size=0", effect: .refuses("\"training.batch_size\" must be")),
         threads,

@@ -69,7 +69,7 @@ import TestSupport
       try writeAtomically("sentence\tlabel\nwhat is this\tunknown\n", to: folder + "/test.tsv")
       let outcome = try initialize(table, named: "train.tsv", in: folder)
       #expect(outcome.status == 0, "\(outcome.errors)")
-      #expect(outcome.output.contains("test.tsv is left out: it has other labels"), "\(outcome.output)")
+      #expect(outcome.output.contains("test.tsv is left out: its labels differ"), "\(outcome.output)")
       #expect(outcome.output.contains("labels are numbers"))
       let configuration = try Configuration(file: folder + "/cpt.json")
       #expect(configuration.data.validation == "\(folder)/dev.tsv" && configuration.data.test == nil)
@@ -145,10 +145,13 @@ import TestSupport
 
   @Test(arguments: [
     ("a.csv", "text,label\n", 65, "holds no rows"), ("a.csv", "", 65, "a header line"),
-    ("a.txt", "x", 65, "unknown kind of file"), ("a.csv", "text,text\na,b\n", 65, "the column \"text\" twice"),
+    ("a.txt", "x", 65, "unknown file type"), ("a.csv", "text,text\na,b\n", 65, "the column \"text\" twice"),
     ("a.csv", "text,label\nsome words,a,b\n", 65, "a.csv:2: expected 2 fields"),
     ("a.csv", "text,label\nsome words,a\nother words,a\n", 65, "--label-column NAME"),
-    ("a.csv", "text,label\nsome words,a\n ,b\nother words,a\nthese words,b\n", 65, "a.csv:3: nothing stands in"),
+    (
+      "a.csv", "text,label\nsome words,a\n ,b\nother words,a\nthese words,b\n", 65,
+      "a.csv:3: the column \"text\" is empty"
+    ),
     ("a.csv", "id,n\n1,2\n2,3\n3,4\n4,5\n", 65, "no column looks like texts"),
     ("a.jsonl", "[1]\n", 65, "a.jsonl:1: expected an object"),
     ("a.jsonl", "{\"input_ids\": [1], \"input_type_mask\": [4]}\n", 65, "holds tokens"),

@@ -61,7 +61,7 @@ import TestSupport
       try example.write()
       let outcome = try inspect(["--config", "config.json"], in: folder)
       #expect(outcome.status == 0, "\(outcome.errors)")
-      #expect(outcome.output.contains("! The tokens of \"delivery\" begin those of \"billing\""))
+      #expect(outcome.output.contains("! The tokens of \"delivery\" are a prefix of those of \"billing\""))
       #expect(outcome.output.contains("! cpt train would stop: data.label_words: the tokens"))
       let json = try inspect(["--config", "config.json", "--json"], in: folder).json()
       #expect(json["error"]?.string?.contains("never win") == true && json["forecast"] == nil)
@@ -167,7 +167,7 @@ import TestSupport
     (["--config", "a"], 66, "a: cannot be opened"), (["--model", "nowhere"], 66, "nowhere: no such folder"),
     (["--checkpoint", "nowhere"], 66, "nowhere/adapter_config.json: not found"),
     (["--config", "configs/quickstart/quickstart.json", "--row", "0"], 64, "--row: must be a whole number"),
-    (["--config", "configs/quickstart/quickstart.json", "--row", "999"], 64, "--row: must be a number up to 200"),
+    (["--config", "configs/quickstart/quickstart.json", "--row", "999"], 64, "--row: must be at most 200"),
   ])
   func mistakes(arguments: [String], status: Int32, message: String) throws {
     let outcome = try inspect(arguments)

@@ -72,7 +72,7 @@ private final class Page: NSObject, XMLParserDelegate {
         let accuracy = try #require(evaluation[method]?["accuracy"]?.number)
         return String(format: "%.1f\u{A0}%%", 100 * accuracy)
       }
-      #expect(page.text.contains("CPT names the right label for \(try percentage("cpt")) of 16 test rows"))
+      #expect(page.text.contains("CPT predicts the right label for \(try percentage("cpt")) of 16 test rows"))
       #expect(page.text.contains("untrained for \(try percentage("icl"))"))
       // The difference, its interval, and the rows that changed sides.
       let difference = try #require(evaluation["difference"]?["accuracy"]?.number)
@@ -120,10 +120,10 @@ private final class Page: NSObject, XMLParserDelegate {
     ("no rows", [], [], "names no test or validation rows", "Reliability"),
     ("no validation", [], [], "has no validation rows", "best on validation"),
     ("one step", [], [], "Training took 1 step in", "single steps"),
-    ("stopped", ["--stop-after", "3"], [], "stopped after 3 steps, before its end", "best on validation"),
+    ("stopped", ["--stop-after", "3"], [], "stopped early, after 3 steps", "best on validation"),
     ("no evaluation", [], ["--no-eval"], "without evaluating rows (--no-eval)", "Reliability"),
-    ("icl", ["--set", "training.method=icl"], [], "ICL trains nothing", "changed sides"),
-    ("prompt tuning", ["--set", "training.method=prompt_tuning"], [], "of the longest way", "ball’s radius"),
+    ("icl", ["--set", "training.method=icl"], [], "ICL trains nothing", "Changed predictions"),
+    ("prompt tuning", ["--set", "training.method=prompt_tuning"], [], "of the largest distance", "ball’s radius"),
   ])
   func whatIsMissingIsSaid(change: String, training: [String], flags: [String], says: String, lacks: String) throws {
     try withReport(flags, training: training) { example in

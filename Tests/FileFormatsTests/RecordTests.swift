@@ -53,8 +53,8 @@ private struct Table: Record, Equatable {
   }
 
   @Test(arguments: [
-    (#"{}"#, "t:3: \"name\" must be a text, found nothing"),
-    (#"{"name": "a", "colour": null}"#, "t:3: \"colour\" must be a text, found null"),
+    (#"{}"#, "t:3: \"name\" must be a string, found nothing"),
+    (#"{"name": "a", "colour": null}"#, "t:3: \"colour\" must be a string, found null"),
     (#"{"name": "a"}"#, "t:3: \"weight\" must be a number or null, found nothing"),
     (#"{"name": "a", "weight": "x"}"#, "t:3: \"weight\" must be a number or null, found \"x\""),
     (#"{"name": "a", "weight": 1, "error": 1, "legs": {}}"#, "t:3: \"legs\" must be a list of legs, found an object"),

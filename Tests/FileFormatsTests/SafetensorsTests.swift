@@ -82,7 +82,7 @@ private func tensor(_ name: String, _ type: String = "F32", _ shape: String = "[
     (
       "name twice",
       file("{" + tensor("a", "F32", "[2]", 0, 8) + "," + tensor("a", "F32", "[2]", 8, 16) + "}", data: 16),
-      "stands twice"
+      "appears twice"
     ),
   ])
   func malformedFilesAreRefused(kind: String, bytes: [UInt8], message: String) throws {

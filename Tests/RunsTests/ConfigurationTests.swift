@@ -71,7 +71,7 @@ import TestSupport
     (#"{"data": {"label_words": {"a": ""}}}"#, "all different"), (#"{"template": {"input": "{} {}"}}"#, "with one {}"),
     (#"{"data": {"validation_fraction": 0.5, "test_fraction": 0.5}}"#, "leave no training rows"),
     (#"{"data": {"text_column": "a", "label_column": "a"}}"#, "must differ from \"data.text_column\""),
-    (#"{"training": {"seed": 1, "seed": 2}}"#, "\"training.seed\" stands twice"),
+    (#"{"training": {"seed": 1, "seed": 2}}"#, "\"training.seed\" appears twice"),
   ])
   func limitsOfValues(text: String, message: String) {
     #expect {

@@ -70,7 +70,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       "unknown member", #""version""#, #""tensors""#,
       "tensors is unknown; expected one of version, truncation, padding, added_tokens, normalizer, pre_tokenizer, "
         + "post_processor, decoder, model"),
-    MalformedFile("member twice", #""normalizer": null"#, #""decoder": null"#, "decoder stands twice"),
+    MalformedFile("member twice", #""normalizer": null"#, #""decoder": null"#, "decoder appears twice"),
     MalformedFile("version", #""1.0""#, #""2.0""#, #"version is "2.0"; supported: "1.0""#),
     MalformedFile(
       "normalizer", #""normalizer": null"#, #""normalizer": {"type": "Lowercase"}"#,
@@ -91,7 +91,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     MalformedFile("model", #""BPE""#, #""WordPiece""#, #"model is "WordPiece"; supported: BPE, Unigram"#),
     MalformedFile(
       "Unigram of bytes", #""BPE""#, #""Unigram""#,
-      #"model is "Unigram" behind a pre_tokenizer "ByteLevel"; supported: BPE"#),
+      #"model is "Unigram" after a pre_tokenizer "ByteLevel"; supported: BPE"#),
     MalformedFile(
       "model without merges", #", "merges": [["a", "b"], "ab b"]"#, "", "model.merges is missing; expected a list"),
     MalformedFile("dropout", #""dropout": null"#, #""dropout": 0.1"#, "model.dropout is 0.1; supported: null"),
@@ -103,14 +103,14 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       #"model.end_of_word_suffix is "</w>"; supported: "" or null"#),
     MalformedFile(
       "byte fallback", #""byte_fallback": false"#, #""byte_fallback": true"#,
-      #"model.byte_fallback is true behind a pre_tokenizer "ByteLevel", and model.vocab lacks "Ā""#),
+      #"model.byte_fallback is true after a pre_tokenizer "ByteLevel", and model.vocab lacks "Ā""#),
     MalformedFile(
       "model's unknown flag", #""fuse_unk": false"#, #""cache": 7"#,
       "model.cache is unknown; expected one of type, dropout, unk_token, continuing_subword_prefix, "
         + "end_of_word_suffix, fuse_unk, byte_fallback, ignore_merges, vocab, merges"),
     MalformedFile(
       "unknown token that is unknown", #""unk_token": null"#, #""unk_token": "<unk>""#,
-      #"model.unk_token is "<unk>", which model.vocab lacks, and so it does the letter "Ā""#),
+      #"model.unk_token is "<unk>", but model.vocab lacks this token and the letter "Ā""#),
     MalformedFile(
       "unknown token of another type", #""unk_token": null"#, #""unk_token": 0"#,
       "model.unk_token is 0; expected a token or null"),
@@ -119,21 +119,21 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       "model.vocab: expected an object of tokens and ids, found a list"),
     MalformedFile(
       "negative id", #""abb": 3"#, #""abb": -3"#,
-      #"model.vocab: the id of "abb" is -3; expected a whole number below the count of tokens, 4 (ids have no holes)"#),
+      #"model.vocab: the id of "abb" is -3; expected a whole number below the number of tokens, 4 (ids have no gaps)"#),
     MalformedFile(
       "absurd id", #""abb": 3"#, #""abb": 9999999999"#,
-      #"model.vocab: the id of "abb" is 9999999999; expected a whole number below the count of tokens, 4 "#
-        + "(ids have no holes)"),
+      #"model.vocab: the id of "abb" is 9999999999; expected a whole number below the number of tokens, 4 "#
+        + "(ids have no gaps)"),
     MalformedFile(
       "id that is no number", #""abb": 3"#, #""abb": "3""#,
-      #"model.vocab: the id of "abb" is "3"; expected a whole number below the count of tokens, 4 (ids have no holes)"#),
+      #"model.vocab: the id of "abb" is "3"; expected a whole number below the number of tokens, 4 (ids have no gaps)"#),
     MalformedFile(
-      "id twice", #""abb": 3"#, #""abb": 1"#, #"model.vocab: the id 1 stands twice, for "b" and "abb""#),
+      "id twice", #""abb": 3"#, #""abb": 1"#, #"model.vocab: the id 1 appears twice, for "b" and "abb""#),
     MalformedFile(
-      "token twice", #""b": 1"#, #""a": 1"#, #"model.vocab: "a" stands twice, with the ids 0 and 1"#),
+      "token twice", #""b": 1"#, #""a": 1"#, #"model.vocab: "a" appears twice, with the ids 0 and 1"#),
     MalformedFile(
       "hole", #""abb": 3"#, #""abb": 4"#,
-      #"model.vocab: the id of "abb" is 4; expected a whole number below the count of tokens, 4 (ids have no holes)"#),
+      #"model.vocab: the id of "abb" is 4; expected a whole number below the number of tokens, 4 (ids have no gaps)"#),
     MalformedFile(
       "merge of an unknown token", #"["a", "b"]"#, #"["a", "c"]"#,
       #"model.merges[0] merges "a" and "c", but the vocabulary has no "c""#),
@@ -155,22 +155,22 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       "merges of another type", #"[["a", "b"], "ab b"]"#, "7", "model.merges is 7; expected a list"),
     MalformedFile(
       "added token without content", #""content": "<s>""#, #""content": """#,
-      #"added_tokens[0].content is ""; expected a text that is not empty"#),
+      #"added_tokens[0].content is ""; expected a string that is not empty"#),
     MalformedFile(
       "added token twice", #""content": "<t>""#, #""content": "<s>""#,
-      #"added_tokens[1].content is "<s>", as that of added_tokens[0] is already"#),
+      #"added_tokens[1].content is "<s>", like that of added_tokens[0]"#),
     MalformedFile(
       "added token's id twice", #""id": 5"#, #""id": 4"#,
-      "added_tokens[1].id is 4; expected 5, as tokens that are not in model.vocab are numbered on from its end"),
+      "added_tokens[1].id is 4; expected 5: tokens that are not in model.vocab are numbered from its end"),
     MalformedFile(
       "added token's id beyond a hole", #""id": 5"#, #""id": 6"#,
-      "added_tokens[1].id is 6; expected 5, as tokens that are not in model.vocab are numbered on from its end"),
+      "added_tokens[1].id is 6; expected 5: tokens that are not in model.vocab are numbered from its end"),
     MalformedFile(
       "added token's id against the vocabulary's", #""content": "<t>""#, #""content": "abb""#,
       #"added_tokens[1].id is 5, but model.vocab gives "abb" the id 3"#),
     MalformedFile(
       "added token's negative id", #""id": 5"#, #""id": -5"#,
-      "added_tokens[1].id is -5; expected 5, as tokens that are not in model.vocab are numbered on from its end"),
+      "added_tokens[1].id is -5; expected 5: tokens that are not in model.vocab are numbered from its end"),
     MalformedFile(
       "added token's absurd id", #""id": 5"#, #""id": 1e300"#,
       "added_tokens[1].id is 1e+300; expected a whole number"),
@@ -209,7 +209,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     MalformedFile(
       "pattern without a kind", #""normalizer": null"#,
       #""normalizer": {"type": "Replace", "pattern": "a", "content": ""}"#,
-      #"normalizer.pattern is "a"; expected {"String": "…"} or {"Regex": "…"} with a text that is not empty"#),
+      #"normalizer.pattern is "a"; expected {"String": "…"} or {"Regex": "…"} with a string that is not empty"#),
     MalformedFile(
       "pattern of another kind", #""normalizer": null"#,
       #""normalizer": {"type": "Replace", "pattern": {"Glob": "a"}, "content": ""}"#,
@@ -247,9 +247,9 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       "stripped ends", #""decoder": null"#, #""decoder": {"type": "Strip", "content": " ", "start": 0, "stop": 1}"#,
       "decoder.stop is 1; supported: 0"),
     MalformedFile(
-      "decoder behind Fuse", #""decoder": null"#,
+      "decoder after Fuse", #""decoder": null"#,
       #""decoder": {"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "ByteFallback"}]}"#,
-      #"decoder.decoders[1] is "ByteFallback" behind a Fuse or ByteLevel; supported: Fuse, Strip"#),
+      #"decoder.decoders[1] is "ByteFallback" after a Fuse or ByteLevel; supported: Fuse, Strip"#),
     MalformedFile(
       "decoder by Regex", #""decoder": null"#,
       #""decoder": {"type": "Replace", "pattern": {"Regex": "a"}, "content": ""}"#,
@@ -283,7 +283,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     #expect(error == .badData(folder + "/tokenizer.json", file.problem))
   }
 
-  /// Words come apart before "▁" only where no token has it behind the same byte.
+  /// Words come apart before "▁" only if no token has it after the same byte.
   @Test func mergesAcrossSpaces() throws {
     let tokenizer = try tokenizer(
       """
@@ -305,7 +305,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     #expect(
       error
         == .badData(
-          folder + "/tokenizer.json", #"added_tokens[1].content is "<t>", of which the normalizer leaves nothing"#))
+          folder + "/tokenizer.json", #"added_tokens[1].content is "<t>", which the normalizer makes empty"#))
   }
 
   @Test func sentencePieceAlone() throws {
@@ -313,7 +313,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     #expect(
       error
         == .missing(
-          folder, "has tokenizer.model alone, which cpt does not read; add the tokenizer.json that belongs to it"))
+          folder, "has only tokenizer.model, which cpt does not read; add the matching tokenizer.json"))
   }
 
   /// As OPT's folder has it.
@@ -334,13 +334,13 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       strip
         == .badData(
           folder + "/special_tokens_map.json",
-          "pad_token.lstrip is true; that is read of tokenizer.json only: add the one that belongs to it"))
+          "pad_token.lstrip is true; this is supported only in a tokenizer.json: add the matching one"))
     files["added_tokens.json"] = "{}"
     let (added, other) = try error(files.mapValues { Array($0.utf8) })
     #expect(
       added
         == .badData(
-          other + "/added_tokens.json", "is not read beside vocab.json; add the tokenizer.json that belongs to it"))
+          other + "/added_tokens.json", "is not supported beside vocab.json; add the matching tokenizer.json"))
   }
 
   @Test func malformedJSON() throws {
@@ -375,10 +375,10 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       #"{"a": 0, "b": 1}"#, "#version: 0.2\na b\n", "merges.txt",
       #"line 2 merges "a" and "b", but the vocabulary has no "ab""#
     ),
-    (#"{"a": 0, "b": 0}"#, "", "vocab.json", #"the id 0 stands twice, for "a" and "b""#),
+    (#"{"a": 0, "b": 0}"#, "", "vocab.json", #"the id 0 appears twice, for "a" and "b""#),
     (
       #"{"a": 1}"#, "", "vocab.json",
-      #"the id of "a" is 1; expected a whole number below the count of tokens, 1 (ids have no holes)"#
+      #"the id of "a" is 1; expected a whole number below the number of tokens, 1 (ids have no gaps)"#
     ),
     (#"["a"]"#, "", "vocab.json", "expected an object of tokens and ids, found a list"),
   ])
@@ -389,7 +389,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
 
   @Test func mergesThatAreNoText() throws {
     let (error, folder) = try error(["vocab.json": Array("{}".utf8), "merges.txt": [0x61, 0x20, 0xFF]])
-    #expect(error == .badData(folder + "/merges.txt", "is no UTF-8 text; is the download complete?"))
+    #expect(error == .badData(folder + "/merges.txt", "is not UTF-8 text; is the download complete?"))
   }
 
   /// Comments, blank lines and the line ends of Windows.
@@ -402,7 +402,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
   }
 
   @Test func tokensThatAreCanonicallyEquivalentDiffer() throws {
-    // U+212B and "Å" are the same String; the first is no letter of the byte alphabet and stands for itself.
+    // U+212B and "Å" are the same String; the first is not a letter of the byte alphabet and is taken as its UTF-8.
     let files = ["vocab.json": #"{"\u212b": 0, "\u00c5": 1}"#, "merges.txt": ""]
     try withFolder(files.mapValues { Array($0.utf8) }) { folder in
       let tokenizer = try Tokenizer(folder: folder)

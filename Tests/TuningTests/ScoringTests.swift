@@ -136,7 +136,7 @@ import Tuning
   }
 
   @Test(arguments: [
-    ("row", JSON.null, "p:1: \"row\" must be a text, found null"), ("text", .integer(1), "\"text\" must be a text"),
+    ("row", JSON.null, "p:1: \"row\" must be a string, found null"), ("text", .integer(1), "\"text\" must be a string"),
     ("label", .string("maybe"), "\"label\" must be a label of \"log_probabilities\", found \"maybe\""),
     ("prediction", .string("x"), "\"prediction\" must be a label"), ("probability", .string("x"), "must be a number"),
     ("log_probabilities", .object([]), "\"log_probabilities\" must be an object with a number for each label"),

@@ -4,9 +4,9 @@ import Glibc
 import Method
 import Runs
 
-/// Methods over seeds: what has been trained and measured so far.
+/// The results so far of a comparison of methods over seeds.
 ///
-/// Stored as `comparison.json` in a folder that has a run folder for each cell.
+/// Stored as `comparison.json` in a folder with one run folder per cell.
 package struct Comparison: Sendable, Equatable {
   /// One method at one seed, trained and evaluated.
   package struct Cell: Sendable, Equatable {
@@ -28,12 +28,12 @@ package struct Comparison: Sendable, Equatable {
   /// A quantity over seeds.
   package struct Spread: Sendable, Equatable {
     package fileprivate(set) var mean: Double
-    /// Of the sample (n - 1); nil for one value.
+    /// Standard deviation of the sample (n - 1); nil for one value.
     package fileprivate(set) var standardDeviation: Double?
     package fileprivate(set) var worst: Double
     package fileprivate(set) var best: Double
 
-    /// - Precondition: there is a value.
+    /// - Precondition: there is at least one value.
     init(_ values: [Double]) {
       guard let worst = values.min(), let best = values.max() else { preconditionFailure("there are values") }
       self.worst = worst
@@ -46,7 +46,7 @@ package struct Comparison: Sendable, Equatable {
     }
   }
 
-  /// A method over the seeds it has been run with.
+  /// A method over the seeds it was run with.
   package struct Summary: Sendable, Equatable {
     package fileprivate(set) var method: TuningMethod
     package fileprivate(set) var seeds: Int
@@ -60,9 +60,9 @@ package struct Comparison: Sendable, Equatable {
 
   /// The configuration file it was made from.
   package fileprivate(set) var configuration: String
-  /// What `--set` changed of it.
+  /// The overrides of `--set`.
   package fileprivate(set) var settings: [String]
-  /// The rows methods are compared on.
+  /// The rows that methods are compared on.
   package fileprivate(set) var split: Split
   package internal(set) var methods: [TuningMethod]
   package internal(set) var seeds: [Int]
@@ -92,20 +92,21 @@ extension Comparison: Record {
 
   /// Reads the comparison of a folder.
   ///
-  /// - Throws: `InputError` when there is none, or it is not as `json` writes it.
+  /// - Throws: `InputError` when it is missing or malformed.
   package init(folder: String) throws { try self.init(file: folder + "/" + Self.file) }
 
   package static let fields: [Field<Comparison>] = [
     Field("config", \.configuration, .text, "the configuration file, as an absolute path"),
-    Field("settings", \.settings, .list("a list of texts", of: .text), "what --set changed of it"),
+    Field("settings", \.settings, .list("a list of strings", of: .text), "the overrides of --set"),
     Field("split", \.split, .choice, "the rows that methods are compared on"),
     Field("methods", \.methods, .list("a list of methods", of: .choice), "the compared methods"),
     Field("seeds", \.seeds, .list("a list of whole numbers", of: .integer(from: 0)), "the seeds of each method"),
     Field(
       "cells", \.cells, .list("a list of objects", of: .record),
-      "the finished cells, each a method with a seed, in the order of methods, then seeds"),
+      "the finished cells, each a method with a seed, ordered by method, then seed"),
     .derived(
-      "summary", \.summaries, .list("a list of objects", of: .record), "each method that has a cell, over its seeds"),
+      "summary", \.summaries, .list("a list of objects", of: .record),
+      "each method with a finished cell, over its seeds"),
   ]
 }
 
@@ -119,9 +120,9 @@ extension Comparison.Cell: Record {
     Field("method", \.method, .choice, "the method"),
     Field("seed", \.seed, .integer(from: 0), "the seed"),
     .derived("folder", \.folder, .text, "the run folder of the cell, inside the folder of the comparison"),
-    Field("accuracy", \.accuracy, .number, "share of the rows that get their label"),
+    Field("accuracy", \.accuracy, .number, "share of the rows predicted correctly"),
     Field("accuracy_stderr", \.accuracyStandardError, .measurement, "standard error of the accuracy"),
-    Field("macro_f1", \.macroF1, .number, "mean of the labels' F1"),
+    Field("macro_f1", \.macroF1, .number, "mean of the F1 scores of the labels"),
     Field("loss", \.loss, .measurement, "mean of -log P(whole label), in nats"),
     Field("train_seconds", \.trainingSeconds, .number, "seconds of training"),
   ]

@@ -6,14 +6,14 @@ import Runs
 import System
 import Tuning
 
-/// Trains and evaluates methods over seeds, cell by cell, and remembers every finished cell.
+/// Trains and evaluates methods over seeds, cell by cell, and records every finished cell.
 package struct ComparisonRun {
-  /// What happens while cells are worked on.
+  /// The progress of a comparison.
   package enum Event {
     /// A cell begins.
     case began(TuningMethod, seed: Int)
     case training(TrainingEvent)
-    /// So many of so many rows have been scored.
+    /// Some of all rows have been scored.
     case scoring(rows: Int, of: Int)
     case finished(Comparison.Cell)
     /// A cell was finished by an earlier run.
@@ -38,13 +38,13 @@ package struct ComparisonRun {
   ///
   /// - Parameters:
   ///   - file: the configuration to compare methods on.
-  ///   - settings: the texts of `--set`, to be remembered.
-  ///   - overrides: what `--set` changes of it, for a method.
-  ///   - methods: what to compare.
-  ///   - seeds: how many seeds, from the configuration's own on.
-  ///   - folder: where the comparison is kept; nil: the configuration's output_dir with "-compare".
+  ///   - settings: the arguments of `--set`, to be recorded.
+  ///   - overrides: the overrides of `--set`, for a method.
+  ///   - methods: the methods to compare.
+  ///   - seeds: the number of seeds, counted up from the configuration's own.
+  ///   - folder: the folder of the comparison; nil: the configuration's output_dir with "-compare".
   ///   - team: the threads to compute with.
-  /// - Throws: `InputError` for what is wrong with the configuration.
+  /// - Throws: `InputError` for a mistake in the configuration.
   package init(
     file: String, settings: [String], overrides: (TuningMethod) -> [(path: String, value: JSON)],
     methods: [TuningMethod], seeds: Int, folder: String?, team: ThreadTeam
@@ -80,9 +80,9 @@ package struct ComparisonRun {
 
   package var path: String { folder }
 
-  /// Makes sure of the folder: that it is free, or that the comparison in it can go on.
+  /// Checks that the folder is empty, or that the comparison in it can continue.
   ///
-  /// - Throws: `InputError` when it holds something else, or cells with other settings.
+  /// - Throws: `InputError` when it holds other files, or cells with other settings.
   package mutating func claim(resuming: Bool, overwriting: Bool) throws {
     let holdsComparison = fileExists(folder + "/" + Comparison.file)
     if fileExists(folder), !isDirectory(folder) {
@@ -105,38 +105,37 @@ package struct ComparisonRun {
     } else if !names(inDirectory: folder).isEmpty {
       throw InputError.usage(
         folder,
-        "is not empty; use --resume to go on with the comparison in it, --overwrite to start anew, or another "
-          + "--output")
+        "is not empty; use --resume to continue its comparison, --overwrite to start over, or another --output")
     }
   }
 
-  /// Takes over finished cells, those of other methods and seeds included.
+  /// Reuses finished cells, including those of other methods and seeds.
   private mutating func takeOver(_ earlier: Comparison) throws {
     for cell in earlier.cells {
       guard let planned = plan.first(where: { $0.method == cell.method && $0.seed == cell.seed }) else { continue }
       let file = RunDirectory(folder + "/" + cell.folder).configurationFile
       let found = try Configuration(file: file)
       var asked = planned.configuration.applyingMethod()
-      // Labels that the configuration does not list were found in the data.
+      // If the configuration lists no labels, the run found them in the data.
       asked.data.labelWords = asked.data.labelWords ?? found.data.labelWords
       if let key = asked.firstDifference(thatMattersFrom: found) {
         throw InputError.usage(
           "--resume",
-          "\"\(key)\" differs from \(file); cells can only be compared when they were made alike "
-            + "(start anew with --overwrite or another --output)")
+          "\"\(key)\" differs from \(file); all cells of a comparison need the same settings "
+            + "(start over with --overwrite or another --output)")
       }
     }
     guard earlier.split == comparison.split else {
-      throw InputError.usage("--resume", "the comparison in \(folder) is on the \(earlier.split.rawValue) rows")
+      throw InputError.usage("--resume", "the comparison in \(folder) uses the \(earlier.split.rawValue) rows")
     }
     comparison.cells = earlier.cells
     comparison.methods = TuningMethod.allCases.filter { (earlier.methods + comparison.methods).contains($0) }
     comparison.seeds = Set(earlier.seeds + comparison.seeds).sorted()
   }
 
-  /// Works on every cell that is not finished.
+  /// Trains and evaluates every cell that is not finished.
   ///
-  /// - Throws: `InputError` of a cell's run; the cells finished before stay.
+  /// - Throws: `InputError` of a cell's run; cells finished before are kept.
   package mutating func run(shouldStop: () -> Bool, report: (Event) -> Void) throws -> Outcome {
     for (method, seed, configuration) in plan {
       if let cell = comparison.cell(method, seed: seed) {
@@ -156,7 +155,7 @@ package struct ComparisonRun {
     return Outcome(comparison: comparison, wasInterrupted: false)
   }
 
-  /// Trains a cell, or goes on with it, and evaluates what was best on the validation rows; nil when it was stopped.
+  /// Trains or continues a cell and evaluates its best checkpoint; nil when it was stopped.
   private func finish(
     _ method: TuningMethod, _ seed: Int, _ setup: TrainingSetup, shouldStop: () -> Bool, report: (Event) -> Void
   ) throws -> Comparison.Cell? {

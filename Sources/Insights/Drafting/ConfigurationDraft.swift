@@ -5,18 +5,18 @@ import System
 
 /// A first configuration for a data file: every choice with its reason, as comments.
 ///
-/// A model may have learnt to see a label's word begin with its space, or, seldom, without: the way of tokenizing is
-/// what gives the labels of a few rows the higher probability behind the untrained context.
+/// Most models have learnt that a label's word begins with its space, a few that it does not. The draft takes the
+/// tokenization that gives the labels of a few rows the higher probability after the untrained context.
 ///
-/// The context is a few examples of each label, as many as a model's window or, unknown, a small one holds. Its
-/// tokens' balls and the learning rate follow from the model's width and the number of steps.
+/// The context is a few examples of each label, as many as fit the model's window, or a small window if it is unknown.
+/// The tokens' balls and the learning rate follow from the model's width and the number of steps.
 package struct ConfigurationDraft: Sendable {
   package let data: DataSurvey
   package let model: ModelSurvey?
   package let tokenization: Template.Tokenization
-  /// The word to predict for each label, by frequency of the labels.
+  /// The word to predict for each label, most frequent label first.
   package let labelWords: [LabelWord]
-  /// What to look at before training, for people.
+  /// Hints for the user to check before training.
   package let notes: [String]
   private let entries: [Entry]
 
@@ -48,11 +48,11 @@ package struct ConfigurationDraft: Sendable {
   ///
   /// - Parameters:
   ///   - data: the training file.
-  ///   - siblings: files with validation and test rows, where there are any.
-  ///   - model: the model to tune for; nil: not known yet.
+  ///   - siblings: files with validation and test rows, if any.
+  ///   - model: the model to tune for; nil: unknown.
   ///   - tokenization: how examples become tokens.
   ///   - output: the folder for a run's results.
-  ///   - path: how the configuration calls a file or folder.
+  ///   - path: gives the path of a file or folder as the configuration has it.
   package init(
     data: DataSurvey, siblings: SplitSiblings, model: ModelSurvey?, tokenization: Template.Tokenization,
     output: String, path: (String) -> String
@@ -67,11 +67,11 @@ package struct ConfigurationDraft: Sendable {
     let model = [
       Entry(
         "base_model_name_or_path", model.map { .string(path($0.folder)) } ?? .null,
-        model == nil ? "the folder of a downloaded Hugging Face model: put it here" : "")
+        model == nil ? "put the folder of a downloaded Hugging Face model here" : "")
     ]
     let method = [
       Entry(
-        "opt_weighted_loss_type", .string("decay"), "labels count the less the earlier they stand in the context"),
+        "opt_weighted_loss_type", .string("decay"), "earlier labels in the context count less"),
       Entry("opt_loss_decay_factor", .number(0.95)),
       Entry("opt_projection_epsilon", .number(sizes.epsilon), sizes.epsilonReason),
       Entry("opt_projection_format_epsilon", .number(sizes.formatEpsilon)),
@@ -91,18 +91,19 @@ package struct ConfigurationDraft: Sendable {
       case .whole: "a label's word begins with its space, as in the texts models learn from; \"pieces\" is PEFT's way"
       case .pieces: "each part is tokenized on its own; \"whole\" would let a label's word begin with its space"
       }
-    let measured = model == nil ? "" : " (this model finds the labels likelier so)"
+    let measured = model == nil ? "" : " (this model assigns the labels a higher probability this way)"
     var entries = [
-      Entry("input", .string("input: {}"), "words that say what the texts and labels are may help: \"review: {}\""),
+      Entry("input", .string("input: {}"), "words that describe the texts and labels may help: \"review: {}\""),
       Entry("output", .string("output: {}")),
       Entry("tokenization", .string(tokenization.rawValue), way + measured),
     ]
     if let model, !model.hasEndOfText {
-      entries.append(Entry("end_of_text", .bool(false), "the model's files name no end-of-text token"))
+      entries.append(Entry("end_of_text", .bool(false), "the model's files define no end-of-text token"))
       entries.append(Entry("emit_inter_separator", .bool(true), "examples end with a line break instead"))
     }
     if let model, model.expectsBeginningOfText {
-      entries.append(Entry("beginning_of_text", .bool(true), "the model's texts began with this token"))
+      entries.append(
+        Entry("beginning_of_text", .bool(true), "the model was trained with this token at the start of a text"))
     }
     return entries
   }
@@ -114,7 +115,7 @@ package struct ConfigurationDraft: Sendable {
       if let file { return [Entry(key, .string(path(file)))] }
       return fraction.map { share in
         let rows = Int((share * Double(data.rows)).rounded())
-        return [Entry("\(key)_fraction", .number(share), "\(rows) rows of the file; or give \"\(key)\" a file")]
+        return [Entry("\(key)_fraction", .number(share), "\(rows) rows of the file; or set \"\(key)\" to a file")]
       } ?? []
     }
     return [Entry("train", .string(path(data.file)))]
@@ -135,7 +136,7 @@ package struct ConfigurationDraft: Sendable {
     }
     if let limit = sizes.trainingLimit {
       entries.append(
-        Entry("max_train_examples", .integer(limit), "a small set is enough for a prompt; more rows, more time"))
+        Entry("max_train_examples", .integer(limit), "a prompt needs few rows; more rows take more time"))
     }
     if let limit = sizes.validationLimit {
       entries.append(Entry("max_validation_examples", .integer(limit), "keeps evaluations during training short"))
@@ -151,19 +152,19 @@ package struct ConfigurationDraft: Sendable {
       Entry("learning_rate", .number(sizes.learningRate), sizes.learningRateReason),
       Entry("num_train_epochs", .integer(sizes.epochs), "\(sizes.steps) steps"),
       Entry(
-        "batch_size", .integer(sizes.batchSize), "the context is computed once a step, so a batch costs little more"),
+        "batch_size", .integer(sizes.batchSize), "the context is computed once per step, so a batch costs little more"),
       Entry("eval_steps", .integer(sizes.evaluationSteps), "the best of these evaluations becomes best/"),
-      Entry("save_steps", .integer(sizes.evaluationSteps), "what --resume goes on from"),
+      Entry("save_steps", .integer(sizes.evaluationSteps), "--resume continues from these checkpoints"),
       Entry("save_total_limit", .integer(1)),
       Entry(
         "metric_for_best_model", .string(sizes.isUneven ? "macro_f1" : "accuracy"),
-        sizes.isUneven ? "labels differ much in frequency, and this counts them alike" : ""),
+        sizes.isUneven ? "label frequencies differ a lot, and this weights all labels equally" : ""),
     ]
   }
 
   /// The word for each label: the label in lower case, its underscores as spaces.
   private static func words(for labels: [String]) -> (words: [LabelWord], reason: String, notes: [String]) {
-    var reason = "label in the data: text the model predicts; choose words that say what they mean"
+    var reason = "label in the data: text the model predicts; choose words that describe the label"
     var notes: [String] = []
     func simplified(_ label: String) -> String {
       let text = label.lowercased().map { $0 == "_" || $0.isWhitespace ? " " : $0 }
@@ -174,7 +175,8 @@ package struct ConfigurationDraft: Sendable {
       let twice = words.indices.first { words[..<$0].contains(words[$0]) }
       let twin = twice.flatMap { index in words.firstIndex(of: words[index]).map { (labels[$0], labels[index]) } }
       if let twin {
-        notes.append("\"\(twin.0)\" and \"\(twin.1)\" look like one label; they count as two until the data says one")
+        notes.append(
+          "\"\(twin.0)\" and \"\(twin.1)\" look like one label; they count as two until you merge them in the data")
       }
       words = labels
     }
@@ -192,9 +194,9 @@ package struct ConfigurationDraft: Sendable {
 // MARK: - Writing
 
 extension ConfigurationDraft {
-  /// The configuration as a run would read it from a file of that path.
+  /// The configuration as a run would read it from a file at this path.
   ///
-  /// - Throws: `InputError` where values contradict each other.
+  /// - Throws: `InputError` if values contradict each other.
   package func configuration(at path: String) throws -> Configuration {
     try Configuration(text: Array(text.utf8), file: path)
   }

@@ -1,15 +1,15 @@
 import Diagnostics
 
-/// What a data file holds, and which of its columns are taken for the text and the label.
+/// The contents of a data file, and its text and label columns.
 package struct DataSurvey: Sendable {
-  /// A column, measured.
+  /// The statistics of a column.
   package struct Column: Sendable {
     package let name: String
-    /// Rows with something in it.
+    /// Rows with a non-empty value.
     package let filled: Int
-    /// Different values.
+    /// Number of distinct values.
     package let distinct: Int
-    /// Characters of a value on average.
+    /// Average characters per value.
     package let meanLength: Double
     /// Share of the values that look like language: several words, or letters beyond ASCII.
     fileprivate let shareOfPhrases: Double
@@ -21,24 +21,24 @@ package struct DataSurvey: Sendable {
   package let columns: [Column]
   package let textColumn: String
   package let labelColumn: String
-  /// What else the columns might have been, and how to say so, for people.
+  /// Other candidates for the columns, and the flags that choose them.
   package let notes: [String]
   /// The labels and how many rows have each, most frequent first.
   package let labels: [(label: String, rows: Int)]
   /// The texts, in the file's order.
   package let texts: [String]
 
-  /// Looks at a file.
+  /// Examines a file.
   ///
   /// - Parameters:
   ///   - file: a CSV, TSV or JSONL file.
   ///   - textColumn: the column of the texts; nil: the one with the longest phrases that hardly repeat.
-  ///   - labelColumn: the column of the labels; nil: one with few values, if possible with a telling name.
+  ///   - labelColumn: the column of the labels; nil: one with few values, preferably with a typical name.
   /// - Throws: `InputError` with file and line, when no column fits, or when a row lacks text or label.
   package init(file: String, textColumn: String? = nil, labelColumn: String? = nil) throws {
     let table = try DataTable(file: file)
     if table.columns.contains("input_ids") {
-      throw InputError.badData(file, "holds tokens (input_ids), for which columns and labels need not be found")
+      throw InputError.badData(file, "holds tokens (input_ids), expected rows of text; write the configuration by hand")
     }
     let columns = table.columns.enumerated().map { index, name in Column(name, table.rows.map { $0.values[index] }) }
     for (flag, name) in [("--text-column", textColumn), ("--label-column", labelColumn)] {
@@ -56,7 +56,7 @@ package struct DataSurvey: Sendable {
     let counts = labels.reduce(into: [:]) { (counts: inout [String: Int], label) in counts[label, default: 0] += 1 }
     guard counts.count > 1 else {
       throw InputError.badData(
-        file, "the label column \"\(label)\" has one value only; --label-column NAME chooses another column")
+        file, "the label column \"\(label)\" has only one value; --label-column NAME chooses another column")
     }
     guard counts.count * 2 <= labels.count else {
       throw InputError.badData(
@@ -86,7 +86,7 @@ package struct DataSurvey: Sendable {
       let others = empty.count == 1 ? "" : " (and \(empty.count - 1) more)"
       throw InputError.badData(
         first.place + others,
-        "nothing stands in the column \"\(name)\"; remove the row or fill it in, or choose another column by \(flag)")
+        "the column \"\(name)\" is empty; remove the row, fill it in, or choose another column with \(flag)")
     }
     return (table.rows.map { $0.values[textIndex] ?? "" }, table.rows.map { $0.values[labelIndex] ?? "" })
   }
@@ -107,7 +107,7 @@ extension DataSurvey.Column {
     isNumeric = filledValues.allSatisfy { Double($0) != nil }
   }
 
-  /// How much the name says: 2 where it is one of the words, 1 where one of them is a part of it.
+  /// How well a name matches: 2 if it is one of the words, 1 if it contains one of them.
   fileprivate func hint(_ words: Set<String>) -> Int {
     let name = name.lowercased()
     if words.contains(name) { return 2 }
@@ -134,7 +134,7 @@ extension DataSurvey {
       return (column: column, score: score)
     }.sorted { $0.score > $1.score }
     guard let best = ranked.first, best.column.distinct > 1 else {
-      throw InputError.badData(file, "no column looks like texts; name it by --text-column NAME")
+      throw InputError.badData(file, "no column looks like texts; choose one with --text-column NAME")
     }
     if ranked.count > 1, ranked[1].score > best.score / 3 {
       let other = ranked[1].column.name
@@ -153,7 +153,7 @@ extension DataSurvey {
     }.sorted { $0.rank < $1.rank }
     guard let best = ranked.first else {
       throw InputError.badData(
-        file, "no column but \"\(text)\" has few enough values for labels; name it by --label-column NAME")
+        file, "no column other than \"\(text)\" has few enough values for labels; choose one with --label-column NAME")
     }
     if ranked.count > 1, best.rank.0 == 0 || ranked[1].rank.0 == best.rank.0 {
       let other = ranked[1].column

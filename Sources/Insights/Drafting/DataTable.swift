@@ -1,18 +1,18 @@
 import Diagnostics
 import FileFormats
 
-/// A data file with all of its columns, before anybody has said which of them count.
+/// A data file with all of its columns, before the text and label columns are chosen.
 struct DataTable {
   let columns: [String]
-  /// Where a row stands, and its values by column; nil where it has none that could be a text or a label.
+  /// The place of each row, and its values by column; nil for values that can be neither text nor label.
   let rows: [(place: String, values: [String?])]
 
-  /// Reads a CSV, TSV or JSONL file; the columns of JSONL are its rows' keys, in the order they first occur in.
+  /// Reads a CSV, TSV or JSONL file; the columns of JSONL are its rows' keys, in order of first occurrence.
   ///
   /// - Throws: `InputError` with file and line.
   init(file: String) throws {
     guard let format = DataFormat(endingOf: file), format != .lines else {
-      throw InputError.badData(file, "unknown kind of file; expected a name that ends in .jsonl, .csv or .tsv")
+      throw InputError.badData(file, "unknown file type; expected a name that ends in .jsonl, .csv or .tsv")
     }
     var reader = try RecordReader(file, format: format)
     for name in reader.header ?? [] { _ = try reader.column(name, remedy: "") }

@@ -33,10 +33,10 @@ struct DraftSizes {
     validationLimit = siblings.validation == nil ? nil : 300
     let left = 1 - (validationFraction ?? 0) - (testFraction ?? 0)
     let trainingRows = Int(rows * left)
-    if data.rows < 50 { notes.append("\(data.rows) rows are few: what is measured on a fifth of them says little") }
+    if data.rows < 50 { notes.append("only \(data.rows) rows: results measured on a fifth of them are uncertain") }
 
-    // A few of each label, but no more than leave half of the rows to train on, and an example its room in the window;
-    // a longer context than 1000 tokens would make every step slow.
+    // A few of each label, but half of the rows stay for training, and an example must still fit the window. A context
+    // of more than 1000 tokens would make every step slow.
     let wanted = labels * (labels <= 3 ? 4 : labels <= 10 ? 2 : 1)
     let limit = max(1, min(wanted, 48, trainingRows / 2))
     let rarest = Double(data.labels.last?.rows ?? 0) * left, most = Double(data.labels.first?.rows ?? 0)
@@ -45,7 +45,7 @@ struct DraftSizes {
     let lengths = model?.exampleTokens ?? []
     let count = Double(max(1, lengths.count)), mean = Double(lengths.reduce(0, +)) / count
     let variance = lengths.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
-    // Drawn at random, so many examples hardly take more tokens than this.
+    // Examples drawn at random rarely take more tokens than this.
     func tokens(_ count: Int) -> Int { Int(Double(count) * mean + 3 * (Double(count) * variance).squareRoot()) + 1 }
     let longest = lengths.last ?? 0
     if let model {
@@ -75,18 +75,18 @@ struct DraftSizes {
     formatEpsilon = Self.rounded(epsilon / 2, digits: 1)
     epsilonReason =
       "radius of a text token's ball, times sqrt(width / 2048)"
-      + (model == nil ? "; a model under 1000 wide may need 0.5 and more" : "; the model is \(model?.width ?? 0) wide")
-    // AdamW moves each number by about the rate a step, half of it on average over the schedule; the ball's radius is
-    // epsilon / sqrt(2048) for each number, and a token should be able to cross it several times.
+      + (model == nil ? "; a width under 1000 may need 0.5 or more" : "; the model's width is \(model?.width ?? 0)")
+    // AdamW moves each number by about the learning rate per step, on average half of it over the schedule. The ball's
+    // radius is epsilon / sqrt(2048) per number, and a token should be able to cross it several times.
     learningRate = Self.rounded(Self.crossings * epsilon / (2048.0.squareRoot() / 2 * Double(steps)), digits: 1)
-    learningRateReason = "lets a token cross its ball some \(Int(Self.crossings)) times in \(steps) steps"
+    learningRateReason = "lets a token cross its ball about \(Int(Self.crossings)) times in \(steps) steps"
     self.notes = notes
   }
 
-  /// How often a token may cross its ball's radius during a run.
+  /// How many times a token can cross its ball's radius during a run.
   private static let crossings = 20.0
 
-  /// A number with that many significant digits.
+  /// A number rounded to this many significant digits.
   private static func rounded(_ value: Double, digits: Int) -> Double {
     let scale = pow(10, Double(digits - 1) - log10(value).rounded(.down))
     return (value * scale).rounded() / scale

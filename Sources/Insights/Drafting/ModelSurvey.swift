@@ -2,20 +2,20 @@ import LanguageModel
 import Method
 import Tokenization
 
-/// What a first configuration has to know of a model and of texts in its tokens.
+/// The facts about a model and its tokens of some texts that a first configuration needs.
 package struct ModelSurvey: Sendable {
   package let folder: String
-  /// Numbers of an embedding.
+  /// The width of an embedding.
   package let width: Int
-  /// Tokens the model can see; nil: any number.
+  /// The model's maximum number of positions; nil: unlimited.
   package let positions: Int?
-  /// Tokens of an example in the template, of up to 2000 texts and the longest one, ascending.
+  /// Tokens per example in the template, for up to 2000 texts and the longest one, ascending.
   package let exampleTokens: [Int]
   package let hasEndOfText: Bool
   /// Whether the tokenizer puts the beginning-of-text token before what it encodes.
   package let expectsBeginningOfText: Bool
 
-  /// Opens a model's folder and encodes texts.
+  /// Opens a model folder and encodes texts.
   ///
   /// - Throws: `InputError` naming the file that is missing or wrong.
   package init(folder: String, texts: [String], labels: [String]) throws {

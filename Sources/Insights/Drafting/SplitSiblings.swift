@@ -5,10 +5,10 @@ import Tuning
 package struct SplitSiblings: Sendable {
   package let validation: String?
   package let test: String?
-  /// Files that were found and left out, and why.
+  /// Files that were found but left out, and why.
   package let notes: [String]
 
-  /// Looks beside a training file; a sibling counts when training could read it.
+  /// Looks beside a training file; a sibling counts if training can read it.
   package init(of data: DataSurvey) {
     let name = lastComponent(of: data.file), parent = folder(of: data.file)
     let labels = Set(data.labels.map(\.label))
@@ -23,7 +23,7 @@ package struct SplitSiblings: Sendable {
           if case .text(_, let label) = row.content { labels.contains(label) } else { false }
         }
         if isKnown { return parent == "." ? lastComponent(of: file) : file }
-        notes.append("\(file) is left out: it has other labels than \(name)")
+        notes.append("\(file) is left out: its labels differ from those of \(name)")
       } catch {
         notes.append("\(file) is left out: \(error)")
       }

@@ -2,14 +2,14 @@ import Method
 import Tokenization
 import Tuning
 
-/// The labels of a run as the tokens that are to be predicted, and what is odd about them.
+/// The labels of a run as the tokens to predict, with findings about them.
 package struct LabelListing: Sendable {
   package struct Entry: Sendable {
-    /// As it stands in the data.
+    /// The label as in the data.
     package let label: String
-    /// What the model is to predict for it; nil where rows come as tokens.
+    /// The word the model predicts for it; nil if rows come as tokens.
     package let word: String?
-    /// The word's tokens behind the template.
+    /// The word's tokens after the template.
     package let ids: [Int]
     package let tokens: [String]
     /// Rows of this label: in the context, trained on, validated on, tested on.
@@ -22,7 +22,7 @@ package struct LabelListing: Sendable {
   package let entries: [Entry]
   package let findings: [LabelFinding]
 
-  /// Lists the labels of a run, in the order of classes, as they follow one of its rows.
+  /// Lists the labels of a run, in the order of classes, encoded after one of its rows.
   init(_ setup: TrainingSetup, following example: EncodedExample) {
     let rowsOfRun = setup.rows, tokenizer = setup.tokenizer
     let ids = example.candidates.map(RowEncoder.labelTokens(of:))
@@ -47,25 +47,25 @@ package struct LabelListing: Sendable {
     findings = LabelFinding.all(of: entries, tokenizer: tokenizer)
   }
 
-  /// What rows of one label have in common.
+  /// The value that all rows of a label share.
   private enum LabelKey: Hashable {
     case text(String)
     case tokens([Int])
   }
 }
 
-/// Something about label words that a user should know before training on them.
+/// A fact about label words that a user should know before training.
 package enum LabelFinding: Sendable, Equatable {
-  /// A label whose tokens begin those of others, which can then never win.
+  /// A label whose tokens are a prefix of others', which can then never win.
   case beginsOthers(String, longer: [String])
-  /// Labels that only what follows their first token tells apart.
+  /// Labels that share their first token and differ only after it.
   case sharedFirstToken([String], token: String)
   /// Labels of several tokens.
   case severalTokens([String])
-  /// Labels without the space that running text has before words; the tokens of the first, and those behind a space.
+  /// Labels without the space that running text has before words; the first label's tokens, and those after a space.
   case missingSpace([String], tokens: [String], behindSpace: [String])
 
-  /// What there is to say, the most serious first.
+  /// All findings, the most serious first.
   static func all(of entries: [LabelListing.Entry], tokenizer: Tokenizer?) -> [LabelFinding] {
     var findings: [LabelFinding] = []
     for (index, longer) in sequencesThatBeginOthers(entries.map(\.ids)) {
@@ -93,7 +93,7 @@ package enum LabelFinding: Sendable, Equatable {
     return findings
   }
 
-  /// The tokens of a word behind a space, where the space becomes part of the first and the word is written without.
+  /// The tokens of a word after a space, if the space joins the first token and the word is written without it.
   private static func tokensBehindSpace(of word: String, written ids: [Int], _ tokenizer: Tokenizer) -> [Int]? {
     func bytes(_ ids: [Int]) -> [UInt8] { ids.first.flatMap(tokenizer.bytes(of:)) ?? [] }
     let space = UInt8(ascii: " "), behindSpace = tokenizer.encode(" " + word).map(\.id)

@@ -7,10 +7,10 @@ package struct ModelInspection: Sendable {
   package let model: FrozenModel
   /// The tokenizer, or why it cannot be used.
   package let tokenizer: Result<Tokenizer, any Error>
-  /// The ids that `template.end_of_text` and `template.beginning_of_text` would put, or why there is none.
+  /// The ids that `template.end_of_text` and `template.beginning_of_text` would insert, or why there is none.
   package let endOfText: Result<Int, any Error>
   package let beginningOfText: Result<Int, any Error>
-  /// Bytes the process takes once a pass has read its weights, but for what it computes.
+  /// Bytes the process holds after a pass has read its weights, without the pass's own results.
   package let memory: Int
 
   /// Opens a folder.

@@ -2,36 +2,36 @@ import Glibc
 import Kernels
 import Method
 
-/// Where training has moved a prompt: how far each kind of token, and in how many directions all of them.
+/// How training has moved a prompt: the distance of each kind of token, and the number of directions of all.
 package struct PromptGeometry: Sendable {
-  /// How far the tokens of one role have moved.
+  /// The distances that the tokens of one role have moved.
   package struct Drift: Sendable {
     package let role: TokenRole
     package let tokens: Int
-    /// Of the role's balls; nil for a role that is not trained or cannot move, and where nothing bounds it.
+    /// Radius of the role's balls; nil for a role that is not trained, cannot move, or is unbounded.
     package let radius: Double?
-    /// Mean and largest ‖delta‖.
+    /// Mean and maximum of ‖delta‖.
     package let mean: Double
     package let largest: Double
     /// Tokens on the surface of their ball: within `surfaceTolerance` of its radius.
     package let onSurface: Int
-    /// Tokens farther out than that, or moved though they are not trained; training leaves none.
+    /// Tokens farther out, or moved although they are not trained; training never leaves any.
     package let outside: Int
 
     /// Mean distance as a share of the radius.
     package var shareOfRadius: Double? { radius.map { mean / $0 } }
   }
 
-  /// By what share of its radius a token on the surface may lie nearer or farther: embeddings are stored as e0 + delta,
-  /// which rounds delta.
+  /// The tolerance for a token on the surface, as a share of its radius: embeddings are stored as e0 + delta, which
+  /// rounds delta.
   package static let surfaceTolerance = 1e-3
 
   /// The roles that occur, in the order of `TokenRole`.
   package let drifts: [Drift]
-  /// Of delta, [tokens, width], descending; min(tokens, width) of them.
+  /// The singular values of delta, [tokens, width], descending; min(tokens, width) of them.
   package let singularValues: [Float]
 
-  /// Measures a prompt; nil when it holds a number that is not finite.
+  /// Measures a prompt; nil when it holds a non-finite number.
   package init?(_ prompt: TunedPrompt) {
     let delta = Matrix(rows: prompt.context.count, columns: prompt.width, values: prompt.delta)
     guard let decomposition = SingularValueDecomposition(of: delta) else { return nil }
@@ -50,7 +50,7 @@ package struct PromptGeometry: Sendable {
     }
   }
 
-  /// The number of directions delta really uses: exp(-Σ p log p), p = σ / Σ σ; 0 for a prompt that has not moved.
+  /// The effective rank of delta: exp(-Σ p log p), p = σ / Σ σ; 0 for a prompt that has not moved.
   ///
   /// Source: Roy and Vetterli 2007, "The effective rank".
   package var effectiveRank: Double {
@@ -65,7 +65,7 @@ package struct PromptGeometry: Sendable {
 }
 
 extension TunedPrompt {
-  /// The radius of a token's ball; nil for one that is not trained, and where nothing bounds it.
+  /// The radius of a token's ball; nil for a token that is not trained or is unbounded.
   func radius(ofToken position: Int) -> Double? {
     let role = TokenRole(type: context.tokens.types[position]), radius = radii[position]
     let isBounded = radius < ProjectionRadii.unbounded.radius(of: role, width: width)

@@ -5,24 +5,24 @@ import Method
 import Runs
 import Tokenization
 
-/// What training has done to a prompt.
+/// The effect of training on a prompt.
 package struct PromptInspection: Sendable {
   package let prompt: TunedPrompt
-  /// The step it was written after; nil where no run left it.
+  /// The step it was written after; nil if no run wrote it.
   package let step: Int?
   package let geometry: PromptGeometry
   package let listing: PromptListing
 
-  /// Looks at an adapter over its model.
+  /// Inspects an adapter with its model.
   ///
   /// - Parameters:
-  ///   - adapter: the prompt.
-  ///   - model: what it was trained over.
-  ///   - tokenizer: of the model.
-  ///   - neighbours: how many of the vocabulary's tokens are listed beside each.
-  ///   - mostMoved: how many tokens are listed, those that moved farthest; nil: all.
+  ///   - adapter: the adapter of the prompt.
+  ///   - model: the model it was trained with.
+  ///   - tokenizer: the model's tokenizer.
+  ///   - neighbours: the number of nearest vocabulary tokens to list for each token.
+  ///   - mostMoved: the number of tokens to list, those that moved farthest; nil: all.
   ///   - team: the threads.
-  /// - Throws: `InputError.badData` when adapter and model do not fit, or for numbers that are not finite.
+  /// - Throws: `InputError.badData` when adapter and model do not match, or for non-finite numbers.
   package init(
     _ adapter: Adapter, over model: FrozenModel, tokenizer: Tokenizer?, neighbours: Int, mostMoved: Int?,
     team: ThreadTeam

@@ -3,7 +3,7 @@ import LanguageModel
 import Method
 import Tokenization
 
-/// A tuned prompt token by token, for people.
+/// A tuned prompt token by token, for display.
 package struct PromptListing: Sendable {
   package struct Entry: Sendable {
     package let position: Int
@@ -21,9 +21,9 @@ package struct PromptListing: Sendable {
 
   package let entries: [Entry]
 
-  /// Lists a prompt with the `neighbours` nearest tokens of the vocabulary each.
+  /// Lists a prompt, each token with its `neighbours` nearest tokens of the vocabulary.
   ///
-  /// Of `mostMoved` tokens where that is given, the one that moved farthest first; else of all, in their order.
+  /// With `mostMoved`, lists only that many tokens, the farthest moved first; else all, in their order.
   package init(
     _ prompt: TunedPrompt, decoder: Decoder, tokenizer: Tokenizer?, neighbours: Int, mostMoved: Int? = nil,
     team: ThreadTeam
@@ -49,6 +49,6 @@ package struct PromptListing: Sendable {
 }
 
 extension Tokenizer? {
-  /// A token's text for people; its id where there is no tokenizer.
+  /// A token's text for display; its id if there is no tokenizer.
   func text(of id: Int) -> String { self?.text(of: id) ?? "#\(id)" }
 }

@@ -2,25 +2,25 @@ import Diagnostics
 import Runs
 import Tuning
 
-/// A run as it can be seen before its first step: its tokens, its labels, and what it will take.
+/// A run before its first step: its tokens, its labels, and its cost.
 package struct RunInspection: Sendable {
-  /// The training row that is shown, "train.tsv:12".
+  /// The training row shown, "train.tsv:12".
   package let place: String
   package let listing: TokenListing
   package let labels: LabelListing
-  /// What training will take; the error it would end with where it cannot begin.
+  /// The cost of training, or the error if it cannot begin.
   package let forecast: Result<(run: RunForecast, time: TimeEstimate), any Error>
 
-  /// Looks at what a run would train on.
+  /// Inspects the rows and tokens a run would train on.
   ///
   /// - Parameters:
-  ///   - setup: what would be trained.
-  ///   - row: which of the training rows stands for all, counted from 0.
+  ///   - setup: the run.
+  ///   - row: the training row to show, counted from 0.
   /// - Throws: `InputError` when there is no such row, or for that row.
   package init(_ setup: TrainingSetup, row: Int) throws {
     let rows = setup.rows.training
     guard rows.indices.contains(row) else {
-      throw InputError.usage("--row", "must be a number up to \(rows.count), the rows to train on; found \(row + 1)")
+      throw InputError.usage("--row", "must be at most \(rows.count), the number of training rows; found \(row + 1)")
     }
     let example = try setup.encoder.example(of: rows[row])
     place = example.place
@@ -36,21 +36,21 @@ package struct RunInspection: Sendable {
   }
 }
 
-/// What a run will take: tokens, positions, memory, steps. It computes nothing.
+/// The cost of a run: tokens, positions, memory, steps. The model is not run for it.
 package struct RunForecast: Sendable {
   package let plan: TrainingPlan
-  /// Tokens of the shortest, the median and the longest training example, up to what is computed of it.
+  /// Tokens of the shortest, the median and the longest training example, up to the last one computed.
   package let shortestExample: Int
   package let medianExample: Int
   package let longestExample: Int
-  /// Of the model; nil: as many as one likes.
+  /// The model's maximum number of positions; nil: unlimited.
   package let positions: Int?
-  /// Bytes at the peak, about.
+  /// Estimated peak memory in bytes.
   package let memory: Int
   /// How batches are computed, in words.
   package let packing: String
 
-  /// Looks at a run before its first step.
+  /// Estimates a run before its first step.
   package init(_ trainer: Trainer, _ setup: TrainingSetup) {
     plan = trainer.plan
     let lengths = trainer.examples.map(\.computedCount).sorted()

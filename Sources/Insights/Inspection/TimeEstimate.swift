@@ -1,24 +1,24 @@
 import Runs
 import Tuning
 
-/// About how long a run will take: the operations of its matrix products, over the rate at which this machine does them.
+/// The estimated duration of a run: the operations of its matrix products divided by this machine's rate for them.
 package struct TimeEstimate: Sendable {
   /// Multiplications and additions of all steps and evaluations.
   package let operations: Double
-  /// Of one optimiser step, in the mean.
+  /// Seconds per optimiser step, on average.
   package let stepSeconds: Double
-  /// Of all steps and evaluations.
+  /// Seconds of all steps and evaluations.
   package let totalSeconds: Double
 
   /// Estimates a run that begins at its first step.
   ///
   /// - Parameters:
   ///   - trainer: the run.
-  ///   - setup: what it trains.
-  ///   - rate: operations a second of the machine's own matrix products.
+  ///   - setup: the run's setup.
+  ///   - rate: operations per second of this machine's matrix products.
   package init(_ trainer: Trainer, _ setup: TrainingSetup, rate: Double) {
     let work = trainer.work
-    // After the last step there is always one evaluation, also where nothing is trained.
+    // There is always one evaluation after the last step, even if nothing is trained.
     let every = setup.configuration.training.evaluationSteps ?? .max
     let evaluations = max(0, trainer.totalSteps - 1) / every + 1
     operations =
@@ -28,8 +28,8 @@ package struct TimeEstimate: Sendable {
     totalSeconds = operations / reached
   }
 
-  /// The share of the machine's rate that a step reaches: elementwise work takes time too, the more the narrower the
-  /// model, since it grows with the width and products with its square.
+  /// The share of the machine's rate that a step reaches. Elementwise work takes a larger share of the time in narrower
+  /// models, since it grows with the width and products grow with its square.
   ///
   /// Measured on two cores with AVX-512: 128 wide 0.37, 768 0.68, 1024 0.68, 2048 0.79.
   private static func share(width: Int) -> Double { 0.8 * Double(width) / Double(width + 150) }

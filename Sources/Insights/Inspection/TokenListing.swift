@@ -1,7 +1,7 @@
 import Method
 import Tokenization
 
-/// The sequence of a training step token by token: the context, and one example behind it.
+/// The sequence of a training step token by token: the context, then one example.
 package struct TokenListing: Sendable {
   package struct Entry: Sendable {
     package let position: Int
@@ -10,10 +10,10 @@ package struct TokenListing: Sendable {
     /// PEFT's token type; an example's are raised above the context's.
     package let type: Int
     package let role: TokenRole
-    /// Of the token's ball; nil where it has none: it is not trained, as every token of the example, or unbounded.
+    /// The radius of the token's ball; nil if the token is unbounded or not trained, like every token of the example.
     package let radius: Double?
-    /// The weight of a label token in the loss, before the sum is divided by the number of label tokens; nil where the
-    /// token is none, or stands first and cannot be predicted.
+    /// The weight of a label token in the loss, before the sum is divided by the number of label tokens; nil for other
+    /// tokens, and for a first token, which cannot be predicted.
     package let weight: Double?
   }
 
@@ -42,7 +42,6 @@ package struct TokenListing: Sendable {
     self.example = entries(example.raisingTypes(by: tokens.nextTypeOffset), from: tokens.count, ofExample)
   }
 
-  /// Tokens up to the context's second example: enough to see the template; all where there are no examples to tell
-  /// apart.
+  /// Tokens up to the context's second example: enough to see the template; all tokens if there is no second example.
   package var firstExampleCount: Int { context.firstIndex { $0.type > 4 } ?? context.count }
 }

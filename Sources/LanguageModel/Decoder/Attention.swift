@@ -6,11 +6,11 @@ package struct Attention: Sendable {
   package let key: LinearLayer
   package let value: LinearLayer
   package let output: LinearLayer
-  /// Norms of queries and keys before they are rotated, each head by itself or the whole projection; nil: none.
+  /// Norms of queries and keys before rotation, per head or over the whole projection; nil: none.
   package let queryNorm: NormWeights?
   package let keyNorm: NormWeights?
   package let shape: AttentionShape
-  /// Which of the decoder's rotary embeddings turns queries and keys; nil: none.
+  /// The index of the decoder's rotary embedding for queries and keys; nil: none.
   package let rotary: Int?
 
   package init(
@@ -27,7 +27,7 @@ package struct Attention: Sendable {
     self.rotary = rotary
   }
 
-  /// Room for the keys and values of some tokens.
+  /// Memory for the keys and values of some tokens.
   func keysAndValues(rows: Int, in workspace: Workspace) -> KeysAndValues {
     KeysAndValues(
       keys: workspace.matrix(rows, key.weight.outputs), values: workspace.matrix(rows, value.weight.outputs))
@@ -39,7 +39,7 @@ struct Projections {
   let queries: Matrix  // [R, heads · headSize]
   let keysAndValues: KeysAndValues  // [N, keyValueHeads · headSize] each
 
-  /// Side by side in one matrix where every row has a query, so that they can be computed as one product.
+  /// Columns of one matrix if every row has a query, so that one product computes them.
   init(_ body: Attention, rows N: Int, queryRows R: Int, in workspace: Workspace) {
     let Q = body.query.weight.outputs, K = body.key.weight.outputs, V = body.value.weight.outputs
     let all = workspace.matrix(N, (R == N ? Q : 0) + K + V)
@@ -50,7 +50,7 @@ struct Projections {
   }
 }
 
-/// What the forward of attention leaves for its backward. Rows: N of the pack, R of the queries.
+/// The activations of attention that its backward needs. Rows: N of the pack, R of the queries.
 struct AttentionActivations {
   let projections: Projections
   let queryNorm: NormActivations?  // of the queries as projected

@@ -1,6 +1,6 @@
 import Kernels
 
-/// How the two halves of a block, attention A and feed-forward F, join the hidden states x.
+/// How the two halves of a block, attention A and feed-forward F, are added to the hidden states x.
 package enum Residual: Sendable {
   /// h = x + A(x), y = h + F(h).
   case sequential
@@ -8,7 +8,7 @@ package enum Residual: Sendable {
   case parallel
 }
 
-/// One transformer block with frozen weights: attention and feed-forward, wired by the residual.
+/// One transformer block with frozen weights: attention and feed-forward, joined by the residual.
 package struct Block: Sendable {
   package let residual: Residual
   package let attention: Sublayer<Attention>
@@ -27,7 +27,7 @@ package struct Block: Sendable {
 
   var layers: [LinearLayer] { attention.body.layers + feedForward.body.layers }
 
-  /// One that both halves read behind counts once.
+  /// A norm that both halves share counts once.
   var norms: [NormWeights] {
     let ofHalves = [attention.normBefore, attention.normAfter, feedForward.normBefore, feedForward.normAfter]
     return (ofHalves.compactMap { $0 } + attention.body.norms + feedForward.body.norms).reduce(into: []) {
@@ -37,7 +37,7 @@ package struct Block: Sendable {
   }
 }
 
-/// What the forward of a block leaves for its backward. Rows: N of the pack, R that have an output.
+/// The activations of a block that its backward needs. Rows: N of the pack, R that have an output.
 struct BlockActivations {
   let attention: SublayerActivations<Attention>  // reads [N, D]
   let feedForward: SublayerActivations<FeedForward>  // reads [R, D]
@@ -51,7 +51,7 @@ struct BlockActivations {
 }
 
 extension Block {
-  /// The block's output for the query rows, [R, D]; without one, only `a` is wanted.
+  /// The block's output for the query rows, [R, D]; without a target, only `a` is computed.
   func forward(_ a: BlockActivations, into output: Matrix?, in pass: LayerPass) {
     switch residual {
     case .sequential:
@@ -68,7 +68,7 @@ extension Block {
 
   /// The gradient of `forward` with respect to some rows of its input, and to keys and values.
   ///
-  /// dOutput: [R, D], overwritten; dInput: [N, D], of which the wanted rows are written.
+  /// dOutput: [R, D], overwritten; dInput: [N, D], of which the requested rows are written.
   func backward(
     _ dOutput: Matrix, _ a: BlockActivations, inputRows: Range<Int>, into dInput: Matrix, in pass: LayerPass
   ) {

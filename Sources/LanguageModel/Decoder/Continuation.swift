@@ -1,11 +1,11 @@
 import Kernels
 
-/// A text that grows token by token over keys and values computed once: what generation needs.
+/// A text that grows token by token over keys and values computed once, for generation.
 package struct Continuation {
   private let decoder: Decoder
   private let team: ThreadTeam
   private let workspace = Workspace()
-  /// Its matrices have room for `capacity` rows, of which `length` are written.
+  /// Its matrices have `capacity` rows, of which `length` are in use.
   private var prefix: Prefix
   private var capacity = 0
 
@@ -23,7 +23,7 @@ package struct Continuation {
   /// Tokens of the text so far.
   package var length: Int { prefix.length }
 
-  /// Appends tokens, or embeddings in their place.
+  /// Appends tokens or embeddings.
   ///
   /// - Returns: the log-probability of every token of the vocabulary to come next, in nats.
   package mutating func append(_ content: TokenTree.Content) -> [Float] {
@@ -34,7 +34,7 @@ package struct Continuation {
       let (logProbabilities, kept) = decoder.continuation(of: tree, prefix: known, workspace: workspace, on: team)
       guard let kept else { return logProbabilities }
       if length + kept.length > capacity {
-        // Twice the room each time, so that a text of any length is copied about once.
+        // The capacity doubles each time, so a text of any length is copied about once.
         capacity = max(2 * capacity, length + kept.length + 64)
         prefix = decoder.emptyPrefix(capacity: capacity).appending(prefix.rows(0..<length), on: team)
       }
@@ -45,7 +45,7 @@ package struct Continuation {
 }
 
 extension Decoder {
-  /// A path of no tokens with room for so many.
+  /// An empty path with a capacity of this many tokens.
   fileprivate func emptyPrefix(capacity: Int) -> Prefix {
     Prefix(
       length: 0,
@@ -65,7 +65,7 @@ extension Prefix {
       layers: layers.map { KeysAndValues(keys: $0.keys.rows(range), values: $0.values.rows(range)) })
   }
 
-  /// This path and the one that follows it, written into the room its matrices have left.
+  /// This path and the one that follows it, written into the free rows of its matrices.
   fileprivate func appending(_ next: Prefix, on team: ThreadTeam) -> Prefix {
     let range = length..<(length + next.length)
     for (layer, added) in zip(layers, next.layers) {

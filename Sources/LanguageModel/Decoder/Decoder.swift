@@ -2,11 +2,11 @@ import Kernels
 
 /// A frozen decoder-only transformer: embedding → blocks → head.
 ///
-/// It runs over token trees, forward and backward to its input embeddings and to the keys and values of a prefix;
-/// its own weights have no gradients.
+/// It runs over token trees: forward, and backward to its input embeddings and to the keys and values of a prefix. Its
+/// own weights have no gradients.
 package struct Decoder: Sendable {
   package let embedding: Embedding
-  /// The rotary embeddings that blocks refer to.
+  /// The rotary embeddings that the blocks refer to.
   package let rotaries: [Rotary]
   package let blocks: [Block]
   package let head: Head
@@ -31,24 +31,24 @@ package struct Decoder: Sendable {
   package var vocabularySize: Int { embedding.words.outputs }
 }
 
-/// What a forward leaves behind for a backward.
+/// What a forward keeps for a backward.
 package enum Retention: Sendable {
   /// Nothing: there will be no backward.
   case nothing
-  /// Each block's input; the backward computes the block again, a third more work for a tenth of the memory.
+  /// Each block's input; the backward recomputes the block, a third more work for a tenth of the memory.
   case inputs
-  /// All that the backward needs.
+  /// All activations that the backward needs.
   case everything
 }
 
-/// A forward over a token tree: what it predicted and what its backward needs.
+/// A forward over a token tree: its scores, and the activations its backward needs.
 ///
-/// Its matrices live in the workspace it was made in.
+/// Its matrices are in the workspace of the forward.
 package struct ForwardPass {
   package let tree: TokenTree
-  /// What was said about each target asked for, in their order.
+  /// The score of each target, in order.
   package let scores: [TargetScore]
-  /// Keys and values of the segment that was to be kept.
+  /// Keys and values of the segment to keep.
   package let kept: Prefix?
   fileprivate let prefix: Prefix?
   fileprivate let run: BlockRun
@@ -56,11 +56,11 @@ package struct ForwardPass {
   fileprivate let head: HeadActivations?
 }
 
-/// What running the blocks over a tree leaves.
+/// The activations of the blocks over a tree.
 private struct BlockRun {
   let embedded: NormActivations?  // [N, D], before the embedding's norm
   let inputs: [Matrix]  // of each block, [N, D]
-  let activations: [BlockActivations]  // empty where the backward computes them again, or there is none
+  let activations: [BlockActivations]  // empty if the backward recomputes them, or there is no backward
   let allRows: QueryRows
   let outputRows: QueryRows
   let top: Matrix  // [R, D], output of the last block
@@ -71,14 +71,14 @@ extension Decoder {
   /// Runs the tree and scores the targets.
   ///
   /// - Parameters:
-  ///   - tree: the segments to compute; stands on `prefix`.
-  ///   - targets: what to score; a target's `row` is a row of the tree, and its token the one that follows.
+  ///   - tree: the segments to compute; it continues `prefix`.
+  ///   - targets: the tokens to score; a target's `row` is a row of the tree, and its token the next one.
   ///   - prefix: keys and values computed earlier, `tree.prefixLength` tokens long.
   ///   - retention: what to keep for `backward`.
-  ///   - segment: a segment without a parent whose keys and values later trees stand on.
-  ///   - workspace: where the pass's matrices are made.
+  ///   - segment: a segment without a parent whose keys and values are the prefix of later trees.
+  ///   - workspace: the memory of the pass's matrices.
   ///   - team: the threads.
-  /// - Returns: the scores, and what was to be kept.
+  /// - Returns: the scores, and what `retention` and `segment` keep.
   package func forward(
     _ tree: TokenTree, targets: [Target], prefix: Prefix? = nil, retention: Retention = .nothing,
     keeping segment: Int? = nil, workspace: Workspace, on team: ThreadTeam
@@ -100,19 +100,19 @@ extension Decoder {
   /// The gradient of Σ weight · -logProbability of the pass's targets.
   ///
   /// - Parameters:
-  ///   - pass: a pass that kept something for it.
-  ///   - fromLaterPacks: gradients that packs standing on segment 0 of this pass have left for its keys and values.
-  ///   - prefixGradients: receives, by addition, the gradient for the prefix this pass stands on.
-  ///   - inputSegment: the segment whose embeddings' gradient is wanted.
-  ///   - workspace: where the gradient is made; the pass's own or another.
+  ///   - pass: a pass that kept its activations or inputs.
+  ///   - fromLaterPacks: gradients of the keys and values of segment 0 from packs that continue it.
+  ///   - prefixGradients: receives, by addition, the gradient of the prefix of this pass.
+  ///   - inputSegment: the segment whose embeddings' gradient is returned.
+  ///   - workspace: the memory of the gradient; the pass's own workspace or another.
   ///   - team: the threads.
-  /// - Returns: the gradient with respect to that segment's embeddings, [tokens, width]; nil when none is wanted.
+  /// - Returns: the gradient with respect to that segment's embeddings, [tokens, width]; nil without `inputSegment`.
   @discardableResult
   package func backward(
     _ pass: ForwardPass, fromLaterPacks: PrefixGradients? = nil, prefixGradients: PrefixGradients? = nil,
     inputSegment: Int? = nil, workspace: Workspace, on team: ThreadTeam
   ) -> Matrix? {
-    guard let kept = pass.head else { preconditionFailure("the pass was not made for a backward") }
+    guard let kept = pass.head else { preconditionFailure("the pass kept nothing for a backward") }
     let N = pass.tree.rowCount, D = hiddenWidth, run = pass.run
     let wantedRows = inputSegment.map { pass.tree.segments[$0].rows } ?? 0..<0
     var gradient = head.backward(kept, workspace: workspace, on: team)
@@ -144,11 +144,11 @@ extension Decoder {
   /// The log-probabilities of every token of the vocabulary after the tree's last row.
   ///
   /// - Parameters:
-  ///   - tree: one segment, which stands on `prefix`.
+  ///   - tree: one segment, which continues `prefix`.
   ///   - prefix: keys and values computed earlier.
-  ///   - workspace: where the pass's matrices are made.
+  ///   - workspace: the memory of the pass's matrices.
   ///   - team: the threads.
-  /// - Returns: them, and the segment's keys and values.
+  /// - Returns: the log-probabilities, and the segment's keys and values.
   func continuation(
     of tree: TokenTree, prefix: Prefix?, workspace: Workspace, on team: ThreadTeam
   ) -> (logProbabilities: [Float], kept: Prefix?) {
@@ -158,12 +158,12 @@ extension Decoder {
     return (head.logProbabilities(run.top, workspace: workspace, on: team).values, run.kept)
   }
 
-  /// Embedding and all blocks over the tree; the last block computes only the rows that are wanted.
+  /// Embedding and all blocks over the tree; the last block computes only the output rows.
   private func runBlocks(
     over tree: TokenTree, outputs: [Int], prefix: Prefix?, retention: Retention, keeping segment: Int?,
     workspace: Workspace, on team: ThreadTeam
   ) -> BlockRun {
-    precondition(tree.prefixLength == prefix?.length ?? 0, "the tree stands on another prefix")
+    precondition(tree.prefixLength == prefix?.length ?? 0, "the tree has another prefix")
     precondition(tree.maximumDepth <= maximumPositions ?? .max, "\(tree.maximumDepth) tokens are too many")
     let N = tree.rowCount, D = hiddenWidth
     let allRows = queryRows(of: tree, selected: nil, in: workspace, on: team)
@@ -186,7 +186,7 @@ extension Decoder {
     var activations: [BlockActivations] = []
     for (index, block) in blocks.enumerated() {
       let isTop = index == blocks.count - 1
-      // Without a backward, two matrices take turns.
+      // Without a backward, two matrices alternate.
       let output = isTop ? top : spare == nil || index == 0 ? spare ?? workspace.matrix(N, D) : inputs[index - 1]
       func run() -> BlockActivations {
         let a = BlockActivations(block, input: inputs[index], rows: isTop ? outputRows : allRows, in: workspace)

@@ -1,14 +1,14 @@
 import Kernels
 
-/// What makes hidden states of tokens before the first block.
+/// The embedding of tokens as hidden states before the first block.
 ///
-/// hidden row = norm(project(scale · word embedding, or a prompt's own row) + position embedding), each where there is one.
+/// hidden row = norm(project(scale · word embedding, or a prompt's own row) + position embedding), each if present.
 package struct Embedding: Sendable {
   /// Output-major [vocabulary, width].
   package let words: Weight
-  /// What word embeddings are multiplied with as they are looked up (Gemma); a prompt's rows are taken as they are.
+  /// The factor on word embeddings at lookup (Gemma); a prompt's rows are not scaled.
   package let scale: Float
-  /// From the embeddings' width to that of the hidden states; nil where they are the same (OPT 350m).
+  /// The projection from the embeddings' width to that of the hidden states (OPT 350m); nil if they are equal.
   package let projection: LinearLayer?
   /// Learned position embeddings, output-major [positions, hidden width]; nil: none.
   package let positions: Weight?
@@ -32,7 +32,7 @@ package struct Embedding: Sendable {
   /// The width of the embeddings, and so of a prompt.
   package var width: Int { words.inputs }
 
-  /// The embeddings that stand for these tokens, [ids.count, width] row by row.
+  /// The embeddings of these tokens, [ids.count, width] row by row.
   package func rows(of ids: [Int]) -> [Float] {
     let rows = Matrix(rows: ids.count, columns: width)
     lookUp(ids, into: rows, on: ThreadTeam(threads: 1))
@@ -44,7 +44,7 @@ package struct Embedding: Sendable {
     if scale != 1 { Kernels.scale(rows, by: scale, on: team) }
   }
 
-  /// The hidden states of a tree. hidden: [N, D]; `kept`: receives what the norm is given.
+  /// The hidden states of a tree. hidden: [N, D]; `kept`: receives the input of the norm.
   func forward(
     _ tree: TokenTree, kept: NormActivations?, into hidden: Matrix, workspace: Workspace, on team: ThreadTeam
   ) {

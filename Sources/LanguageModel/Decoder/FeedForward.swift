@@ -1,8 +1,8 @@
 import Kernels
 
-/// The feed-forward half of a block: F(x) = down(f(up(x))), or with a gate down(f(gate(x)) · up(x)).
+/// The feed-forward half of a block: F(x) = down(f(up(x))), or with a gate, down(f(gate(x)) · up(x)).
 package struct FeedForward: Sendable {
-  /// nil: there is none.
+  /// nil: no gate.
   package let gate: LinearLayer?
   package let up: LinearLayer
   package let down: LinearLayer
@@ -16,12 +16,12 @@ package struct FeedForward: Sendable {
   }
 }
 
-/// What the forward of a feed-forward leaves for its backward: its products before the activation.
+/// The activations of a feed-forward that its backward needs: its products before the activation function.
 struct FeedForwardActivations {
   let gates: Matrix?  // [R, F], with the bias
-  let ups: Matrix  // [R, F], with the bias where there is a gate
+  let ups: Matrix  // [R, F], with the bias if there is a gate
 
-  /// Side by side in one matrix, so that they can be computed as one product.
+  /// Columns of one matrix, so that one product computes them.
   init(_ body: FeedForward, rows R: Int, in workspace: Workspace) {
     let F = body.up.weight.outputs, G = body.gate?.weight.outputs ?? 0
     let both = workspace.matrix(R, G + F)

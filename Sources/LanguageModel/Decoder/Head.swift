@@ -1,15 +1,14 @@
 import Kernels
 
-/// What makes logits of hidden states behind the last block: logits = cap(vocabulary(project(norm(hidden)))), each where
-/// there is one.
+/// The logits of hidden states after the last block: logits = cap(vocabulary(project(norm(hidden)))), each if present.
 package struct Head: Sendable {
   /// nil: none (OPT 350m).
   package let norm: NormWeights?
-  /// Back from the width of the hidden states to that of the embeddings; nil where they are the same.
+  /// The projection from the width of the hidden states to that of the embeddings; nil if they are equal.
   package let projection: LinearLayer?
   /// To the vocabulary, output-major [vocabulary, width].
   package let vocabulary: LinearLayer
-  /// Logits l become cap · tanh(l / cap); nil: they stay.
+  /// Logits l become cap · tanh(l / cap); nil: no cap.
   package let softCap: Float?
 
   package init(norm: NormWeights?, projection: LinearLayer? = nil, vocabulary: LinearLayer, softCap: Float? = nil) {
@@ -20,7 +19,7 @@ package struct Head: Sendable {
   }
 }
 
-/// What the head leaves for its backward.
+/// The activations of the head that its backward needs.
 struct HeadActivations {
   let norm: NormActivations?  // of the last block's output, [R, D]
   let dHidden: Matrix  // [R, D], the gradient of the norm's output
@@ -29,7 +28,7 @@ struct HeadActivations {
 extension Head {
   private var vocabularySize: Int { vocabulary.weight.outputs }
 
-  /// Scores targets, whose rows are those of `top`; and what is kept for a backward, if there will be one.
+  /// The scores of targets, whose rows are those of `top`, and the activations for a backward, if there will be one.
   ///
   /// top: [R, D], the last block's output.
   func forward(
@@ -60,7 +59,7 @@ extension Head {
     return lines
   }
 
-  /// Logits of hidden rows against the vocabulary, in chunks, and what they say about the targets.
+  /// The scores of the targets, from the logits of hidden rows, in chunks.
   ///
   /// hidden: [R, D], after the norm; `gradient`, [R, D], receives d(Σ weight · -logProbability)/d(hidden).
   private func score(
@@ -104,7 +103,7 @@ extension Head {
     return scores
   }
 
-  /// What hidden rows say about the next token, [R, vocabulary]. hidden: [R, D], after the norm.
+  /// The logits of hidden rows, [R, vocabulary]. hidden: [R, D], after the norm.
   private func logits(of hidden: Matrix, workspace: Workspace, on team: ThreadTeam) -> Matrix {
     let logits = workspace.matrix(hidden.rows, vocabularySize)
     workspace.scoped {

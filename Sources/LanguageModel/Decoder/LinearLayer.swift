@@ -12,7 +12,7 @@ package struct LinearLayer: Sendable {
     self.bias = bias
   }
 
-  /// The part of a fused layer that computes those outputs.
+  /// The part of a fused layer that computes a range of outputs.
   func outputs(_ range: Range<Int>) -> LinearLayer {
     LinearLayer(weight: weight.outputs(range), bias: bias.isEmpty ? [] : Array(bias[range]))
   }

@@ -1,12 +1,12 @@
 import Kernels
 
-/// A norm with what it was given, which its backward needs.
+/// A norm with its input, which its backward needs.
 struct NormActivations {
   let norm: NormWeights
   let x: Matrix  // [T, G · D], in G groups of the norm's D numbers
   let statistics: Matrix  // [T, 2 · G]
 
-  /// The activations of a norm of x; the statistics come with its forward.
+  /// The activations of a norm of x; its forward fills the statistics.
   init(_ norm: NormWeights, of x: Matrix, in workspace: Workspace) {
     self.init(norm: norm, x: x, statistics: workspace.matrix(x.rows, 2 * (x.columns / norm.gain.count)))
   }
@@ -17,7 +17,7 @@ struct NormActivations {
     self.statistics = statistics
   }
 
-  /// Those of some of the rows.
+  /// The activations of a range of rows.
   func rows(_ range: Range<Int>) -> NormActivations {
     NormActivations(norm: norm, x: x.rows(range), statistics: statistics.rows(range))
   }
@@ -34,12 +34,12 @@ struct NormActivations {
     return y
   }
 
-  /// dx += the gradient behind dy, which is overwritten. dy, dx: as x.
+  /// dx += the gradient from dy, which is overwritten. dy, dx: as x.
   func backward(_ dy: Matrix, addingTo dx: Matrix, on team: ThreadTeam) {
     normBackward(dy, x: x, norm, statistics: statistics, addingTo: dx, on: team)
   }
 
-  /// The gradient behind dy, which is overwritten, in a matrix of the workspace.
+  /// The gradient from dy, which is overwritten, in a matrix of the workspace.
   func backward(_ dy: Matrix, in workspace: Workspace, on team: ThreadTeam) -> Matrix {
     let dx = workspace.matrix(x.rows, x.columns)
     fill(dx, with: 0, on: team)

@@ -1,12 +1,12 @@
 import Kernels
 
 extension Decoder {
-  /// Its linear layers but the head to the vocabulary.
+  /// Its linear layers, without the head to the vocabulary.
   private var innerLayers: [LinearLayer] {
     blocks.flatMap(\.layers) + [embedding.projection, head.projection].compactMap { $0 }
   }
 
-  /// Numbers that were trained; a head that is the word embeddings counts once.
+  /// Number of parameters; a head tied to the word embeddings counts once.
   package var parameters: Int {
     let norms = blocks.flatMap(\.norms) + [embedding.norm, head.norm].compactMap { $0 }
     let layers = innerLayers.reduce(0) { $0 + $1.weight.count + $1.bias.count }
@@ -16,12 +16,12 @@ extension Decoder {
       + (isTied ? 0 : head.vocabulary.weight.count) + head.vocabulary.bias.count
   }
 
-  /// Bytes of weights that come into memory as steps read them: those used where they lie in mapped files. Of word
-  /// embeddings that are no head, a step reads a few rows.
+  /// Bytes of weights that come into memory when steps read them: those used in place in mapped files. A step reads only
+  /// a few rows of word embeddings that are not tied to the head.
   package var mappedBytes: Int { (innerLayers + [head.vocabulary]).reduce(0) { $0 + $1.weight.mappedBytes } }
 }
 
 extension Weight {
-  /// How many numbers it holds.
+  /// Number of parameters in it.
   fileprivate var count: Int { inputs * outputs }
 }

@@ -1,6 +1,6 @@
 import Kernels
 
-/// The keys and values of a path of tokens, layer by layer, on which token trees can stand.
+/// The keys and values of a path of tokens, layer by layer, which token trees can continue.
 package struct Prefix: Sendable {
   package let length: Int
   let layers: [KeysAndValues]

@@ -1,19 +1,19 @@
 import Kernels
 
-/// The R rows of a pack of N that a layer has an output for, which keys they see, and the angles of their positions.
+/// The R rows of a pack of N that a layer computes, the keys they see, and the angles of their positions.
 struct QueryRows {
   /// Their indices in the pack, ascending; nil: all.
   let selected: [Int]?
   let plan: AttentionPlan
-  /// For each of the decoder's rotary embeddings, of all rows and of the query rows.
+  /// The angles of all rows and of the query rows, for each of the decoder's rotary embeddings.
   let angles: [(all: RotaryAngles, queries: RotaryAngles)]
 
   var count: Int { plan.depths.count }
 
-  /// The same rows for a layer that is given no others.
+  /// The same rows for a layer whose input has only these.
   var amongThemselves: QueryRows { QueryRows(selected: nil, plan: plan, angles: []) }
 
-  /// The query rows of a matrix [N, D]: the matrix itself when all are.
+  /// The query rows of a matrix [N, D]: the matrix itself if all rows are query rows.
   func gathered(_ matrix: Matrix, in workspace: Workspace, on team: ThreadTeam) -> Matrix {
     guard let selected else { return matrix }
     let target = workspace.matrix(selected.count, matrix.columns)
@@ -21,9 +21,9 @@ struct QueryRows {
     return target
   }
 
-  /// Writes rows of a range of the pack: those that are query rows from [R, D], the others as zeros.
+  /// Writes rows of a range of the pack: query rows from [R, D], the others as zeros.
   ///
-  /// target: [range.count, D]; nothing is to be done where the rows are there already.
+  /// target: [range.count, D]; does nothing if it already holds the rows.
   func scatter(_ matrix: Matrix, _ range: Range<Int>, into target: Matrix, on team: ThreadTeam) {
     let rows = matrix.rows(positions(in: range))
     guard selected != nil else {
@@ -34,7 +34,7 @@ struct QueryRows {
     scatterAdd(rows, rows: places(in: range), into: target, on: team)
   }
 
-  /// Which of the query rows lie in a range of the pack's rows; they are contiguous, since both ascend.
+  /// The query rows inside a range of the pack's rows; they are contiguous, since both ascend.
   func positions(in range: Range<Int>) -> Range<Int> {
     guard let selected else { return range }
     let first = selected.firstIndex { $0 >= range.lowerBound } ?? selected.count
@@ -42,7 +42,7 @@ struct QueryRows {
     return first..<end
   }
 
-  /// Where the query rows of a range of the pack's rows stand in that range.
+  /// The offsets of the query rows inside a range of the pack's rows.
   func places(in range: Range<Int>) -> [Int] {
     guard let selected else { return Array(0..<range.count) }
     return selected[positions(in: range)].map { $0 - range.lowerBound }

@@ -1,45 +1,45 @@
 import Kernels
 
-/// What a sublayer does between its norms: attention or feed-forward.
+/// The computation of a sublayer between its norms: attention or feed-forward.
 protocol SublayerBody: Sendable {
-  /// What its forward leaves for its backward.
+  /// The activations that its backward needs.
   associatedtype Activations
   /// Its linear layers.
   var layers: [LinearLayer] { get }
   /// Its own norms.
   var norms: [NormWeights] { get }
 
-  /// Room for what its forward leaves.
+  /// Memory for these activations.
   func activations(rows: QueryRows, of N: Int, in workspace: Workspace) -> Activations
 
-  /// target = base + B(x); without a base, B(x); without a target, only `a` is wanted.
+  /// target = base + B(x); without a base, B(x); without a target, only `a` is computed.
   ///
   /// x: [N, D]; base, target: [R, D], of the query rows.
   func forward(
     _ x: Matrix, _ a: Activations, rows: QueryRows, addingTo base: Matrix?, into target: Matrix?, in pass: LayerPass)
 
-  /// The gradient with respect to some rows of x, [inputRows.count, D], in a matrix of the workspace; nil where none
-  /// are wanted. d: [R, D], only read.
+  /// The gradient with respect to some rows of x, [inputRows.count, D], in a matrix of the workspace; nil if
+  /// `inputRows` is empty. d: [R, D], only read.
   func backward(
     _ d: Matrix, _ a: Activations, rows: QueryRows, inputRows: Range<Int>, in pass: LayerPass
   ) -> Matrix?
 }
 
-/// What a pass through a layer needs besides the hidden states.
+/// The inputs of a pass through a layer besides the hidden states.
 struct LayerPass {
   let workspace: Workspace
   let team: ThreadTeam
-  /// Keys and values that all rows see before those of the pack.
+  /// Keys and values of the prefix, which all rows see.
   var prefix: KeysAndValues?
-  /// For a backward: gradients of the first rows' keys and values that packs standing on them have given.
+  /// For a backward: gradients of the first rows' keys and values from packs that continue them.
   var laterGradients: KeysAndValues?
   /// For a backward: receives, by addition, the gradient of the prefix.
   var prefixGradients: KeysAndValues?
 }
 
-/// One half of a block: norm before → body → norm after, and where its result joins the hidden states.
+/// One half of a block: norm before → body → norm after, and how its result is added to the hidden states.
 package struct Sublayer<Body: Sendable>: Sendable {
-  /// What the body's result is added to. n: the norm before, m: the norm after, B: the body.
+  /// How the body's result is added. n: the norm before, m: the norm after, B: the body.
   package enum Join: Sendable {
     /// y = x + m(B(n(x))).
     case input
@@ -49,7 +49,7 @@ package struct Sublayer<Body: Sendable>: Sendable {
     case beforeNorm
   }
 
-  /// nil: the body reads the hidden states as they are.
+  /// nil: the body reads the hidden states directly.
   package let normBefore: NormWeights?
   package let body: Body
   /// nil: none.
@@ -59,7 +59,7 @@ package struct Sublayer<Body: Sendable>: Sendable {
   package init(
     normBefore: NormWeights? = nil, _ body: Body, normAfter: NormWeights? = nil, joining join: Join = .input
   ) {
-    precondition(join != .beforeNorm || normAfter != nil, "a sum that is normed needs a norm")
+    precondition(join != .beforeNorm || normAfter != nil, "a normalised sum needs a norm")
     self.normBefore = normBefore
     self.body = body
     self.normAfter = normAfter
@@ -67,14 +67,14 @@ package struct Sublayer<Body: Sendable>: Sendable {
   }
 }
 
-/// What the forward of a sublayer leaves for its backward.
+/// The activations of a sublayer that its backward needs.
 struct SublayerActivations<Body: SublayerBody> {
   let input: Matrix  // [N, D]
   /// The R rows of the input that have an output.
   let rows: QueryRows
   let before: NormActivations?  // of the input
   let body: Body.Activations
-  let after: NormActivations?  // of the body's result or, where the sum is normed, of that: [R, D]
+  let after: NormActivations?  // of the body's result or of the sum, whichever is normalised: [R, D]
 
   init(_ sublayer: Sublayer<Body>, input: Matrix, rows: QueryRows, in workspace: Workspace) {
     self.input = input
@@ -88,9 +88,9 @@ struct SublayerActivations<Body: SublayerBody> {
 }
 
 extension Sublayer where Body: SublayerBody {
-  /// y, the sum of the query rows, into [R, D]; without a target, only `a` is wanted.
+  /// y, the sum of the query rows, into [R, D]; without a target, only `a` is computed.
   ///
-  /// `given`: what is added to, [R, D], in place of what `join` says.
+  /// `given`: the residual to add to, [R, D], instead of the one `join` selects.
   func forward(
     _ a: SublayerActivations<Body>, addingTo given: Matrix? = nil, into target: Matrix?, in pass: LayerPass
   ) {
@@ -103,7 +103,7 @@ extension Sublayer where Body: SublayerBody {
       }
       if join == .beforeNorm {
         body.forward(read, a.body, rows: a.rows, addingTo: base, into: after.x, in: pass)
-        // Without a target too: the backward needs the norm's statistics.
+        // Also without a target: the backward needs the norm's statistics.
         after.forward(into: target ?? workspace.matrix(after.x.rows, after.x.columns), on: team)
       } else {
         body.forward(read, a.body, rows: a.rows, addingTo: nil, into: after.x, in: pass)
@@ -115,15 +115,15 @@ extension Sublayer where Body: SublayerBody {
     }
   }
 
-  /// The gradient of `forward` with respect to its input, of those rows only.
+  /// The gradient of `forward` with respect to some rows of its input.
   ///
   /// - Parameters:
-  ///   - dSum: of y, [R, D]; overwritten.
-  ///   - residual: of what the body's result was added to, [R, D]; may be the same matrix as `dSum`.
-  ///   - a: what the forward left.
-  ///   - inputRows: the rows that are wanted.
-  ///   - dInput: [N, D]; the wanted rows are written; may be the same matrix as `residual`.
-  ///   - pass: where, and the gradients of keys and values.
+  ///   - dSum: the gradient of y, [R, D]; overwritten.
+  ///   - residual: the gradient of the residual, [R, D]; may be the same matrix as `dSum`.
+  ///   - a: the activations of the forward.
+  ///   - inputRows: the requested rows.
+  ///   - dInput: [N, D]; the requested rows are written; may be the same matrix as `residual`.
+  ///   - pass: the other inputs, and the gradients of keys and values.
   func backward(
     _ dSum: Matrix, residual: Matrix, _ a: SublayerActivations<Body>, inputRows: Range<Int>, into dInput: Matrix,
     in pass: LayerPass
@@ -136,7 +136,7 @@ extension Sublayer where Body: SublayerBody {
           dResult = after.backward(dSum, in: pass.workspace, on: team)
           dBase = dResult
         } else {
-          // The norm's backward overwrites what it is given, which the residual may still need.
+          // The norm's backward overwrites its input, which the residual may still need.
           let dNormed = pass.workspace.matrix(dSum.rows, dSum.columns)
           copy(dSum, into: dNormed, on: team)
           dResult = after.backward(dNormed, in: pass.workspace, on: team)
@@ -147,7 +147,7 @@ extension Sublayer where Body: SublayerBody {
       a.rows.scatter(dBase, inputRows, into: dInput, on: team)
       guard let before = a.before?.rows(inputRows) else { return add(dRead, to: dInput, on: team) }
       if join == .normedInput {
-        // What is normed is also what the body's result was added to.
+        // The norm's output is also the residual.
         add(dInput, to: dRead, on: team)
         fill(dInput, with: 0, on: team)
       }

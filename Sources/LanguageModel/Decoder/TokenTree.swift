@@ -1,22 +1,22 @@
 import Kernels
 
-/// What a decoder is run over: segments of tokens, each continuing a parent.
+/// The input of a decoder: segments of tokens, each continuing a parent.
 ///
-/// A token sees the earlier tokens of its segment and all of its segment's ancestors; its position is its depth, the
-/// number of tokens before it on that path. The rows of all segments lie one after another without padding, every
-/// segment directly before its descendants. So a context shared by many examples is one segment that is computed once:
+/// A token sees the earlier tokens of its segment and of all ancestors of the segment. Its position is its depth, the
+/// number of tokens before it on that path. The rows of all segments are stored in sequence without padding, every
+/// segment directly before its descendants. A context shared by many examples is one segment and is computed once:
 ///
 ///     context ─┬─ example 1 ─┬─ label "positive"
 ///              │             └─ label "negative"
 ///              └─ example 2 ─ …
 ///
-/// The tree may stand on a prefix: the stored keys and values of a path computed earlier.
+/// The tree may continue a prefix: the stored keys and values of a path computed earlier.
 package struct TokenTree: Sendable {
-  /// What the rows of a segment hold before the first block.
+  /// The contents of a segment's rows before the first block.
   package enum Content: Sendable {
     /// Word embeddings of these token ids.
     case tokens([Int])
-    /// These embeddings, [tokens, width], in place of the model's.
+    /// These embeddings, [tokens, width], instead of the model's.
     case embeddings(Matrix)
 
     var count: Int {
@@ -40,7 +40,7 @@ package struct TokenTree: Sendable {
     fileprivate(set) var endOfDescendants: Int
   }
 
-  /// Tokens of the prefix the tree stands on.
+  /// Number of tokens of the prefix.
   package let prefixLength: Int
   package private(set) var segments: [Segment] = []
 
@@ -50,7 +50,7 @@ package struct TokenTree: Sendable {
 
   package var rowCount: Int { segments.last?.rows.upperBound ?? 0 }
 
-  /// The number of positions the deepest path takes, prefix included.
+  /// The number of positions of the deepest path, including the prefix.
   package var maximumDepth: Int { segments.map { $0.depth + $0.rows.count }.max() ?? prefixLength }
 
   /// Adds a segment and returns its index.
@@ -80,10 +80,10 @@ package struct TokenTree: Sendable {
     segments.flatMap { segment in (0..<segment.rows.count).map { segment.depth + $0 } }
   }
 
-  /// Tokens of a tile's scores, so that a tile's two score matrices stay in the second-level cache.
+  /// Tokens per tile of scores, so that a tile's two score matrices stay in the second-level cache.
   private static let tileArea = 1 << 17
 
-  /// Which keys the given rows (ascending; nil: all) see, cut into tiles.
+  /// The keys that the given rows (ascending; nil: all) see, split into tiles.
   func plan(rows selected: [Int]? = nil) -> AttentionPlan {
     let allDepths = depths
     let rows = selected ?? Array(0..<rowCount)
@@ -113,7 +113,7 @@ package struct TokenTree: Sendable {
       for (segment, reach) in zip(segments, reaches) where !segment.rows.isEmpty {
         let queries = reach.clamped(to: tile)
         if queries.isEmpty { continue }
-        // Keys deeper than the tile's deepest row of this segment are seen by nobody.
+        // No row sees keys deeper than the tile's deepest row of this segment.
         let deepest = queryDepths[queries].max() ?? 0
         let count = min(segment.rows.count, deepest + 1 - segment.depth)
         let first = prefixLength + segment.rows.lowerBound

@@ -2,7 +2,7 @@ import Glibc
 import Kernels
 
 extension Family {
-  /// BLOOM: ALiBi in place of positions, a norm of the embeddings.
+  /// BLOOM: ALiBi instead of positions, a norm after the embeddings.
   ///
   /// Source: transformers, `modeling_bloom.py`.
   static let bloom = Family(prefix: "transformer.") { configuration, files in
@@ -17,7 +17,7 @@ extension Family {
       let name = "h.\(layer)."
       let fused = try files.linear(name + "self_attention.query_key_value", width, 3 * width, bias: true)
       let attention = try Attention(
-        // Head by head: its queries, its keys, its values.
+        // For each head: its queries, keys and values.
         query: fused.outputs(from: 0, run: headSize, ofEvery: 3 * headSize),
         key: fused.outputs(from: headSize, run: headSize, ofEvery: 3 * headSize),
         value: fused.outputs(from: 2 * headSize, run: headSize, ofEvery: 3 * headSize),

@@ -5,12 +5,12 @@ import System
 
 /// The `config.json` of a Hugging Face model folder, or an object in it, with errors that name file and key.
 ///
-/// Models carry many keys that do not concern us; a family's file reads those that do. A missing key means the default
-/// of the family's class in transformers.
+/// Models have many keys that are irrelevant here; a family's file reads the others. A missing key means the default of
+/// the family's class in transformers.
 struct ConfigFile {
   let file: String
   let json: JSON
-  /// Where the object stands in the file: "rope_parameters.".
+  /// The path of the object in the file: "rope_parameters.".
   private let place: String
 
   init(folder: String) throws {
@@ -32,17 +32,17 @@ struct ConfigFile {
     .badData(file, "\"\(place)\(key)\" must be \(expected), found \(json[key]?.shortDescription ?? "nothing")")
   }
 
-  /// Whether the key is there and not null.
+  /// Whether the key exists and is not null.
   func has(_ key: String) -> Bool { json[key].map { !$0.isNull } ?? false }
 
-  /// An object in this one; nil where it is missing, null or empty.
+  /// An object in this one; nil if it is missing, null or empty.
   func section(_ key: String) throws -> ConfigFile? {
     guard let value = json[key], !value.isNull else { return nil }
     guard let members = value.object else { throw invalid(key, "an object") }
     return members.isEmpty ? nil : ConfigFile(file: file, json: value, place: "\(place)\(key).")
   }
 
-  /// The value of the first of the keys that is there.
+  /// The value of the first existing key.
   private func value<Value>(
     _ keys: [String], default fallback: Value?, _ expected: String, _ read: (JSON) -> Value?
   ) throws -> Value {
@@ -61,7 +61,7 @@ struct ConfigFile {
     try value(keys, default: fallback, "a whole number of at least 1", Self.size)
   }
 
-  /// A size; nil where it is missing or null.
+  /// A size; nil if it is missing or null.
   func optionalSize(_ key: String) throws -> Int? {
     guard has(key) else { return nil }
     let size: Int = try value([key], default: nil, "a whole number of at least 1 or null", Self.size)
@@ -80,7 +80,7 @@ struct ConfigFile {
     try value(keys, default: fallback, "a positive number", Self.positive)
   }
 
-  /// A positive number; nil where it is missing or null.
+  /// A positive number; nil if it is missing or null.
   func optionalPositiveNumber(_ key: String) throws -> Double? {
     guard has(key) else { return nil }
     let number: Double = try value([key], default: nil, "a positive number or null", Self.positive)
@@ -91,7 +91,7 @@ struct ConfigFile {
     json.number.flatMap { $0 > 0 && $0.isFinite ? $0 : nil }
   }
 
-  /// A list of so many positive numbers.
+  /// A list of `count` positive numbers.
   func positiveNumbers(_ key: String, count: Int) throws -> [Double] {
     try value([key], default: nil, "a list of \(count) positive numbers") { json in
       let numbers = json.array?.compactMap(Self.positive)
@@ -100,10 +100,10 @@ struct ConfigFile {
   }
 
   func text(_ keys: String..., default fallback: String? = nil) throws -> String {
-    try value(keys, default: fallback, "a text", \.string)
+    try value(keys, default: fallback, "a string", \.string)
   }
 
-  /// Which of some kinds each of so many layers is of; nil where the key is missing.
+  /// The kind of each of `count` layers; nil if the key is missing.
   func kinds(_ key: String, of known: [String], count: Int) throws -> [String]? {
     guard has(key) else { return nil }
     let expected = "a list of \(count) of " + known.map { "\"\($0)\"" }.joined(separator: ", ")
@@ -114,7 +114,7 @@ struct ConfigFile {
     return names
   }
 
-  /// Refuses any other value than the one given for a key that would change the mathematics.
+  /// Rejects every value except the given one for a key that would change the mathematics.
   func requireFlag(_ key: String, _ supported: Bool) throws {
     guard try flag(key, default: supported) == supported else {
       throw invalid(key, "\(supported); other values are not supported")
@@ -129,7 +129,7 @@ struct ConfigFile {
   /// An activation function by its name in transformers (`ACT2FN`).
   func activation(_ keys: String..., default fallback: String) throws -> Activation {
     let names = Self.activations
-    let name = try value(keys, default: fallback, "a text", \.string)
+    let name = try value(keys, default: fallback, "a string", \.string)
     guard let activation = names.first(where: { $0.0 == name })?.1 else {
       throw invalid(
         keys.first(where: has) ?? keys[0], "one of " + names.map { "\"\($0.0)\"" }.joined(separator: ", "))
@@ -139,13 +139,13 @@ struct ConfigFile {
 }
 
 extension ConfigFile {
-  /// Numbers of a head where the heads share the width.
+  /// The size of a head if the heads divide the width.
   func headSize(width: Int, heads: Int, key: String) throws -> Int {
     guard width % heads == 0 else { throw invalid(key, "a divisor of the width (\(width))") }
     return width / heads
   }
 
-  /// Heads of keys and values: as many as there are heads, or a divisor.
+  /// Number of key-value heads: the number of heads, or a divisor of it.
   func keyValueHeads(_ key: String, heads: Int, default fallback: Int) throws -> Int {
     let count = try size(key, default: fallback)
     guard heads % count == 0 else { throw invalid(key, "a divisor of the number of heads (\(heads))") }

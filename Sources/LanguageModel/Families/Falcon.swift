@@ -1,7 +1,7 @@
 import Kernels
 
 extension Family {
-  /// Falcon: 7B has one norm and one head of keys and values, 40B two norms and grouped queries, RW is plain with ALiBi.
+  /// Falcon: 7B has one norm and one key-value head, 40B two norms and grouped queries, RW sequential halves and ALiBi.
   ///
   /// Source: transformers, `modeling_falcon.py`.
   static let falcon = Family(prefix: "transformer.") { configuration, files in
@@ -29,7 +29,7 @@ extension Family {
 
     let blocks = try (0..<configuration.size("num_hidden_layers", "n_layer", default: 32)).map { layer in
       let name = "h.\(layer)."
-      // Group by group: the queries that share a head of keys and values, its keys, its values.
+      // For each group: the queries that share a key-value head, its keys, its values.
       let shared = heads / keyValueHeads
       let group = (shared + 2) * headSize
       let fused = try files.linear(
@@ -41,7 +41,7 @@ extension Family {
         output: files.linear(name + "self_attention.dense", width, width, bias: bias),
         shape: AttentionShape(
           heads: heads, keyValueHeads: keyValueHeads, headSize: headSize, scale: scale,
-          // They are scaled as the scores are.
+          // They are scaled like the scores.
           slopes: hasALiBi ? alibiSlopes(heads: heads).map { roundedToBFloat16($0) * scale } : []),
         rotary: rotary == nil ? nil : 0)
       let feedForward = try FeedForward(
@@ -64,7 +64,7 @@ extension Family {
   }
 }
 
-/// The nearest bfloat16, ties to even; Falcon's slopes are kept so.
+/// The nearest bfloat16, ties to even, the format of Falcon's slopes.
 private func roundedToBFloat16(_ x: Float) -> Float {
   let bits = x.bitPattern
   return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)

@@ -1,6 +1,6 @@
-/// One architecture: how its config.json and its tensors become a decoder.
+/// One architecture: the conversion of its config.json and tensors to a decoder.
 package struct Family: Sendable {
-  /// Before the tensors' names but the head's; some checkpoints are saved without it.
+  /// The prefix of all tensor names except the head's; some checkpoints are saved without it.
   let prefix: String
   let decoder: @Sendable (ConfigFile, CheckpointFiles) throws -> Decoder
 
@@ -9,7 +9,7 @@ package struct Family: Sendable {
     self.decoder = decoder
   }
 
-  /// By the `model_type` of config.json.
+  /// All families, by the `model_type` of config.json.
   package static let all: [String: Family] = [
     "bloom": bloom, "falcon": falcon, "gemma": gemma, "gemma2": gemma2, "gemma3_text": gemma3, "gpt2": gpt2,
     "gpt_neo": gptNeo, "gpt_neox": gptNeoX, "gptj": gptJ, "llama": llama, "mistral": mistral, "olmo2": olmo2,

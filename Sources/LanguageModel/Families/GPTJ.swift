@@ -1,7 +1,7 @@
 import Kernels
 
 extension Family {
-  /// GPT-J: attention and feed-forward side by side behind one norm, rotary embedding of neighbouring numbers.
+  /// GPT-J: attention and feed-forward in parallel after one norm, rotary embedding of neighbouring numbers.
   ///
   /// Source: transformers, `modeling_gptj.py`.
   static let gptJ = Family(prefix: "transformer.") { configuration, files in

@@ -1,7 +1,7 @@
 import Kernels
 
 extension Family {
-  /// GPT-NeoX and Pythia: attention and feed-forward side by side behind two norms, partial rotary embedding.
+  /// GPT-NeoX and Pythia: attention and feed-forward in parallel, each after its own norm, partial rotary embedding.
   ///
   /// Source: transformers, `modeling_gpt_neox.py`.
   static let gptNeoX = Family(prefix: "gpt_neox.") { configuration, files in
@@ -23,7 +23,7 @@ extension Family {
       let name = "layers.\(layer)."
       let fused = try files.linear(name + "attention.query_key_value", width, 3 * width, bias: bias)
       let attention = try Attention(
-        // Head by head: its queries, its keys, its values.
+        // For each head: its queries, keys and values.
         query: fused.outputs(from: 0, run: headSize, ofEvery: 3 * headSize),
         key: fused.outputs(from: headSize, run: headSize, ofEvery: 3 * headSize),
         value: fused.outputs(from: 2 * headSize, run: headSize, ofEvery: 3 * headSize),

@@ -4,7 +4,7 @@ extension Family {
   /// Source: transformers, `modeling_gemma.py`.
   static let gemma = Family(prefix: "model.") { configuration, files in
     var description = try LlamaDescription(gemma: configuration)
-    // The first releases say "gelu" and mean the tanh approximation.
+    // The first releases name "gelu" but mean the tanh approximation.
     if configuration.json["hidden_act"] == .string("gelu") { description.fixedActivation = .geluTanh }
     return try description.decoder(configuration, files)
   }
@@ -21,7 +21,7 @@ extension Family {
     return try description.decoder(configuration, files)
   }
 
-  /// Gemma 3 (text): norms of heads, five layers with a window to one without, a rotary embedding for each kind.
+  /// Gemma 3 (text): norms of heads, five layers with a window per layer without, a rotary embedding for each kind.
   ///
   /// Source: transformers, `modeling_gemma3.py`, which ignores `attn_logit_softcapping`.
   static let gemma3 = Family(prefix: "model.") { configuration, files in
@@ -42,7 +42,7 @@ extension Family {
 }
 
 extension LlamaDescription {
-  /// What all Gemmas have.
+  /// The traits of all Gemmas.
   fileprivate init(gemma configuration: ConfigFile) throws {
     vocabulary = 256_000
     width = 3072
@@ -60,7 +60,7 @@ extension LlamaDescription {
     outputBias = projectionBias
   }
 
-  /// What Gemma 2 and 3 have.
+  /// The common traits of Gemma 2 and 3.
   fileprivate init(laterGemma configuration: ConfigFile, logitSoftCap: Double?) throws {
     try self.init(gemma: configuration)
     try configuration.requireFlag("use_bidirectional_attention", false)
@@ -79,12 +79,12 @@ extension LlamaDescription {
 }
 
 extension ConfigFile {
-  /// A cap, where null means none.
+  /// A cap; null means none.
   fileprivate func softCap(_ key: String, default fallback: Double?) throws -> Double? {
     json[key] == nil ? fallback : try optionalPositiveNumber(key)
   }
 
-  /// The rotary embeddings of layers without and with a window. transformers 5 has an object a kind; 4 had
+  /// The rotary embeddings of layers without and with a window. transformers 5 has one object per kind; 4 had
   /// `rope_theta` with `rope_scaling` for the first and `rope_local_base_freq` for the second.
   fileprivate func gemma3Rotaries(headSize: Int, positions: Int) throws -> [RotaryConfiguration] {
     let nested = try section("rope_parameters")

@@ -13,25 +13,25 @@ extension Family {
   }
 }
 
-/// What the families that descend from Llama differ in, with Llama's own choices.
+/// The differences between the families derived from Llama, with Llama's values as defaults.
 struct LlamaDescription {
-  /// Defaults of sizes that config.json may leave out.
+  /// Defaults of sizes that config.json may omit.
   var vocabulary = 32000
   var width = 4096
   var feedForward = 11008
   var layers = 32
   var heads = 32
-  /// nil: as many as there are heads.
+  /// nil: the number of heads.
   var keyValueHeads: Int?
-  /// nil: the width shared out among the heads.
+  /// nil: the width divided by the number of heads.
   var headSize: Int?
   var positions = 2048
   var epsilon = 1e-6
   var isTied = false
-  /// Which key names the activation, and the one without that key.
+  /// The key of the activation, and the default without that key.
   var activationKey = "hidden_act"
   var activation = "silu"
-  /// The activation whatever config.json says; nil: as it says.
+  /// The activation regardless of config.json; nil: that of config.json.
   var fixedActivation: Activation?
 
   /// Whether query, key and value projections have biases.
@@ -40,28 +40,28 @@ struct LlamaDescription {
   var feedForwardBias = false
   /// Whether queries, keys and values are one tensor, and gate and up another (Phi 3).
   var isFused = false
-  /// Whether queries and keys are normed.
+  /// Whether queries and keys are normalised.
   var hasHeadNorms = false
-  /// Whether these norms run over all heads together instead of over each head (OLMo 2).
+  /// Whether these norms span all heads together, not each head (OLMo 2).
   var headNormsSpanProjection = false
-  /// What is added to the stored gain of every norm.
+  /// The offset added to the stored gain of every norm.
   var gainOffset: Float = 0
-  /// Which norms a block has.
+  /// The norms of a block.
   var norms = Norms()
-  /// Whether word embeddings are multiplied with √width.
+  /// Whether word embeddings are multiplied by √width.
   var scalesEmbeddings = false
   /// The score's scale is 1 / √ of this; nil: of the head size.
   var scaleBase: Double?
   var scoreSoftCap: Double?
   var logitSoftCap: Double?
-  /// The window of each layer, nil for none; an empty list: none has one.
+  /// The window of each layer, nil for none; empty: no windows.
   var windows: [Int?] = []
-  /// What is special about the rotary embedding.
+  /// The family's differences in the rotary embedding.
   var rotary = RotaryConfiguration.Family()
-  /// The rotary embeddings and which of them each layer uses; nil: one, read the usual way.
+  /// The rotary embeddings and the one each layer uses; nil: one for all, read in the standard way.
   var rotaries: (list: [RotaryConfiguration], ofLayer: [Int])?
 
-  /// The tensors of a block's norms; nil: there is none.
+  /// The tensors of a block's norms; nil: no norm.
   struct Norms {
     var beforeAttention: String? = "input_layernorm"
     var afterAttention: String?
@@ -69,7 +69,7 @@ struct LlamaDescription {
     var afterFeedForward: String?
   }
 
-  /// The decoder of this description, sizes as config.json has them.
+  /// The decoder of this description, with the sizes of config.json.
   func decoder(_ configuration: ConfigFile, _ files: CheckpointFiles) throws -> Decoder {
     let sizes = try Sizes(configuration, self)
     let width = sizes.width, headSize = sizes.headSize
@@ -152,7 +152,7 @@ struct LlamaDescription {
       layers = try configuration.size("num_hidden_layers", default: defaults.layers)
       heads = try configuration.size("num_attention_heads", default: defaults.heads)
       positions = try configuration.size("max_position_embeddings", default: defaults.positions)
-      // A key that is there but null means as many as heads; one that is missing, the family's default.
+      // A null means the number of heads; a missing key, the family's default.
       let usual = configuration.json["num_key_value_heads"] == nil ? defaults.keyValueHeads ?? heads : heads
       keyValueHeads = try configuration.keyValueHeads("num_key_value_heads", heads: heads, default: usual)
       if let given = try configuration.optionalSize("head_dim") ?? defaults.headSize {
@@ -165,7 +165,7 @@ struct LlamaDescription {
 }
 
 extension ConfigFile {
-  /// Which layers have windows: `layer_types`, or else the layers that `isSliding` says.
+  /// The layers with windows: those of `layer_types`, or else those of `isSliding`.
   func windows(_ window: Int?, layers: Int, isSliding: (Int) -> Bool) throws -> [Int?] {
     let kinds = try kinds("layer_types", of: ["full_attention", "sliding_attention"], count: layers)
     return try (0..<layers).map { layer in

@@ -1,7 +1,7 @@
 import Kernels
 
 extension Family {
-  /// OPT: learned positions from row 2 on; the 350m model norms behind each half, and its embeddings are narrower.
+  /// OPT: learned positions from row 2 on; the 350m model has norms after each half and narrower embeddings.
   ///
   /// Source: transformers, `modeling_opt.py`.
   static let opt = Family(prefix: "model.decoder.") { configuration, files in

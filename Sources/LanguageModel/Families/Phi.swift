@@ -1,7 +1,7 @@
 import Kernels
 
 extension Family {
-  /// Phi 1, 1.5 and 2: attention and feed-forward side by side behind one norm, partial rotary embedding, biases.
+  /// Phi 1, 1.5 and 2: attention and feed-forward in parallel after one norm, partial rotary embedding, biases.
   ///
   /// Source: transformers, `modeling_phi.py`.
   static let phi = Family(prefix: "model.") { configuration, files in
@@ -53,7 +53,7 @@ extension Family {
       maximumPositions: rotary.maximumPositions)
   }
 
-  /// Phi 3: Llama with fused projections and, mostly, a window.
+  /// Phi 3: Llama with fused projections and, usually, a window.
   ///
   /// Source: transformers, `modeling_phi3.py`.
   static let phi3 = Family(prefix: "model.") { configuration, files in

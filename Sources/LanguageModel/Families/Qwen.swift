@@ -9,7 +9,7 @@ extension Family {
     return try description.decoder(configuration, files)
   }
 
-  /// Qwen 3: norms of each head's queries and keys, and heads of 128 whatever the width.
+  /// Qwen 3: norms of each head's queries and keys, and heads of size 128 at every width.
   ///
   /// Source: transformers, `modeling_qwen3.py`.
   static let qwen3 = Family(prefix: "model.") { configuration, files in
@@ -33,7 +33,7 @@ extension LlamaDescription {
 }
 
 extension ConfigFile {
-  /// The windows of the layers from `max_window_layers` on, where `use_sliding_window` asks for them.
+  /// The windows of the layers from `max_window_layers` on, if `use_sliding_window` is true.
   fileprivate func qwenWindows() throws -> [Int?] {
     let isUsed = try flag("use_sliding_window", default: false)
     let window = isUsed ? json["sliding_window"] == nil ? 4096 : try optionalSize("sliding_window") : nil

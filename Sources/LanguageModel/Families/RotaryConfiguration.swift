@@ -1,22 +1,22 @@
 import Glibc
 import Kernels
 
-/// A rotary embedding as config.json describes it, and how many positions it is good for.
+/// A rotary embedding as described by config.json, and the number of positions it supports.
 ///
 /// Source: transformers, `modeling_rope_utils.py`. transformers 5 writes `rope_parameters`, 4 wrote `rope_theta` and
-/// `rope_scaling`; what an object lacks is taken from the top level, else from the family.
+/// `rope_scaling`. Keys missing from the object come from the top level, or else from the family.
 struct RotaryConfiguration {
   let rotary: Rotary
   let maximumPositions: Int
 
-  /// What families differ in.
+  /// The differences between families.
   struct Family {
     var pairing = Rotary.Pairing.halves
     var thetaKey = "rope_theta"
     var theta = 10000.0
-    /// The key of the share of a head that is turned, at the top level, and its default; nil: the plain type turns all.
+    /// The top-level key of the rotated share of a head, and its default; nil: the plain type rotates all of it.
     var partial: (key: String, share: Double)?
-    /// The positions the model was first trained on, where only the top level says otherwise; nil: all, unless said.
+    /// Default of the original training positions, if the top level has their key; nil: the object has it, default all.
     var originalPositions: Int?
   }
 
@@ -31,10 +31,10 @@ struct RotaryConfiguration {
 
   /// - Parameters:
   ///   - configuration: the whole config.json.
-  ///   - found: the object that describes the embedding; nil: there is none.
-  ///   - headSize: numbers of a head.
+  ///   - found: the object that describes the embedding; nil: no object.
+  ///   - headSize: the size of a head.
   ///   - positions: `max_position_embeddings`.
-  ///   - family: what the family does differently.
+  ///   - family: the family's differences.
   /// - Throws: `InputError.badData` naming the key.
   init(
     _ configuration: ConfigFile, parameters found: ConfigFile?, headSize: Int, positions: Int,
@@ -57,7 +57,7 @@ struct RotaryConfiguration {
     let size = Int(Double(headSize) * share)
     guard size >= 2, size <= headSize, size % 2 == 0 else {
       throw configuration.invalid(
-        family.partial?.key ?? "head_dim", "such that an even number of a head's \(headSize) numbers are turned")
+        family.partial?.key ?? "head_dim", "such that an even number of a head's \(headSize) numbers are rotated")
     }
     let plain = (0..<(size / 2)).map { pow(theta, -2 * Double($0) / Double(size)) }
     let key = "original_max_position_embeddings"
@@ -70,7 +70,7 @@ struct RotaryConfiguration {
     let frequencies: [Double]
     switch type {
     case "default": frequencies = plain
-    // It changes nothing within the positions the model was trained on, and we do not go beyond them.
+    // It changes nothing within the positions the model was trained on, and we do not exceed them.
     case "dynamic": frequencies = plain
     case "linear":
       let stretch = try own.positiveNumber("factor")
@@ -89,8 +89,8 @@ struct RotaryConfiguration {
       frequencies = try Self.yarn(plain, own, theta: theta, size: size, original: original, factor: stretch)
       factor = try Self.yarnFactor(own, factor: stretch)
     case "longrope", "su":
-      // Beyond the original positions the long factors count, for all tokens of a text: a context computed once could
-      // not be shared by shorter and longer examples. So we stay within them.
+      // Beyond the original positions, the long factors apply to all tokens of a text, so shorter and longer examples
+      // could not share one computed context. We therefore stay within the original positions.
       let short = try own.positiveNumbers("short_factor", count: size / 2)
       _ = try own.positiveNumbers("long_factor", count: size / 2)
       frequencies = zip(plain, short).map { $0 / $1 }
@@ -107,7 +107,7 @@ struct RotaryConfiguration {
     maximumPositions = limit
   }
 
-  /// Slow turns are stretched, fast ones stay, those between are blended. Source: YaRN (arXiv 2309.00071).
+  /// Low frequencies are stretched, high ones kept, those between blended. Source: YaRN (arXiv 2309.00071).
   private static func yarn(
     _ plain: [Double], _ own: ConfigFile, theta: Double, size: Int, original: Int, factor: Double
   ) throws -> [Double] {

@@ -5,7 +5,7 @@ import System
 
 /// The tensors of a Hugging Face model folder: `model.safetensors`, or shards listed in `model.safetensors.index.json`.
 ///
-/// Matrices of float32, float16 and bfloat16 are used where they lie in the mapped file.
+/// Matrices of float32, float16 and bfloat16 are used in place in the mapped file.
 struct CheckpointFiles: Sendable {
   private let folder: String
   private let files: [SafetensorsFile]
@@ -13,7 +13,7 @@ struct CheckpointFiles: Sendable {
   private let prefix: String
   private let quantizing: ThreadTeam?
 
-  /// Opens a folder; a tensor is looked for with the prefix before its name, then without.
+  /// Opens a folder; tensors are looked up with the prefix before their name, then without.
   ///
   /// - Throws: `InputError.missing` for missing files, `InputError.badData` for malformed ones.
   init(folder: String, prefix: String, quantizing team: ThreadTeam? = nil) throws {
@@ -44,7 +44,7 @@ struct CheckpointFiles: Sendable {
           opened.append(try SafetensorsFile(path: folder + "/" + name))
         }
         guard let file = indexOfFile[name], opened[file][entry.key] != nil else {
-          throw InputError.badData(folder + "/" + name, "lacks the tensor \"\(entry.key)\" that \(index) says it holds")
+          throw InputError.badData(folder + "/" + name, "lacks the tensor \"\(entry.key)\" that \(index) lists for it")
         }
         located[entry.key] = file
       }
@@ -57,7 +57,7 @@ struct CheckpointFiles: Sendable {
     }
   }
 
-  /// Every tensor that is in them.
+  /// Every tensor in the files.
   var tensors: [StoredTensor] { files.flatMap(\.tensors) }
 
   private func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
@@ -66,7 +66,7 @@ struct CheckpointFiles: Sendable {
       guard tensor.shape == shape else {
         throw InputError.badData(
           tensor.file.path,
-          "tensor \"\(tensor.name)\" has shape \(tensor.shape), config.json asks for \(shape); do both belong to one model?"
+          "tensor \"\(tensor.name)\" has shape \(tensor.shape), config.json asks for \(shape); are both of the same model?"
         )
       }
       return tensor
@@ -75,18 +75,18 @@ struct CheckpointFiles: Sendable {
       files.first?.file.path ?? folder, "lacks the tensor \"\(prefix)\(name)\" of shape \(shape)")
   }
 
-  /// A vector of that length (a bias, a norm's gain).
+  /// A vector of this length (a bias, a norm's gain).
   func vector(_ name: String, count: Int) throws -> [Float] {
     try tensor(name, shape: [count]).floats()
   }
 
-  /// A weight matrix of those sizes, stored in that layout.
+  /// A weight matrix of these sizes in this layout.
   func weight(
     _ name: String, inputs: Int, outputs: Int, layout: Weight.Layout = .outputMajor
   ) throws -> Weight {
     let tensor = try tensor(name, shape: layout == .inputMajor ? [inputs, outputs] : [outputs, inputs])
     let formats: [TensorType: Weight.Format] = [.float32: .float32, .float16: .float16, .bfloat16: .bfloat16]
-    // Float32 is read by BLAS, which wants it aligned.
+    // BLAS reads float32 and needs it aligned.
     let isReadable = tensor.type != .float32 || tensor.floatsInPlace != nil
     if let format = formats[tensor.type], isReadable, let base = tensor.bytes.baseAddress {
       return Weight(base: base, format: format, inputs: inputs, outputs: outputs, layout: layout, owner: tensor.file)
@@ -96,7 +96,7 @@ struct CheckpointFiles: Sendable {
     return Weight(inputs: inputs, outputs: outputs, layout: layout, storage: matrix)
   }
 
-  /// A linear layer of a block: `name.weight` and, where there is one, `name.bias`.
+  /// A linear layer of a block: `name.weight` and `name.bias`, if there is one.
   func linear(
     _ name: String, _ inputs: Int, _ outputs: Int, bias: Bool, layout: Weight.Layout = .outputMajor
   ) throws -> LinearLayer {
@@ -122,7 +122,7 @@ struct CheckpointFiles: Sendable {
       .rootMeanSquare, gain: vector(name + ".weight", count: size).map { $0 + offset }, epsilon: Float(epsilon))
   }
 
-  /// The head: the word embeddings themselves where they are tied, else `name.weight`; and `name.bias` where there is one.
+  /// The head: the word embeddings if they are tied, else `name.weight`; and `name.bias`, if there is one.
   func head(
     _ name: String = "lm_head", words: Weight, isTied: Bool, bias: Bool = false
   ) throws -> LinearLayer {

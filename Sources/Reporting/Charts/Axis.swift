@@ -1,32 +1,32 @@
 import FileFormats
 import Glibc
 
-/// An axis of a chart: where values lie along it, and where its ticks stand.
+/// An axis of a chart: the coordinates of its values and ticks.
 package struct Axis {
-  /// What the values between two ticks grow by.
+  /// How values map to coordinates.
   package enum Scale {
     case linear
-    /// Logarithmic where all values are positive and the largest is at least 50 times the smallest, else linear.
+    /// Logarithmic if all values are positive and the largest is at least 50 times the smallest, else linear.
     case logarithmicIfWide
   }
 
   package let isLogarithmic: Bool
   /// The smallest and the largest value on it.
   let ends: (lowest: Double, highest: Double)
-  /// Where ticks stand, and their texts.
+  /// The values of the ticks, and their labels.
   package let ticks: [(value: Double, text: String)]
   private let start: Double
   private let end: Double
 
-  /// An axis that holds all of the values.
+  /// An axis that covers all values.
   ///
   /// - Parameters:
-  ///   - values: what is to be shown; at least one, none beyond ±1e100.
+  ///   - values: the values to show; at least one, none beyond ±1e100.
   ///   - start: the coordinate of the axis's smallest value.
   ///   - end: the coordinate of its largest.
-  ///   - scale: how values lie along it.
-  ///   - areWhole: whether values between whole numbers mean nothing.
-  ///   - arePercentages: whether the texts are percentages.
+  ///   - scale: linear or logarithmic.
+  ///   - areWhole: whether only whole numbers are meaningful.
+  ///   - arePercentages: whether the labels are percentages.
   package init(
     of values: [Double], from start: Double, to end: Double, scale: Scale = .linear, areWhole: Bool = false,
     arePercentages: Bool = false
@@ -41,13 +41,13 @@ package struct Axis {
       ticks = Self.spread(values, atMost: 6).map { ($0, Self.text($0)) }
       return
     }
-    // Equal values lie in the middle of an axis around them.
+    // If all values are equal, they are in the middle of the axis.
     let size = max(abs(lowest), abs(highest))
     let margin = highest - lowest > 1e-9 * size ? 0 : max(size, areWhole ? 1 : 1e-9)
     let step = Self.niceStep((highest - lowest + 2 * margin) / 5, areWhole: areWhole)
     let first = Int(((lowest - margin) / step + 1e-9).rounded(.down))
     let last = max(first + 1, Int(((highest + margin) / step - 1e-9).rounded(.up)))
-    // An axis of whole numbers ends where they do, others at a tick.
+    // An axis of whole numbers ends at the extreme values, others at a tick.
     ends = (Double(first) * step, areWhole ? max(highest, Double(first) * step + 1) : Double(last) * step)
     let highestTick = ends.highest
     let digits = max(0, Int((-log10(step) - 1e-9).rounded(.up)))
@@ -80,7 +80,7 @@ package struct Axis {
     return Array(all[first...last])
   }
 
-  /// Powers of ten alone where there are enough of them, else all.
+  /// Only powers of ten if there are enough of them, else all.
   private static func spread(_ ticks: [Double], atMost count: Int) -> [Double] {
     if ticks.count <= count { return ticks }
     let powers = ticks.filter { abs(log10($0) - log10($0).rounded()) < 1e-9 }

@@ -1,17 +1,17 @@
 import FileFormats
 
-/// A length or a place in a drawing, with a tenth of a unit.
+/// A coordinate or length in a drawing, to a tenth of a unit.
 func pixels(_ value: Double) -> String { fixed(value, 1) }
 
-/// A drawing that scales with the page, with a title and a description for those who cannot see it.
+/// A drawing that scales with the page, with a title and a description for screen readers.
 ///
 /// - Parameters:
-///   - id: unique on the page; the title's and the description's ids are made from it.
-///   - title: what it shows, in a few words.
-///   - description: what there is to see in it, in a sentence.
-///   - size: width and height of the coordinates in it.
+///   - id: unique on the page; the base of the title's and the description's ids.
+///   - title: the subject, in a few words.
+///   - description: the contents, in a sentence.
+///   - size: width and height of its coordinate system.
 ///   - kind: a class for the style sheet.
-///   - content: what is drawn, back to front.
+///   - content: its elements, back to front.
 /// - Returns: the drawing.
 func drawing(
   id: String, title: String, description: String, size: (width: Double, height: Double), kind: String = "",
@@ -34,7 +34,7 @@ func line(from start: (x: Double, y: Double), to end: (x: Double, y: Double), cl
     ["class": name, "x1": pixels(start.x), "y1": pixels(start.y), "x2": pixels(end.x), "y2": pixels(end.y)])
 }
 
-/// Where a text's anchor lies in it.
+/// The anchor point of a text.
 enum TextAnchor: String { case start, middle, end }
 
 /// A text at a place.
@@ -51,12 +51,12 @@ func path(through points: [(x: Double, y: Double)], class name: String) -> HTML 
   return tag("path", ["class": name, "d": steps.joined()])
 }
 
-/// Dots, all in one path: round ends of lines without length.
+/// Dots, all in one path: the round caps of zero-length lines.
 func dots(at points: [(x: Double, y: Double)], class name: String) -> HTML {
   tag("path", ["class": name, "d": points.map { "M\(pixels($0.x)) \(pixels($0.y))h0" }.joined()])
 }
 
-/// Shapes that tell series and roles apart without colour.
+/// Shapes that distinguish series and roles without colour.
 enum Mark: CaseIterable {
   case circle
   case square
@@ -64,7 +64,7 @@ enum Mark: CaseIterable {
   case triangle
   case cross
 
-  /// The mark around a place, reaching `radius` from it, with a tooltip if one is given.
+  /// The mark centred at a point with a `radius`, and a tooltip if one is given.
   func drawn(at place: (x: Double, y: Double), radius: Double, class name: String, tooltip: String? = nil) -> HTML {
     let (x, y) = place, r = radius
     func outline(_ corners: [(Double, Double)]) -> String {
@@ -88,7 +88,7 @@ enum Mark: CaseIterable {
   }
 }
 
-/// The key of a drawing: a sample of each thing in it with its name.
+/// The legend of a drawing: a sample of each element with its name.
 func legend(_ entries: [(sample: [HTML], name: String)]) -> HTML {
   tag(
     "ul", ["class": "legend"],

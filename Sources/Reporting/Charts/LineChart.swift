@@ -1,4 +1,4 @@
-/// Values over the steps of a run, as a small chart.
+/// A small chart of values over the steps of a run.
 struct LineChart {
   /// One measured quantity.
   struct Series {
@@ -11,7 +11,7 @@ struct LineChart {
     }
 
     let name: String
-    /// Which colour (and mark) it has, from 0.
+    /// The index of its colour and mark, from 0.
     let colour: Int
     let look: Look
     let points: [(step: Int, value: Double)]
@@ -48,15 +48,15 @@ struct LineChart {
   let id: String
   let title: String
   let series: [Series]
-  /// What a percentage or a logarithm is of.
+  /// The scale of the values.
   var scale = Axis.Scale.linear
   var arePercentages = false
-  /// A step to draw a line at, and what it is.
+  /// A step to mark with a line, and its name.
   var event: (step: Int, name: String)?
-  /// Words below the chart.
+  /// The note below the chart.
   var note = ""
 
-  /// The figure; nothing where there is no value that can be drawn.
+  /// The figure; empty if there is no value to draw.
   var html: HTML {
     let shown = series.map { one in (one, one.points.filter { abs($0.value) < 1e100 }) }.filter { !$0.1.isEmpty }
     let points = shown.flatMap(\.1)

@@ -1,10 +1,10 @@
 import FileFormats
 import Tuning
 
-/// Accuracy by confidence in bins, beside the line where both are equal.
+/// Accuracy by binned confidence, with the diagonal where both are equal.
 struct ReliabilityDiagram {
   let reliability: Reliability
-  /// Whose predictions these are.
+  /// The name of the prompt that made the predictions.
   let name: String
   let id: String
 
@@ -15,13 +15,13 @@ struct ReliabilityDiagram {
       "figure", [:], tag("figcaption", [:], tag("strong", [:], .text(title))),
       drawing(
         id: "\(id)-reliability-\(name)", title: "Reliability of \(name)",
-        description: filled.map { "Said \(range($0)): right \(percentage($0.accuracy)) of \($0.rows)." }
+        description: filled.map { "Predicted with \(range($0)): right \(percentage($0.accuracy)) of \($0.rows)." }
           .joined(separator: " "),
         size: (360, 268), frame.lines + bars + [diagonal]),
       details(
         "The numbers",
         table(
-          "\(name) by probability", header: ["said", "rows", "mean probability", "right"],
+          "\(name) by probability", header: ["probability", "rows", "mean probability", "right"],
           rows: filled.map {
             [
               .text(range($0)), .text(String($0.rows)), .text(percentage($0.confidence)),
@@ -48,7 +48,7 @@ struct ReliabilityDiagram {
           [
             "class": "bar", "x": pixels(left), "y": pixels(top), "width": pixels(right - left),
             "height": pixels(frame.y(0) - top),
-          ], tag("title", [:], .text("said \(range(bin)): right \(percentage(bin.accuracy)) of \(bin.rows)"))),
+          ], tag("title", [:], .text("predicted with \(range(bin)): right \(percentage(bin.accuracy)) of \(bin.rows)"))),
         label(String(bin.rows), at: ((left + right) / 2, top - 4), .middle, class: "count"),
       ]
     }

@@ -1,6 +1,6 @@
 import FileFormats
 
-/// Values of a few groups as dots, each group with its mean and its spread.
+/// Values of a few groups as dots, each group with its mean and standard deviation.
 struct StripPlot {
   struct Row {
     let name: String

@@ -1,11 +1,11 @@
-/// A piece of a page: text, or an element with what stands in it.
+/// A piece of a page: text, or an element with its content.
 ///
-/// Text and the values of attributes are escaped when the page is written, and there is no other way into it, so that
-/// nothing in a user's files can become markup. Every element is closed as XML asks, which HTML and SVG accept.
+/// Text and attribute values are always escaped when the page is written, so nothing in a user's files can become
+/// markup. Every element is closed as in XML, which HTML and SVG accept.
 package indirect enum HTML: Sendable, ExpressibleByStringInterpolation {
   case text(String)
   case element(String, attributes: [(name: String, value: String)], children: [HTML])
-  /// Pieces one after the other; nothing when it is empty.
+  /// Pieces in sequence; may be empty.
   case group([HTML])
 
   package init(stringLiteral text: String) { self = .text(text) }
@@ -17,7 +17,7 @@ package indirect enum HTML: Sendable, ExpressibleByStringInterpolation {
     return markup
   }
 
-  /// Elements of HTML that hold nothing and have no closing tag.
+  /// HTML elements without content and closing tag.
   private static let void: Set = ["meta", "br"]
 
   private func write(to markup: inout String) {
@@ -49,7 +49,7 @@ package indirect enum HTML: Sendable, ExpressibleByStringInterpolation {
       case ">": markup += "&gt;"
       case "\"": markup += quotes ? "&quot;" : "\""
       case "\n", "\t": markup.unicodeScalars.append(scalar)
-      // Neither HTML nor XML may hold control characters: shown by their pictures, where they have one.
+      // Neither HTML nor XML may hold control characters: they are shown by their control pictures, if they have one.
       case "\0"..<" ": markup.unicodeScalars.append(Unicode.Scalar(0x2400 + scalar.value) ?? "\u{FFFD}")
       case "\u{7F}"..."\u{9F}", "\u{FFFE}", "\u{FFFF}": markup += "\u{FFFD}"
       default: markup.unicodeScalars.append(scalar)
@@ -63,7 +63,7 @@ func tag(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], _ ch
   tag(name, attributes, children)
 }
 
-/// An element with a list of pieces in it.
+/// An element with a list of pieces.
 func tag(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], _ children: [HTML]) -> HTML {
   .element(name, attributes: attributes.map { (name: $0.key, value: $0.value) }, children: children)
 }
@@ -71,19 +71,19 @@ func tag(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], _ ch
 /// A paragraph of plain text.
 func paragraph(class name: String = "", _ text: String) -> HTML { tag("p", ["class": name], .text(text)) }
 
-/// A heading of a level with an id that links can point to.
+/// A heading of a level, with an optional id for links.
 func heading(_ level: Int, _ text: String, id: String = "") -> HTML {
   tag("h\(level)", ["id": id], .text(text))
 }
 
-/// Something to open: a summary line, and what it hides.
+/// A collapsed section: a summary line, and its hidden content.
 func details(_ summary: String, _ children: HTML...) -> HTML {
   tag("details", [:], [tag("summary", [:], .text(summary))] + children)
 }
 
-/// What a table is about, its header and rows; numbers are aligned on the right in all but the columns of `text`.
+/// A table with a caption, a header and rows; all columns except those of `text` are right-aligned numbers.
 ///
-/// The first cell of a row is its header. A table too wide for the page is scrolled in its own frame.
+/// The first cell of a row is its header. A table too wide for the page scrolls in its own frame.
 func table(_ caption: String, header: [HTML], rows: [[HTML]], text: Set<Int> = [0]) -> HTML {
   func kind(_ column: Int) -> String { text.contains(column) ? "text" : "number" }
   let head = header.enumerated().map { tag("th", ["scope": "col", "class": kind($0)], $1) }
@@ -101,7 +101,7 @@ func table(_ caption: String, header: [HTML], rows: [[HTML]], text: Set<Int> = [
       tag("tbody", [:], body)))
 }
 
-/// A frame that scrolls sideways what is wider than the page, by touch, mouse or keyboard.
+/// A frame that scrolls wide content sideways, by touch, mouse or keyboard.
 func scrollable(_ name: String, _ content: HTML) -> HTML {
   tag("div", ["class": "scroll", "role": "region", "tabindex": "0", "aria-label": name], content)
 }

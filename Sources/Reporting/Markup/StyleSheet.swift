@@ -1,7 +1,7 @@
-/// How the page looks: light and dark, from phones to paper.
+/// The style of the page: light and dark, from phones to paper.
 ///
-/// It goes into the page as text, so it has none of the characters that are escaped. Colours of text have a contrast of
-/// at least 4.5 to their ground, those of lines and marks at least 3 (WCAG 2.2, AA).
+/// It is inserted as text, so it contains no characters that are escaped. Text colours have a contrast of at least 4.5
+/// to the background, those of lines and marks at least 3 (WCAG 2.2, AA).
 let styleSheet = """
   :root {
     color-scheme: light dark;

@@ -1,9 +1,9 @@
 import FileFormats
 
-/// A share as a percentage that no line break takes apart: "71.3 %".
+/// A share as a percentage with a non-breaking space: "71.3 %".
 func percentage(_ share: Double) -> String { percent(share).replacing(" ", with: "\u{A0}") }
 
-/// A number with three digits behind the point, or in scientific notation where those say little.
+/// A number with three digits after the decimal point, or in scientific notation if it is too small or large for that.
 func number(_ value: Double) -> String {
   value == 0 || (1e-2..<1e5).contains(abs(value)) ? fixed(value, 3) : scientific(value)
 }
@@ -13,10 +13,10 @@ func points(_ difference: Double) -> String {
   (difference > 0 ? "+" : "") + fixed(100 * difference, 1).replacing("-", with: "\u{2212}")
 }
 
-/// A count and what is counted: "1 row", "20 rows".
+/// A count and its noun: "1 row", "20 rows".
 func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
-/// A word of a shell's command line.
+/// A word quoted for a shell.
 func shellWord(_ text: String) -> String {
   let isPlain =
     !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./=:,".contains($0)) }

@@ -4,7 +4,7 @@ import LanguageModel
 import Method
 import System
 
-/// What an adapter says of the model it was trained over.
+/// The properties of the model an adapter was trained with.
 package struct AdapterModel {
   let folder: String
   let layers: Int
@@ -22,7 +22,7 @@ package struct Adapter: Sendable {
   static let configurationFile = "adapter_config.json"
   static let weightsFile = "adapter_model.safetensors"
   static let tensorName = "prompt_embeddings"
-  /// The version of PEFT whose files these are like.
+  /// The version of PEFT whose file format this follows.
   static let peftVersion = "0.21.2"
 
   package let folder: String
@@ -37,7 +37,7 @@ package struct Adapter: Sendable {
 
   /// Reads an adapter folder, ours or PEFT's.
   ///
-  /// - Throws: `InputError` when a file is missing or does not fit the other.
+  /// - Throws: `InputError` when a file is missing or the two do not match.
   package init(folder: String) throws {
     let file = folder + "/" + Self.configurationFile
     guard fileExists(file) else {
@@ -69,7 +69,7 @@ package struct Adapter: Sendable {
     embeddings = kept.flatMap { all[($0 * width)..<(($0 + 1) * width)] }
   }
 
-  /// An adapter of a prompt, to be written.
+  /// An adapter of a prompt, ready to write.
   package init(prompt: TunedPrompt, configuration: Configuration, model: AdapterModel) {
     folder = ""
     context = prompt.context
@@ -93,7 +93,7 @@ package struct Adapter: Sendable {
     self.configuration = stored
   }
 
-  /// The same adapter, its model and that model's tokenizer by another name.
+  /// The same adapter with another name for its model and that model's tokenizer.
   package func naming(baseModel name: String) -> Adapter {
     var copy = self
     let isOwn = configuration.tokenizer == nil || configuration.tokenizer == configuration.baseModel
@@ -119,7 +119,7 @@ package struct Adapter: Sendable {
   /// The weights as a NumPy file.
   package var numPyFile: [UInt8] { numPyArray(shape: tensor.shape, values: embeddings) }
 
-  /// Writes the pair into a folder that is there.
+  /// Writes the two files into an existing folder.
   package func write(to folder: String) throws {
     try writeAtomically(safetensorsFile, to: folder + "/" + Self.weightsFile)
     try writeAtomically(configurationJSON.pretty + "\n", to: folder + "/" + Self.configurationFile)
@@ -127,7 +127,7 @@ package struct Adapter: Sendable {
 
   /// The adapter as a prompt around the embeddings of its tokens.
   ///
-  /// - Throws: `InputError.badData` when it is of another width than the model.
+  /// - Throws: `InputError.badData` when its width differs from the model's.
   package func prompt(over untrained: TunedPrompt) throws -> TunedPrompt {
     guard width == untrained.width else {
       throw InputError.badData(folder, "is \(width) wide, the model \(untrained.width); is it the right model?")
@@ -139,9 +139,9 @@ package struct Adapter: Sendable {
 }
 
 extension Adapter {
-  /// The adapter as a prompt over a model, with the radii it was trained with or those that are given.
+  /// The adapter as a prompt over a model, with the given radii or else those it was trained with.
   ///
-  /// - Throws: `InputError.badData` when it is of another width or vocabulary than the model.
+  /// - Throws: `InputError.badData` when its width or vocabulary does not fit the model.
   package func prompt(over decoder: Decoder, radii: ProjectionRadii? = nil) throws -> TunedPrompt {
     try context.validate(
       vocabularySize: decoder.vocabularySize, maximumPositions: decoder.maximumPositions ?? .max, place: folder)

@@ -5,10 +5,10 @@ import System
 
 /// Everything a run depends on: PEFT's CPTConfig and sections for template, data and training.
 ///
-/// The file is a JSON object, which may have `//` comments; PEFT's own `adapter_config.json` is a valid one. Paths are
+/// The file is a JSON object and may have `//` comments. PEFT's own `adapter_config.json` is valid too. Paths are
 /// relative to the file.
 package struct Configuration: Sendable, Equatable {
-  // PEFT's fields, by its names.
+  // PEFT's fields, under its names.
   var peftType = "CPT"
   var taskType: String? = "CAUSAL_LM"
   package var baseModel: String?
@@ -79,25 +79,26 @@ extension Configuration: ConfigurationSection {
       "initial_adapter", \.initialAdapter, .null(or: .text),
       "folder of a CPT adapter to continue from (its tokens, its prompt)"),
     Field("output_dir", \.outputDirectory, .null(or: .text), "folder for checkpoints, metrics and the adapter"),
-    Field("revision", \.revision, .anything, "PEFT: revision of the base model; carried along"),
-    Field("inference_mode", \.inferenceMode, .flag, "PEFT: whether the adapter was saved for inference; carried along"),
-    Field("auto_mapping", \.autoMapping, .anything, "PEFT: carried along"),
+    Field("revision", \.revision, .anything, "PEFT: revision of the base model; kept unchanged"),
+    Field(
+      "inference_mode", \.inferenceMode, .flag, "PEFT: whether the adapter was saved for inference; kept unchanged"),
+    Field("auto_mapping", \.autoMapping, .anything, "PEFT: kept unchanged"),
     Field(
       "token_dim", \.tokenDimension, .null(or: .integer(from: 1)),
       "PEFT: width of the embeddings; checked against the model"),
-    Field("num_layers", \.layers, .null(or: .integer(from: 1)), "PEFT: carried along"),
-    Field("num_attention_heads", \.attentionHeads, .null(or: .integer(from: 1)), "PEFT: carried along"),
+    Field("num_layers", \.layers, .null(or: .integer(from: 1)), "PEFT: kept unchanged"),
+    Field("num_attention_heads", \.attentionHeads, .null(or: .integer(from: 1)), "PEFT: kept unchanged"),
     Field("num_transformer_submodules", \.transformerSubmodules, .null(or: .integer(from: 1)), "PEFT: always 1"),
     Field(
       "num_virtual_tokens", \.virtualTokens, .null(or: .integer(from: 1)),
       "PEFT: number of context tokens; checked against them"),
     Field("modules_to_save", \.modulesToSave, .anything, "PEFT: modules trained beside the prompt; must be null"),
-    Field("peft_version", \.peftVersion, .anything, "PEFT: version that wrote the file; carried along"),
+    Field("peft_version", \.peftVersion, .anything, "PEFT: version that wrote the file; kept unchanged"),
   ]
 }
 
 extension Configuration {
-  /// Reads a configuration file, lays `--set` overrides over it, resolves its paths, and checks that values fit together.
+  /// Reads a configuration file, applies `--set` overrides, resolves its paths, and checks that its values agree.
   ///
   /// An override is a dotted path ("training.seed") and a value.
   ///
@@ -106,7 +107,7 @@ extension Configuration {
     try self.init(text: readBytes(of: file), file: file, overrides: overrides)
   }
 
-  /// The same for the contents of a configuration file, which need not be there yet.
+  /// The same for the contents of a configuration file, which need not exist yet.
   package init(text: [UInt8], file: String, overrides: [(path: String, value: JSON)] = []) throws {
     var json = try JSON(parsing: text, file: file, allowsComments: true)
     for override in overrides {
@@ -129,14 +130,14 @@ extension Configuration {
     \.baseModel, \.tokenizer, \.initialAdapter, \.outputDirectory, \.data.train, \.data.validation, \.data.test,
   ]
 
-  /// Every key with its value, all paths from the root: the resolved configuration a run writes beside its results.
+  /// Every key with its value, all paths absolute: the resolved configuration a run writes beside its results.
   package var resolvedJSON: JSON {
     var copy = self
     for path in Self.paths { copy[keyPath: path] = copy[keyPath: path].map(absolutePath) }
     return copy.json
   }
 
-  /// The configuration as its method uses it: virtual tokens have no ball, and only the example's label counts.
+  /// The configuration as its method uses it: virtual tokens have no ball, and only the example's label has weight.
   package func applyingMethod() -> Configuration {
     guard training.method.trainsVirtualTokens else { return self }
     var copy = self
@@ -185,11 +186,11 @@ extension Configuration {
 }
 
 extension JSON {
-  /// The value with the member at a path of keys replaced or added; objects on the way are made.
+  /// The value with the member at a path of keys replaced or added; missing objects on the path are created.
   fileprivate func setting(_ path: [String], to value: JSON) throws -> JSON {
     guard let key = path.first else { return value }
     guard case .object(var members) = isNull ? .object([]) : self else {
-      throw InputError.usage("--set", "\"\(key)\" stands inside something that is no object")
+      throw InputError.usage("--set", "\"\(key)\" is inside a value that is not an object")
     }
     let rest = Array(path.dropFirst())
     if let index = members.firstIndex(where: { $0.key == key }) {

@@ -16,7 +16,7 @@ package struct ConfigurationKeyDescription: Sendable, Equatable {
 }
 
 extension ConfigurationSection {
-  /// Takes over the members of a JSON object; keys it lacks keep what they have.
+  /// Takes the values of a JSON object's members; absent keys keep their value.
   ///
   /// - Throws: `InputError.badData` for an unknown key (with the nearest known one), a repeated key, a wrong value.
   mutating func read(_ json: JSON, _ origin: FieldOrigin) throws {
@@ -27,16 +27,17 @@ extension ConfigurationSection {
     var seen: Set<String> = []
     for member in members {
       guard let field = Self.fields.first(where: { $0.name == member.key }) else {
-        throw origin.error(member.key, "is no known key" + suggestion(for: member.key, among: Self.fields.map(\.name)))
+        throw origin.error(
+          member.key, "is an unknown key" + suggestion(for: member.key, among: Self.fields.map(\.name)))
       }
-      guard seen.insert(field.name).inserted else { throw origin.error(field.name, "stands twice") }
+      guard seen.insert(field.name).inserted else { throw origin.error(field.name, "appears twice") }
       guard try field.read(member.value, &self, origin) else { throw field.error(member.value, origin) }
     }
   }
 }
 
 extension Configuration {
-  /// Every key but the names of sections, in file order, for documentation.
+  /// Every key except section names, in file order, for documentation.
   package static var reference: [ConfigurationKeyDescription] {
     let defaults = Configuration().json
     return descriptions.compactMap { key in
@@ -63,10 +64,10 @@ extension Field {
 }
 
 extension FieldType where Value == Int {
-  /// A number of bytes, as one or as a text with a unit: "6GB".
+  /// A number of bytes, as a number or as a string with a unit: "6GB".
   static var bytes: FieldType {
     FieldType(
-      expected: "a number of bytes, or a text such as \"6GB\" or \"800MB\"",
+      expected: "a number of bytes, or a string such as \"6GB\" or \"800MB\"",
       read: { json in
         let units = [("GB", 1e9), ("MB", 1e6)]
         let text = json.string ?? ""
@@ -79,10 +80,10 @@ extension FieldType where Value == Int {
 }
 
 extension FieldType where Value == String {
-  /// A text with exactly one `{}`.
+  /// A string with exactly one `{}`.
   static var pattern: FieldType {
     FieldType(
-      expected: "a text with one {} in it",
+      expected: "a string with one {} in it",
       read: { json in json.string.flatMap { Template.parts(of: $0) == nil ? nil : $0 } }, write: JSON.string)
   }
 }

@@ -1,7 +1,7 @@
 import FileFormats
 import Method
 
-/// What labelled rows are for.
+/// The uses of labelled rows.
 package enum Split: String, CaseIterable, Sendable {
   case train
   case validation
@@ -35,7 +35,7 @@ package struct DataConfiguration: Sendable, Equatable {
   package var maxValidationExamples: Int?
   package var truncatesText = false
 
-  /// The rows that results are measured on: test rows, else validation rows; nil where there are neither.
+  /// The rows that results are measured on: test rows, else validation rows; nil if there are neither.
   package var evaluationSplit: Split? {
     if test != nil || testFraction != nil { return .test }
     return validation != nil || validationFraction != nil ? .validation : nil
@@ -56,7 +56,7 @@ extension DataConfiguration: ConfigurationSection {
     Field("label_column", \.labelColumn, .text, "column (or JSON key) of the label"),
     Field(
       "label_words", \.labelWords, .null(or: .labelWords),
-      "word to predict for each label; null: labels stand as they are"),
+      "word to predict for each label; null: the labels themselves"),
     Field("context_examples", \.contextExamples, .integer(from: 0), "examples in the context"),
     Field(
       "context_examples_per_label", \.contextExamplesPerLabel, .null(or: .integer(from: 1)),
@@ -65,11 +65,12 @@ extension DataConfiguration: ConfigurationSection {
     Field(
       "train_on", \.trainOn, .choice,
       "rows trained on: those not in the context, the context's own, or all"),
-    Field("max_train_examples", \.maxTrainExamples, .null(or: .integer(from: 1)), "train on at most so many rows"),
+    Field("max_train_examples", \.maxTrainExamples, .null(or: .integer(from: 1)), "train on at most this many rows"),
     Field(
       "max_validation_examples", \.maxValidationExamples, .null(or: .integer(from: 1)),
-      "validate on at most so many rows"),
-    Field("truncate_text", \.truncatesText, .flag, "cut the end of texts that do not fit the model, never a label"),
+      "validate on at most this many rows"),
+    Field(
+      "truncate_text", \.truncatesText, .flag, "truncate the end of texts that do not fit the model, never a label"),
   ]
 
   func validate(_ origin: FieldOrigin) throws {

@@ -4,9 +4,9 @@ import FileFormats
 package struct ModelConfiguration: Sendable, Equatable {
   /// The number format of the weights in memory.
   package enum Weights: String, CaseIterable, Sendable {
-    /// As the file has them, used where they lie in it.
+    /// As the file has them, used in place in the mapped file.
     case stored
-    /// The blocks' matrices in 8-bit blocks, made as the model is opened.
+    /// The blocks' matrices in 8-bit blocks, made when the model is opened.
     case q8
   }
 

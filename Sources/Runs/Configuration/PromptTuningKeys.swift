@@ -6,8 +6,9 @@ extension PromptTuningConfiguration: ConfigurationSection {
     Field("num_virtual_tokens", \.virtualTokens, .integer(from: 1), "virtual tokens to train"),
     Field(
       "prompt_tuning_init", \.initialization, .choice,
-      "where they start: \"random\": at tokens drawn by the seed; \"text\": at prompt_tuning_init_text"),
-    Field("prompt_tuning_init_text", \.text, .null(or: .text), "text whose tokens, cut or repeated, they start at"),
+      "how they are initialised: \"random\": from tokens drawn by the seed; \"text\": from prompt_tuning_init_text"),
+    Field(
+      "prompt_tuning_init_text", \.text, .null(or: .text), "text whose tokens, truncated or repeated, initialise them"),
   ]
 
   func validate(_ origin: FieldOrigin) throws {

@@ -1,9 +1,9 @@
 import FileFormats
 import Method
 
-/// The `training` section, in Hugging Face's names where it has one.
+/// The `training` section, with Hugging Face's names for keys that have one.
 package struct TrainingConfiguration: Sendable, Equatable {
-  /// What decides which checkpoint is `best`.
+  /// The metric that selects the `best` checkpoint.
   package enum Metric: String, CaseIterable, Sendable {
     case accuracy
     case macroF1 = "macro_f1"
@@ -44,39 +44,40 @@ extension TrainingConfiguration: ConfigurationSection {
     Field(
       "method", \.method, .choice,
       "what is trained: \"cpt\": the context; \"icl\": nothing; \"prompt_tuning\": virtual tokens without a context; "
-        + "\"instruction_prompt_tuning\": virtual tokens before a context that stays"),
+        + "\"instruction_prompt_tuning\": virtual tokens before a fixed context"),
     Field("learning_rate", \.learningRate, .positive, "step size of the optimiser, before the schedule"),
-    Field("num_train_epochs", \.epochs, .positive, "times every training row is seen"),
+    Field("num_train_epochs", \.epochs, .positive, "passes over the training rows"),
     Field(
       "max_steps", \.maxSteps, .null(or: .integer(from: 1)), "optimiser steps in all, in place of num_train_epochs"),
-    Field("batch_size", \.batchSize, .integer(from: 1), "examples of a batch"),
+    Field("batch_size", \.batchSize, .integer(from: 1), "examples per batch"),
     Field(
       "gradient_accumulation_steps", \.accumulationSteps, .integer(from: 1),
-      "batches that make one optimiser step; batch_size times this is one mathematical batch"),
+      "batches per optimiser step; batch_size times this is one mathematical batch"),
     Field(
       "memory_limit", \.memoryLimit, .null(or: .bytes),
-      "memory to stay within, by recomputing and by computing fewer examples together; null: 80 % of the machine's"),
+      "memory limit, met by recomputing and by computing fewer examples together; null: 80 % of the machine's memory"),
     Field("optim", \.optimizer, .choice, "the optimiser"),
     Field("weight_decay", \.weightDecay, .nonNegative, "decoupled for adamw, added to the gradient for sgd"),
-    Field("lr_scheduler_type", \.schedule, .choice, "how the learning rate falls after the warm-up"),
+    Field("lr_scheduler_type", \.schedule, .choice, "how the learning rate changes after the warm-up"),
     Field("warmup_steps", \.warmupSteps, .integer(from: 0), "steps over which the learning rate rises from 0"),
     Field(
       "warmup_ratio", \.warmupRatio, .null(or: .fraction), "warm-up as a share of all steps, in place of warmup_steps"),
     Field(
       "max_grad_norm", \.maxGradientNorm, .null(or: .positive),
-      "gradients longer than this are scaled down to it; null: never"),
-    Field("seed", \.seed, .integer(from: 0), "decides splits, context, training rows and their order"),
+      "gradient clipping: a larger norm is scaled down to this; null: none"),
+    Field("seed", \.seed, .integer(from: 0), "determines splits, context, training rows and their order"),
     Field("shuffle", \.shuffles, .flag, "draw a new order of the training rows for every epoch"),
     Field(
       "eval_steps", \.evaluationSteps, .null(or: .integer(from: 1)),
-      "validate every so many steps, and at the end; null: at the end"),
+      "steps between evaluations; the run always ends with one; null: only at the end"),
     Field(
       "save_steps", \.saveSteps, .null(or: .integer(from: 1)),
-      "checkpoint every so many steps, and at the end; null: at the end"),
+      "steps between checkpoints; the run always ends with one; null: only at the end"),
     Field(
       "save_total_limit", \.saveTotalLimit, .null(or: .integer(from: 1)),
-      "keep only so many newest checkpoints; null: all"),
-    Field("metric_for_best_model", \.bestMetric, .choice, "what the best checkpoint is best at, on validation rows"),
+      "number of newest checkpoints to keep; null: all"),
+    Field(
+      "metric_for_best_model", \.bestMetric, .choice, "metric on the validation rows that selects the best checkpoint"),
     Field(
       "report_to", \.report, .choice, "\"tensorboard\": also write event files, into the run's folder tensorboard/"),
   ]

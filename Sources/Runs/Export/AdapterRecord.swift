@@ -1,19 +1,19 @@
 import System
 
-/// What a run's files say of one of its adapters: the settings it was tuned with, on how many rows, and how good it is.
+/// A run's record of one of its adapters: the settings it was tuned with, the number of rows, and its metrics.
 package struct AdapterRecord: Sendable {
   package let configuration: Configuration
-  /// How far the run had come.
+  /// The progress of the run at that point.
   package let state: TrainerState
-  /// On the validation rows, after that step; nil where the run measured none then.
+  /// The metrics on the validation rows after that step; nil if the run measured none then.
   package let evaluation: EvaluationMetrics?
 
-  /// Looks beside the adapter of a run, its `best/` or one of its checkpoints; nil where no run left it.
+  /// Reads the files beside a run's last adapter, its `best/` or a checkpoint; nil if no run wrote the adapter.
   ///
-  /// - Throws: `InputError.badData` for a file of the run that is not what the run wrote.
+  /// - Throws: `InputError.badData` for a malformed file of the run.
   package init?(adapterFolder: String) throws {
     let own = RunDirectory(absolutePath(adapterFolder))
-    // The adapter of the run's own folder is the one of its last checkpoint.
+    // The adapter in the run's own folder is that of its last checkpoint.
     let isLast = fileExists(own.metricsFile)
     let run = isLast ? own : RunDirectory(folder(of: own.path))
     let checkpoint = isLast ? own.checkpointSteps.last.map(own.checkpoint) : own.path

@@ -3,17 +3,17 @@ import Kernels
 import LanguageModel
 import Method
 
-/// The keys and values a frozen model computes of a tuned context, layer by layer: what its cache holds once it has read
-/// it. A model whose cache starts with them reads a text as if the context stood before it, and computes nothing of it.
+/// The keys and values a frozen model computes from a tuned context, layer by layer: the contents of its cache after
+/// that context. A model whose cache starts with them reads a text as if the context came first, without computing it.
 package struct ContextCache: Sendable {
   struct Layer {
     let heads: Int
-    /// Heads of queries that share each of them.
+    /// Query heads that share one key-value head.
     let queriesPerHead: Int
     let headSize: Int
-    /// After their norm and rotary embedding, [tokens, heads · headSize].
+    /// The keys after norm and rotary embedding, [tokens, heads · headSize].
     let keys: [Float]
-    /// [tokens, heads · headSize].
+    /// The values, [tokens, heads · headSize].
     let values: [Float]
   }
 

@@ -2,13 +2,13 @@ import FileFormats
 import Method
 import System
 
-/// The card of an adapter: the README.md the Hugging Face Hub shows, with the metadata it reads in front.
+/// The model card of an adapter: the README.md that the Hugging Face Hub shows, with its metadata at the top.
 ///
 /// Source: https://huggingface.co/docs/hub/model-cards
 package struct ModelCard {
   package static let file = "README.md"
 
-  /// What kind of adapter it describes.
+  /// The kind of adapter the card describes.
   package enum Kind: Sendable {
     case cpt
     case prefixTuning
@@ -16,20 +16,20 @@ package struct ModelCard {
 
   private let kind: Kind
   private let name: String
-  /// On the Hub.
+  /// The name on the Hub.
   private let baseModel: String?
   private let adapter: Adapter
   private let record: AdapterRecord?
   private let labels: [LabelWord]
 
-  /// A card.
+  /// Makes a card.
   ///
   /// - Parameters:
-  ///   - adapter: what is described.
-  ///   - kind: how it is stored.
-  ///   - name: what it is called.
-  ///   - baseModel: the model's name on the Hub, where it is known.
-  ///   - record: the run that made it, where it is known.
+  ///   - adapter: the adapter.
+  ///   - kind: its storage format.
+  ///   - name: its name.
+  ///   - baseModel: the model's name on the Hub, if known.
+  ///   - record: the run that made it, if known.
   package init(of adapter: Adapter, kind: Kind, name: String, baseModel: String?, record: AdapterRecord?) {
     self.adapter = adapter
     self.kind = kind
@@ -50,7 +50,7 @@ package struct ModelCard {
 
   // MARK: - Metadata
 
-  /// YAML; a JSON text is a YAML text.
+  /// YAML; a JSON string is a valid YAML string.
   private var metadata: String {
     var lines = ["library_name: peft"]
     if let baseModel { lines.append("base_model: \(quoted(baseModel))") }
@@ -87,15 +87,15 @@ package struct ModelCard {
 
   private var introduction: String {
     let tokens = adapter.context.count
-    let task = isClassifier ? "Sorts texts into \(labels.count) classes" : "Goes on from texts"
+    let task = isClassifier ? "Classifies texts into \(labels.count) classes" : "Continues texts"
     let model = baseModel.map { "the frozen model [\($0)](https://huggingface.co/\($0))" } ?? "a frozen language model"
     let paragraphs = [
       "# \(name)",
-      "\(task) with \(model) behind a context of \(tokens) tokens.", method,
+      "\(task) with \(model) and a context of \(tokens) tokens.", method,
       kind == .cpt
         ? "This adapter holds the embeddings of the context."
-        : "This adapter holds the keys and values that the model computes of the context's embeddings, for PEFT's prefix "
-          + "tuning: it gives the same answers, and reading a text costs nothing for the context.",
+        : "This adapter holds the keys and values that the model computes from the context's embeddings, for PEFT's "
+          + "prefix tuning. It gives the same answers without computing the context.",
     ]
     return paragraphs.joined(separator: "\n\n")
   }
@@ -105,16 +105,16 @@ package struct ModelCard {
     let examples = adapter.context.exampleCount
     let content =
       examples > 1 ? "\(examples) labelled examples were" : examples == 1 ? "A labelled example was" : "A text was"
-    let frozen = "The weights of the model stay as they are."
+    let frozen = "The model's weights are unchanged."
     return switch record?.configuration.training.method ?? .cpt {
     case .cpt:
       "Made by Context-aware Prompt Tuning ([CPT](https://arxiv.org/abs/2410.17222)): \(content) laid out as a context, as "
-        + "in in-context learning; then the embeddings of its tokens were optimised, each inside a small ball around "
-        + "where it started. \(frozen)"
-    case .icl: "In-context learning: \(content) laid out as a context, and nothing was trained."
+        + "in in-context learning. The embeddings of its tokens were then optimised, each inside a small ball around "
+        + "its start. \(frozen)"
+    case .icl: "In-context learning: \(content) laid out as a context. Nothing was trained."
     case .promptTuning: "Made by prompt tuning: the embeddings of its virtual tokens were optimised. \(frozen)"
     case .instructionPromptTuning:
-      "Made by instruction prompt tuning: the embeddings of virtual tokens before a context that stays were optimised. "
+      "Made by instruction prompt tuning: the embeddings of virtual tokens before a fixed context were optimised. "
         + frozen
     }
   }
@@ -152,7 +152,7 @@ package struct ModelCard {
       template.tokenization == .pieces
       ? """
       def encode(text, word):
-          def ids(*parts):  # each part by itself, as it was tuned
+          def ids(*parts):  # each part on its own, as in training
               return [i for part in parts if part for i in tokenizer(part, add_special_tokens=False)["input_ids"]]
           before = ids(\(quoted(input.before)), text, \(quoted(input.after)), \(quoted(template.intraSeparator)), \(quoted(output.before)))
           label = ids(word)
@@ -168,7 +168,7 @@ package struct ModelCard {
       """
     return """
 
-      # Each label, and what the model says for it.
+      # Each label, and the word the model predicts for it.
       labels = \(words)
 
       \(encoding)
@@ -190,7 +190,7 @@ package struct ModelCard {
 
   private var template: String? {
     guard let record else { return nil }
-    let labelled = isClassifier ? "; the labels and the words that stand for them" : ""
+    let labelled = isClassifier ? ", and the word for each label" : ""
     let members: [JSON.Member] =
       [.init("template", record.configuration.template.json)]
       + (isClassifier ? [.init("label_words", .object(labels.map { .init($0.label, .string($0.word)) }))] : [])
@@ -223,8 +223,8 @@ package struct ModelCard {
     return """
       ## Evaluation
 
-      On \(rows) of validation data, by the log-likelihood of whole labels. A run picks its best checkpoint on these rows, so
-      the numbers may be a little too good.
+      On \(rows) of validation data, by the log-likelihood of whole labels. The run also selected its best checkpoint on
+      these rows, so the numbers may be optimistic.
 
       | accuracy | macro-F1 | loss (mean -log P(label), nats) |
       | --- | --- | --- |

@@ -3,22 +3,22 @@ import System
 
 /// A tuned context's keys and values as an adapter of PEFT's prefix tuning.
 ///
-/// PEFT puts them into the model's cache: the same logits as with the CPT adapter, and nothing of the context is computed.
+/// PEFT puts them into the model's cache: the logits equal the CPT adapter's, and the context is not computed.
 /// Tensor: [tokens, layers · 2 · width], each token's row layer by layer, its keys, then its values.
 ///
 /// Source: peft, `tuners/prefix_tuning/model.py`, `PeftModel.get_prompt` and `_prepare_prompt_learning_config`.
 package struct PrefixTuningAdapter {
   private let cache: ContextCache
   private let configuration: JSON
-  /// How often each head stands in the model's cache.
+  /// Copies of each head in the model's cache.
   private let copies: Int
 
-  /// An adapter of the keys and values that were computed of a CPT adapter.
+  /// An adapter of the keys and values computed from a CPT adapter.
   package init(_ cache: ContextCache, of adapter: Adapter) {
     self.cache = cache
-    // Of all families, all layers are alike.
+    // In every family, all layers have the same shape.
     let shape = cache.layers[0]
-    // Falcon's newer models cache each group's keys and values once for every query head.
+    // Newer Falcon models cache each group's keys and values once per query head.
     copies = cache.family == "falcon" && shape.heads > 1 ? shape.queriesPerHead : 1
     let heads = shape.heads * copies
     let width = heads * shape.headSize
@@ -41,7 +41,7 @@ package struct PrefixTuningAdapter {
     ])
   }
 
-  /// Writes the pair into a folder that is there.
+  /// Writes the two files into an existing folder.
   package func write(to folder: String) throws {
     let values = (0..<cache.tokens).flatMap { token in
       cache.layers.flatMap { layer in row(token, of: layer.keys, layer) + row(token, of: layer.values, layer) }
@@ -52,7 +52,7 @@ package struct PrefixTuningAdapter {
     try writeAtomically(configuration.pretty + "\n", to: folder + "/" + Adapter.configurationFile)
   }
 
-  /// A token's heads, each as often as the model's cache has it.
+  /// A token's heads, each repeated as in the model's cache.
   private func row(_ token: Int, of rows: [Float], _ layer: ContextCache.Layer) -> [Float] {
     (0..<(layer.heads * copies)).flatMap { head in
       let start = (token * layer.heads + head / copies) * layer.headSize

@@ -3,10 +3,10 @@ import FileFormats
 import Method
 import System
 
-/// The state of a run between two steps: what going on bit by bit needs.
+/// The state of a run between two steps: all that a bit-exact resume needs.
 ///
 /// Stored beside the adapter as `cpt_state.safetensors` (e0, delta, moments) and `trainer_state.json` (step and best so
-/// far). The order of data and every other draw follow from seed and step, so no generator has to be stored.
+/// far). The order of data and every other draw follow from seed and step, so no generator state is stored.
 package struct Checkpoint {
   package static let tensorsFile = "cpt_state.safetensors"
 
@@ -15,7 +15,7 @@ package struct Checkpoint {
   package var bestMetric: Double?
   package var prompt: TunedPrompt
   package var optimizer: Optimizer
-  /// Rows that are trained and validated on, for those who read the file.
+  /// Training and validation rows, for readers of the file.
   package let rows: (training: Int, validation: Int)
 
   /// The state before the first step.
@@ -25,7 +25,7 @@ package struct Checkpoint {
     self.rows = rows
   }
 
-  /// Writes a folder with the adapter and this state: aside first, then renamed.
+  /// Writes a folder with the adapter and this state under a temporary name, then renames it.
   package func write(to folder: String, configuration: Configuration, model: AdapterModel, fingerprint: String) throws {
     let partial = folder + ".partial"
     try removeRecursively(partial)
@@ -49,7 +49,7 @@ package struct Checkpoint {
     try replaceDirectory(at: folder, with: partial)
   }
 
-  /// Takes over the state in a folder.
+  /// Restores the state from a folder.
   ///
   /// - Throws: `InputError.badData` when it belongs to other data, another context or another model.
   package mutating func read(from folder: String, fingerprint: String, totalSteps: Int) throws {
@@ -61,14 +61,14 @@ package struct Checkpoint {
     guard state.dataFingerprint == fingerprint else {
       throw InputError.badData(
         folder,
-        "was made with other data: rows have changed since; a run can only go on as it was started "
-          + "(start a new one with --overwrite or another --output)")
+        "was made with other data: rows have changed since; --resume needs the data the run started with "
+          + "(start a new run with --overwrite or another --output)")
     }
     let file = try SafetensorsFile(path: folder + "/" + Self.tensorsFile)
     let shape = [prompt.context.count, prompt.width]
     guard try file.floats("initial", shape: shape) == prompt.initial else {
       throw InputError.badData(
-        folder, "was made with other token embeddings; resume needs the model and the context it was started with")
+        folder, "was made with other token embeddings; --resume needs the model and context the run started with")
     }
     prompt.delta = try file.floats("delta", shape: shape)
     if optimizer.kind == .adamW {

@@ -42,7 +42,7 @@ extension StepMetrics: Record {
       "label_accuracy", \.labelAccuracy, .measurement,
       "share of the step's label tokens that were the most probable next token"),
     Field("learning_rate", \.learningRate, .number, "step size, after the schedule"),
-    Field("grad_norm", \.gradientNorm, .number, "norm of the gradient before it is clipped"),
+    Field("grad_norm", \.gradientNorm, .number, "norm of the gradient before clipping"),
     Field("examples_per_second", \.examplesPerSecond, .number, "training examples per second of this step"),
     Field("elapsed_seconds", \.elapsedSeconds, .number, "seconds since the run began or was resumed"),
   ]
@@ -75,8 +75,8 @@ extension EvaluationMetrics: Record {
     Field("step", \.step, .integer(from: 0), "optimiser steps before the evaluation"),
     Field("epoch", \.epoch, .number, "passes over the training rows so far"),
     Field("eval_loss", \.loss, .measurement, "mean of -log P(whole label), in nats"),
-    Field("eval_accuracy", \.accuracy, .number, "share of the validation rows that get their label"),
-    Field("eval_macro_f1", \.macroF1, .number, "mean of the labels' F1"),
+    Field("eval_accuracy", \.accuracy, .number, "share of the validation rows predicted correctly"),
+    Field("eval_macro_f1", \.macroF1, .number, "mean of the F1 scores of the labels"),
     Field("elapsed_seconds", \.elapsedSeconds, .number, "seconds since the run began or was resumed"),
   ]
 }
@@ -86,7 +86,7 @@ enum MetricsLine {
   case step(StepMetrics)
   case evaluation(EvaluationMetrics)
 
-  /// Reads a line; one with a key that only evaluations have is an evaluation.
+  /// Reads a line; a key that only evaluations have makes it an evaluation.
   ///
   /// - Throws: `InputError.badData` with file and line.
   init(parsing text: some Sequence<UInt8>, file: String, line: Int) throws {

@@ -5,9 +5,9 @@ import System
 /// The folder a run writes into.
 ///
 ///     config.json                 the resolved configuration
-///     metrics.jsonl               a line a step, a line an evaluation
+///     metrics.jsonl               one line per step and per evaluation
 ///     checkpoint-N/, best/        adapter and training state after step N, and after the best one
-///     tensorboard/                event files, where training.report_to asks for them
+///     tensorboard/                event files, if training.report_to asks for them
 ///     adapter_config.json, adapter_model.safetensors    the last adapter
 package struct RunDirectory: Sendable {
   package let path: String
@@ -20,7 +20,7 @@ package struct RunDirectory: Sendable {
   package var tensorBoard: String { path + "/" + Self.tensorBoardFolder }
 
   static let configurationName = "config.json"
-  /// The name of the file of metrics.
+  /// The name of the metrics file.
   package static let metricsName = "metrics.jsonl"
   private static let tensorBoardFolder = "tensorboard"
 
@@ -33,7 +33,7 @@ package struct RunDirectory: Sendable {
     }.filter { fileExists(checkpoint($0) + "/" + TrainerState.file) }.sorted()
   }
 
-  /// Whether the run came to its last step: only then is there an adapter beside the checkpoints.
+  /// Whether the run reached its last step: only then is there an adapter beside the checkpoints.
   package var isFinished: Bool { fileExists(path + "/" + Adapter.configurationFile) }
 
   /// The folder of the run's adapter: the best one, else the last one, else the newest checkpoint; nil before the first.
@@ -42,7 +42,7 @@ package struct RunDirectory: Sendable {
     return isFinished ? path : checkpointSteps.last.map(checkpoint)
   }
 
-  /// The state of the run beside an adapter; nil where there is none.
+  /// The state of the run beside an adapter; nil if there is none.
   ///
   /// - Throws: `InputError.badData` when it is malformed.
   package func state(of adapterFolder: String) throws -> TrainerState? {
@@ -66,7 +66,7 @@ package struct RunDirectory: Sendable {
       || first == "best" || (first.hasPrefix("checkpoint-") && Int(first.dropFirst("checkpoint-".count)) != nil)
   }
 
-  /// Keeps the lines of metrics.jsonl up to a step, for a run that is resumed there; a crash may have left half a line.
+  /// Keeps the lines of metrics.jsonl up to the step a run resumes at; a crash may have left half a line.
   package func keepMetrics(upTo step: Int) throws {
     guard fileExists(metricsFile) else { return }
     let kept = try readBytes(of: metricsFile).split(separator: UInt8(ascii: "\n")).filter { line in
@@ -80,7 +80,7 @@ package struct RunDirectory: Sendable {
 
   /// Checks that a run may write here.
   ///
-  /// - Throws: `InputError.usage` when the folder holds something and neither flag was given.
+  /// - Throws: `InputError.usage` when the folder is not empty and neither flag was given.
   package func claim(resuming: Bool, overwriting: Bool) throws {
     if fileExists(path), !isDirectory(path) {
       throw InputError.usage(path, "is a file; expected a folder to write results into")
@@ -99,7 +99,7 @@ package struct RunDirectory: Sendable {
       }
     } else if !isEmpty {
       throw InputError.usage(
-        path, "is not empty; use --resume to go on with the run in it, --overwrite to start anew, or another --output")
+        path, "is not empty; use --resume to continue its run, --overwrite to start over, or another --output")
     }
   }
 }

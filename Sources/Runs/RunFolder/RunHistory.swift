@@ -8,16 +8,16 @@ package struct RunHistory: Sendable {
   package let evaluations: [EvaluationMetrics]
   /// The last step with metrics; 0 before the first.
   package let lastStep: Int
-  /// Seconds of training in all; the seconds of a resumed run count from 0 each time.
+  /// Total seconds of training; each resume restarts the clock at 0.
   package let elapsedSeconds: Double
 
-  /// Reads a run's metrics; a last line that a killed run left half-written does not count.
+  /// Reads a run's metrics; a last line that a killed run left half-written is ignored.
   ///
-  /// - Throws: `InputError` when the file is missing or holds something else.
+  /// - Throws: `InputError` when the file is missing or malformed.
   package init(_ run: RunDirectory) throws {
     let file = run.metricsFile
     var texts = try readBytes(of: file).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    // Behind the last line break there is nothing, or a line without its end.
+    // After the last line break there is nothing, or an incomplete line.
     texts.removeLast()
     let lines = try texts.enumerated().map { try MetricsLine(parsing: $1, file: file, line: $0 + 1) }
     steps = lines.compactMap { if case .step(let metrics) = $0 { metrics } else { nil } }
@@ -31,12 +31,12 @@ package struct RunHistory: Sendable {
     elapsedSeconds = before + now
   }
 
-  /// A quantity of the steps, where it is finite.
+  /// The finite values of a quantity over the steps.
   package subscript(quantity: KeyPath<StepMetrics, Double>) -> [(step: Int, value: Double)] {
     steps.map { (step: $0.step, value: $0[keyPath: quantity]) }.filter(\.value.isFinite)
   }
 
-  /// A quantity of the evaluations, where it is finite.
+  /// The finite values of a quantity over the evaluations.
   package subscript(quantity: KeyPath<EvaluationMetrics, Double>) -> [(step: Int, value: Double)] {
     evaluations.map { (step: $0.step, value: $0[keyPath: quantity]) }.filter(\.value.isFinite)
   }

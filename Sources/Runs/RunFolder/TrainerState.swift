@@ -1,19 +1,19 @@
 import FileFormats
 
-/// How far a run had come when it wrote an adapter: the trainer_state.json beside that adapter.
+/// The progress of a run when it wrote an adapter: the trainer_state.json beside that adapter.
 package struct TrainerState: Sendable, Equatable {
-  /// The name of the file.
+  /// The file's name.
   package static let file = "trainer_state.json"
 
   /// Optimiser steps taken.
   package var step: Int
   /// The step of the best evaluation so far; nil before the first.
   package var bestStep: Int?
-  /// What the best evaluation measured, by `training.metric_for_best_model`.
+  /// The value of `training.metric_for_best_model` at the best evaluation.
   package var bestMetric: Double?
-  /// Rows that are trained on; nil in a file of an early version.
+  /// Number of training rows; nil in a file of an early version.
   package var trainingRows: Int?
-  /// Rows that are validated on; nil in a file of an early version.
+  /// Number of validation rows; nil in a file of an early version.
   package var validationRows: Int?
   /// A hash of every token the run depends on.
   package var dataFingerprint: String
@@ -27,9 +27,9 @@ extension TrainerState: Record {
     Field("best_step", \.bestStep, .null(or: .integer(from: 0)), "step of the best evaluation so far"),
     Field(
       "best_metric", \.bestMetric, .null(or: .number),
-      "what that evaluation measured, by training.metric_for_best_model"),
-    .optional("training_rows", \.trainingRows, .integer(from: 0), "rows that are trained on"),
-    .optional("validation_rows", \.validationRows, .integer(from: 0), "rows that are validated on"),
+      "value of training.metric_for_best_model at that evaluation"),
+    .optional("training_rows", \.trainingRows, .integer(from: 0), "number of training rows"),
+    .optional("validation_rows", \.validationRows, .integer(from: 0), "number of validation rows"),
     Field(
       "data_fingerprint", \.dataFingerprint, .text,
       "hash of the tokens of the context, the training and validation rows"),

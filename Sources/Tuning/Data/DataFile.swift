@@ -6,7 +6,7 @@ import Method
 package struct DataRow: Sendable, Equatable {
   package enum Content: Sendable, Equatable {
     case text(String, label: String)
-    /// Tokens and types as PEFT's collator takes them.
+    /// Tokens and types, in the form PEFT's collator takes.
     case tokens(TypedTokens)
   }
 
@@ -23,7 +23,7 @@ package enum DataFile {
   /// - Throws: `InputError` with file and line.
   package static func rows(of file: String, textColumn: String, labelColumn: String) throws -> [DataRow] {
     guard let format = DataFormat(endingOf: file), format != .lines else {
-      throw InputError.badData(file, "unknown kind of file; expected a name that ends in .jsonl, .csv or .tsv")
+      throw InputError.badData(file, "unknown file type; expected a name that ends in .jsonl, .csv or .tsv")
     }
     var reader = try RecordReader(file, format: format)
     let remedy = "set data.text_column and data.label_column"

@@ -7,7 +7,7 @@ struct EvaluationRows {
   /// Labels and words, in the order of classes.
   let labels: [LabelWord]
   let split: [DataRow]
-  /// The rows of the split, and the training rows where labels are found in them.
+  /// The rows of the split, and the training rows if the labels come from them.
   let all: [DataRow]
 
   /// Reads or draws the split.
@@ -27,7 +27,7 @@ struct EvaluationRows {
 }
 
 extension DataConfiguration {
-  /// The labels it lists, or else those of its training rows.
+  /// The labels the configuration lists, or else those of its training rows.
   ///
   /// - Throws: `InputError` for the training file.
   func labels(seed: Int) throws -> [LabelWord] {

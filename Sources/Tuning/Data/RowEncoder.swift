@@ -1,7 +1,7 @@
 import Diagnostics
 import Method
 
-/// A row as typed tokens, once with each label it may have.
+/// A row as typed tokens, once with each candidate label.
 package struct CandidateRow: Sendable {
   /// "test.tsv:12".
   package let place: String
@@ -11,10 +11,10 @@ package struct CandidateRow: Sendable {
   package let candidates: [TypedTokens]
 }
 
-/// A labelled row as typed tokens, with the other labels it might have had.
+/// A labelled row as typed tokens, with the other candidate labels.
 package struct EncodedExample: Sendable {
   package let row: CandidateRow
-  /// Which candidate is its own.
+  /// The index of its own label among the candidates.
   package let label: Int
 
   package var place: String { row.place }
@@ -24,9 +24,9 @@ package struct EncodedExample: Sendable {
   package var candidates: [TypedTokens] { row.candidates }
 }
 
-/// Turns rows into typed tokens that fit the model.
+/// Encodes rows as typed tokens that fit the model.
 package struct RowEncoder: Sendable {
-  /// The labels a row may have, in the order of classes.
+  /// The candidate labels, in the order of classes.
   package let labelNames: [String]
   private let labels: [LabelWord]
   /// Label tokens of each class, for rows that come as tokens.
@@ -38,7 +38,7 @@ package struct RowEncoder: Sendable {
   private let contextCount: Int
   private let truncatesText: Bool
 
-  /// An encoder for rows; token rows among `rows` decide the candidate labels.
+  /// An encoder for rows; token rows among `rows` determine the candidate labels.
   init(
     labels: [LabelWord], rows: [DataRow], encoder: ExampleEncoder?, vocabularySize: Int, maximumPositions: Int,
     contextCount: Int, truncatesText: Bool
@@ -68,7 +68,7 @@ package struct RowEncoder: Sendable {
     return positions.filter { tokens.types[$0] == tokens.types[last] }.map { tokens.ids[$0] }
   }
 
-  /// A row as training sees it: its own label only.
+  /// A row as training uses it: with its own label only.
   ///
   /// - Throws: `InputError.badData` naming the row.
   func tokens(of row: DataRow) throws -> TypedTokens {
@@ -80,7 +80,7 @@ package struct RowEncoder: Sendable {
     }
   }
 
-  /// Labelled rows as evaluation sees them.
+  /// Labelled rows as evaluation uses them.
   ///
   /// - Throws: `InputError.badData` naming the row.
   package func examples(of rows: [DataRow]) throws -> [EncodedExample] {
@@ -89,7 +89,7 @@ package struct RowEncoder: Sendable {
     return examples
   }
 
-  /// A row as evaluation sees it: once with each candidate label.
+  /// A row as evaluation uses it: once with each candidate label.
   ///
   /// - Throws: `InputError.badData` naming the row.
   package func example(of row: DataRow) throws -> EncodedExample {
@@ -113,7 +113,7 @@ package struct RowEncoder: Sendable {
     return EncodedExample(row: candidates, label: label)
   }
 
-  /// A text, whose label nobody needs to know, with each candidate label.
+  /// An unlabelled text with each candidate label.
   ///
   /// - Throws: `InputError.badData` naming its place.
   package func candidates(of text: String, at place: String) throws -> CandidateRow {
@@ -122,12 +122,12 @@ package struct RowEncoder: Sendable {
       candidates: try labels.map { try fitted(encode(text, $0.word, at: place), at: place) })
   }
 
-  /// Characters of each label's word, as lm-evaluation-harness counts them; nil where labels come as tokens.
+  /// Characters of each label's word, as lm-evaluation-harness counts them; nil if labels come as tokens.
   var characterCounts: [Int]? {
     labels.isEmpty ? nil : labels.map(\.word.unicodeScalars.count)
   }
 
-  /// Refuses a label whose tokens begin another's: it is never less probable, so that the longer one could not win.
+  /// Rejects a label whose tokens are a prefix of another's: it is never less probable, so the longer one cannot win.
   ///
   /// - Throws: `InputError.badData` naming both.
   func refuseLabelsThatBeginOthers(in row: CandidateRow) throws {
@@ -135,8 +135,8 @@ package struct RowEncoder: Sendable {
     guard let (label, longer) = sequencesThatBeginOthers(labels).first, let other = longer.first else { return }
     throw InputError.badData(
       "data.label_words",
-      "the tokens of label \"\(labelNames[label])\" begin those of \"\(labelNames[other])\", which could then "
-        + "never win; choose words none of which begins another")
+      "the tokens of label \"\(labelNames[label])\" are a prefix of those of \"\(labelNames[other])\", which could "
+        + "never win; choose words that do not begin each other")
   }
 
   private func encode(_ text: String, _ word: String, at place: String) throws -> TypedTokens {
@@ -147,14 +147,14 @@ package struct RowEncoder: Sendable {
   }
 
   private func unknownLabel(_ label: String, _ place: String) -> InputError {
-    .badData(place, "label \"\(label)\" is none of \(labelNames.map { "\"\($0)\"" }.joined(separator: ", "))")
+    .badData(place, "label \"\(label)\" is not one of \(labelNames.map { "\"\($0)\"" }.joined(separator: ", "))")
   }
 
   private func replacingLabel(of tokens: TypedTokens, by label: [Int], at place: String) throws -> TypedTokens {
     guard let last = tokens.labelPositions.last else { throw lacksLabel(place) }
     let positions = tokens.labelPositions.filter { tokens.types[$0] == tokens.types[last] }
     guard let first = positions.first, last - first + 1 == positions.count else {
-      throw InputError.badData(place, "the tokens of its label are not next to each other")
+      throw InputError.badData(place, "the tokens of its label are not consecutive")
     }
     var result = tokens[0..<first]
     result.append(TypedTokens(ids: label, types: label.map { _ in tokens.types[last] }))
@@ -166,13 +166,13 @@ package struct RowEncoder: Sendable {
     .badData(place, "has no label token (type 4), so there is nothing to predict")
   }
 
-  /// The tokens when they are the model's, hold a label, and fit behind the context; cut when that was asked for.
+  /// Checks that tokens are in the vocabulary, hold a label, and fit after the context; truncates the text if allowed.
   private func fitted(_ tokens: TypedTokens, at place: String) throws -> TypedTokens {
     if let id = tokens.ids.first(where: { $0 >= vocabularySize }) {
       throw InputError.badData(place, "token id \(id) is outside the model's vocabulary of \(vocabularySize)")
     }
     guard let lastLabel = tokens.labelPositions.last else { throw lacksLabel(place) }
-    // What follows the last label is never computed, and the last label is only predicted.
+    // Nothing after the last label is computed, and the last label is only predicted.
     let excess = lastLabel - room
     if excess <= 0 { return tokens }
     guard truncatesText else {
@@ -185,7 +185,7 @@ package struct RowEncoder: Sendable {
     guard inputs.count > excess else {
       throw InputError.badData(
         place,
-        "does not fit the model's \(contextCount + room) positions behind a context of \(contextCount) tokens, even "
+        "does not fit the model's \(contextCount + room) positions after a context of \(contextCount) tokens, even "
           + "without its text; use a smaller context")
     }
     let cut = Set(inputs.suffix(excess))

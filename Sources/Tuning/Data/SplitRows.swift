@@ -27,7 +27,7 @@ struct SplitRows {
       let count = Int((Double(all.count) * fraction).rounded())
       guard count > 0, count < order.count else {
         throw InputError.badData(
-          key, "of \(fraction) draws \(count) of \(order.count) rows; some must be drawn and some be left")
+          key, "of \(fraction) draws \(count) of \(order.count) rows; at least one must be drawn and one must be left")
       }
       defer { order.removeFirst(count) }
       return order.prefix(count).sorted().map { all[$0] }
@@ -55,20 +55,20 @@ extension [DataRow] {
   /// Whether any of them holds text.
   var holdText: Bool { contains { if case .text = $0.content { true } else { false } } }
 
-  /// The distinct labels, sorted, each its own word.
+  /// The distinct labels, sorted; each label is its own word.
   var labels: [LabelWord] {
     let names = Set(compactMap { row in if case .text(_, let label) = row.content { label } else { nil } })
     return names.sorted().map { LabelWord(label: $0, word: $0) }
   }
 
-  /// - Throws: `InputError.badData` naming a row whose label is not known.
+  /// - Throws: `InputError.badData` naming a row with an unknown label.
   func requireLabels(_ labels: [LabelWord], of configuration: DataConfiguration) throws {
     let known = Set(labels.map(\.label))
     for row in self {
       guard case .text(_, let label) = row.content, !known.contains(label) else { continue }
       throw InputError.badData(
         row.place,
-        "label \"\(label)\" is none of \(labels.map { "\"\($0.label)\"" }.joined(separator: ", ")); "
+        "label \"\(label)\" is not one of \(labels.map { "\"\($0.label)\"" }.joined(separator: ", ")); "
           + (configuration.labelWords == nil ? "it does not occur in the training rows" : "add it to data.label_words"))
     }
   }

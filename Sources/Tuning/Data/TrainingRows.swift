@@ -2,11 +2,11 @@ import Diagnostics
 import Method
 import Runs
 
-/// The labelled rows of a training run, sorted by what they are for.
+/// The labelled rows of a training run, grouped by use.
 package struct TrainingRows: Sendable {
   /// Labels and words, in the order of classes.
   package let labels: [LabelWord]
-  /// Rows whose texts make the context, in its order.
+  /// Rows whose texts form the context, in its order.
   package let context: [DataRow]
   /// Rows trained on.
   package let training: [DataRow]
@@ -15,8 +15,8 @@ package struct TrainingRows: Sendable {
 
   /// Draws splits, context and training rows by the seed.
   ///
-  /// No row is taken for the context when its tokens are given and `drawsContext` is false. Where the context's rows are
-  /// not shown, they are trained on before the others, so that every method learns from the same rows.
+  /// Without `drawsContext`, as the context's tokens are given, no row is taken for it. Without `showsContext`, the rows
+  /// drawn for the context are trained on before the others, so that every method learns from the same rows.
   ///
   /// - Throws: `InputError` for files, rows and labels, or when there are too few rows.
   init(_ configuration: DataConfiguration, seed: Int, drawsContext: Bool, showsContext: Bool) throws {
@@ -39,7 +39,7 @@ package struct TrainingRows: Sendable {
     guard !candidates.isEmpty else {
       throw InputError.badData(
         trainFile,
-        "has \(train.count) training rows and none is left to train on; add rows, or set data.train_on to "
+        "has \(train.count) training rows, with none left to train on; add rows, or set data.train_on to "
           + "\"\(drawsContext ? "context" : "all")\"")
     }
     if let limit = configuration.maxTrainExamples, limit < candidates.count {
@@ -65,7 +65,7 @@ package struct TrainingRows: Sendable {
   /// Every row that a run uses.
   var all: [DataRow] { context + training + validation + test }
 
-  /// Indices of the rows that make the context, in its order.
+  /// Indices of the rows that form the context, in its order.
   private static func drawContext(
     _ configuration: DataConfiguration, _ rows: [DataRow], labels: [LabelWord], seed: Int, file: String
   ) throws -> [Int] {
@@ -81,12 +81,12 @@ package struct TrainingRows: Sendable {
     }
     guard total <= rows.count else {
       throw InputError.badData(
-        file, "has \(rows.count) training rows, the context asks for \(total); add rows or ask for fewer")
+        file, "has \(rows.count) training rows, the context needs \(total); add rows or use fewer context examples")
     }
     guard configuration.isContextBalanced || configuration.contextExamplesPerLabel != nil, !labels.isEmpty else {
       return Array(shuffled.prefix(total))
     }
-    // As even as possible; which labels get one more is drawn too.
+    // As even as possible; the labels that get one more are drawn too.
     let order = labels.map(\.label).shuffled(using: &generator)
     var room = Dictionary(
       uniqueKeysWithValues: order.enumerated().map { ($1, total / order.count + ($0 < total % order.count ? 1 : 0)) })
@@ -99,8 +99,8 @@ package struct TrainingRows: Sendable {
     if let lacking = order.first(where: { (room[$0] ?? 0) > 0 }) {
       throw InputError.badData(
         file,
-        "has too few training rows labelled \"\(lacking)\" for a context of \(total) examples; add rows, ask for fewer, "
-          + "or set data.balanced_context to false")
+        "has too few training rows labelled \"\(lacking)\" for a context of \(total) examples; add rows, use fewer "
+          + "context examples, or set data.balanced_context to false")
     }
     return drawn
   }

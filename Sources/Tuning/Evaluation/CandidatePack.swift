@@ -3,15 +3,15 @@ import Kernels
 import LanguageModel
 import Method
 
-/// Rows, each with all of its candidate labels, that are scored in one pass over a prompt's context.
+/// Rows with all of their candidate labels that are scored in one pass over a prompt's context.
 package struct CandidatePack {
-  /// Tokens of a full pack; more give larger matrix products and take more memory.
+  /// Tokens of a full pack; a larger pack means larger matrix products and more memory.
   private static let tokens = 1024
 
   private(set) var tree: TokenTree
   private var rows: [(place: String, branches: CandidateBranches)] = []
 
-  /// An empty pack over a context of so many tokens.
+  /// An empty pack over a context of this many tokens.
   init(contextCount: Int) {
     tree = TokenTree(prefixLength: contextCount)
   }
@@ -31,7 +31,7 @@ package struct CandidatePack {
   /// The label tokens of all rows.
   var targets: [Target] { rows.flatMap(\.branches.targets) }
 
-  /// What the targets' scores say about each row.
+  /// The prediction for each row, from the scores of the targets.
   ///
   /// - Throws: `InputError.badData` naming a row whose probabilities are not finite.
   func scores(of targets: [TargetScore]) throws -> [CandidateScores] {
@@ -49,17 +49,17 @@ package struct CandidatePack {
   }
 }
 
-/// One example in a token tree: what its candidates share as one segment, what they do not as branches under it.
+/// One example in a token tree: the candidates' common tokens as one segment, the rest as branches under it.
 private struct CandidateBranches {
-  /// The label tokens to score; candidates that begin alike share them.
+  /// The label tokens to score; candidates with a common prefix share them.
   private(set) var targets: [Target] = []
-  /// For each candidate, the targets that make up its label.
+  /// The targets of each candidate's label.
   private var targetsOfCandidate: [[Int]]
 
   init(_ candidates: [TypedTokens], growing tree: inout TokenTree) {
     precondition(!candidates.isEmpty, "a row has candidates")
     targetsOfCandidate = candidates.map { _ in [] }
-    // Up to where all are alike, and nothing is to be predicted yet.
+    // The common prefix before anything is predicted.
     let firstLabels = candidates.map { candidate in
       guard let first = candidate.labelPositions.first else { preconditionFailure("a candidate has a label") }
       return first
@@ -70,7 +70,7 @@ private struct CandidateBranches {
     grow(candidates, Array(candidates.indices), from: shared, under: segment, &tree)
   }
 
-  /// Adds what follows `position` of these candidates, which are alike before it.
+  /// Adds the tokens after `position` of these candidates, which are equal before it.
   private mutating func grow(
     _ candidates: [TypedTokens], _ members: [Int], from position: Int, under parent: Int, _ tree: inout TokenTree
   ) {
@@ -98,7 +98,7 @@ private struct CandidateBranches {
     }
   }
 
-  /// What its targets' scores say about each candidate's label.
+  /// The score of each candidate's label, from the scores of its targets.
   func scores(of targets: [TargetScore]) -> CandidateScores {
     CandidateScores(
       logProbabilities: targetsOfCandidate.map { $0.reduce(0.0) { $0 + Double(targets[$1].logProbability) } },

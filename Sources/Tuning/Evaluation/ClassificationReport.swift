@@ -1,17 +1,17 @@
 import FileFormats
 
-/// How well predictions match labels.
+/// The quality of predictions: accuracy, F1 and confusion matrix.
 package struct ClassificationReport: Sendable {
-  /// One class: counts and what follows from them.
+  /// The counts and scores of one class.
   package struct Class: Sendable {
     package let label: String
-    /// Rows that have this label.
+    /// Rows with this label.
     package let support: Int
-    /// Rows that were given it.
+    /// Rows predicted to have it.
     package let predicted: Int
     package let correct: Int
 
-    /// correct / predicted, 0 where nothing was.
+    /// correct / predicted, 0 if nothing was predicted.
     package var precision: Double { predicted == 0 ? 0 : Double(correct) / Double(predicted) }
     /// correct / support.
     package var recall: Double { support == 0 ? 0 : Double(correct) / Double(support) }
@@ -21,16 +21,16 @@ package struct ClassificationReport: Sendable {
 
   package let rows: Int
   package let accuracy: Double
-  /// Standard error of the accuracy, √(a (1 - a) / (n - 1)), as lm-evaluation-harness.
+  /// Standard error of the accuracy, √(a (1 - a) / (n - 1)), like lm-evaluation-harness.
   package let accuracyStandardError: Double
   /// The accuracy's 95 % confidence interval.
   package let accuracyInterval: ClosedRange<Double>
-  /// Mean F1 over the classes that occur, as scikit-learn.
+  /// Mean F1 over the classes that occur, like scikit-learn.
   package let macroF1: Double
   /// Mean of -log P(label), in nats.
   package let loss: Double
   package let classes: [Class]
-  /// Rows of label i that were given label j.
+  /// Rows of label i predicted as label j.
   package let confusion: [[Int]]
 
   package init(_ predictions: [Prediction], labels: [String]) {
@@ -75,7 +75,7 @@ package struct ClassificationReport: Sendable {
   }
 }
 
-/// The difference of two accuracies on the same rows, and its standard error from the rows' own differences.
+/// The difference of two accuracies on the same rows, and its standard error from the paired differences.
 package struct PairedDifference: Sendable {
   package let accuracy: Double
   package let standardError: Double

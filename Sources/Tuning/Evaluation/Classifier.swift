@@ -10,9 +10,9 @@ package struct Classifier {
   private let encoder: RowEncoder
   private let team: ThreadTeam
 
-  /// Opens what a configuration names; labels that it does not list come from its training rows.
+  /// Opens the model, adapter and labels of a configuration; if it lists no labels, they come from its training rows.
   ///
-  /// - Throws: `InputError` for whatever is missing or wrong.
+  /// - Throws: `InputError` for anything missing or wrong.
   package init(_ configuration: Configuration, adapter: Adapter, team: ThreadTeam) throws {
     let labels = try configuration.data.labels(seed: configuration.training.seed)
     guard !labels.isEmpty else {
@@ -32,9 +32,9 @@ package struct Classifier {
     try encoder.candidates(of: text, at: place)
   }
 
-  /// Computes the context and hands over an empty pack and what scores packs of rows by a scoring.
+  /// Computes the context and calls `body` with an empty pack and a function that scores packs by a scoring.
   ///
-  /// - Throws: what `body` throws; scoring throws `InputError` for a scoring the template has no use for.
+  /// - Throws: what `body` throws; the function throws `InputError` for a scoring that does not suit the template.
   package func withScorer(
     _ scoring: Scoring,
     _ body: (_ emptyPack: CandidatePack, _ scores: (CandidatePack) throws -> [CandidateScores]) throws -> Void

@@ -2,7 +2,7 @@ import Kernels
 import LanguageModel
 import Method
 
-/// Scores rows against prompts: a prompt's context once, then many rows at a time, each with all of its candidate labels.
+/// Scores rows with a prompt: computes its context once, then many rows at a time, each with all candidate labels.
 package struct Evaluator {
   private let decoder: Decoder
   private let workspace: Workspace
@@ -14,7 +14,7 @@ package struct Evaluator {
     self.team = team
   }
 
-  /// Computes a prompt's context, whose keys and values are held until `body`, which scores rows over them, returns.
+  /// Computes a prompt's context and holds its keys and values while `body` scores rows over them.
   package func withContext<Result>(
     of prompt: TunedPrompt, _ body: (ContextScorer) throws -> Result
   ) rethrows -> Result {
@@ -24,7 +24,7 @@ package struct Evaluator {
     }
   }
 
-  /// What predicting some examples behind a context of so many tokens takes.
+  /// The cost of predicting some examples after a context of this many tokens.
   ///
   /// - Throws: `InputError.badData` naming an example that starts with its label.
   package func measure(_ examples: [EncodedExample], contextCount: Int) throws -> Measurement {
@@ -35,7 +35,7 @@ package struct Evaluator {
     }
   }
 
-  /// The log probability of every candidate label of every example; `progress` hears the number of examples done.
+  /// The log probability of every candidate label of every example; `progress` gets the number of examples done.
   ///
   /// - Throws: `InputError.badData` naming an example that starts with its label or whose probabilities are not finite.
   package func predict(
@@ -46,7 +46,7 @@ package struct Evaluator {
   }
 }
 
-/// Scores rows behind a context that is computed already.
+/// Scores rows after a context that is already computed.
 package struct ContextScorer {
   fileprivate let contextCount: Int
   fileprivate let context: Prefix?
@@ -65,7 +65,7 @@ package struct ContextScorer {
     self.team = team
   }
 
-  /// A pack to fill with rows.
+  /// An empty pack for rows.
   package var emptyPack: CandidatePack { CandidatePack(contextCount: contextCount) }
 
   /// Scores the rows of a pack, in their order.
@@ -79,7 +79,7 @@ package struct ContextScorer {
     decoder.forward(pack.tree, targets: pack.targets, prefix: context, workspace: workspace, on: team)
   }
 
-  /// Hands over the rows of examples pack by pack.
+  /// Calls `body` with the rows of examples, pack by pack.
   fileprivate func forEachPack(of examples: [EncodedExample], _ body: (CandidatePack) throws -> Void) throws {
     var pack = emptyPack
     for (index, example) in examples.enumerated() {
@@ -90,7 +90,7 @@ package struct ContextScorer {
     }
   }
 
-  /// The log probability of every candidate label of every example; `progress` hears the number of examples done.
+  /// The log probability of every candidate label of every example; `progress` gets the number of examples done.
   ///
   /// - Throws: `InputError.badData` naming an example that starts with its label or whose probabilities are not finite.
   package func predict(
@@ -108,9 +108,9 @@ package struct ContextScorer {
     return predictions
   }
 
-  /// What scorings compare a row's log probabilities with, under this context.
+  /// The references of the scorings under this context.
   package func priors(of encoder: RowEncoder) -> LabelPriors {
-    // An empty text has no score where the template leaves nothing before its label.
+    // An empty text has no score if the template puts nothing before its label.
     let contentFree = encoder.characterCounts == nil ? nil : try? scores(ofTexts: LabelPriors.contentFreeTexts, encoder)
     return LabelPriors(characterCounts: encoder.characterCounts, contentFree: contentFree)
   }

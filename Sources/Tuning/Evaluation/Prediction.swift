@@ -1,15 +1,15 @@
 import Glibc
 
-/// What the model said about the labels a row may have.
+/// The model's scores for the candidate labels of a row.
 package struct CandidateScores: Sendable {
   /// log P(whole label | context, row), in nats, for each candidate.
   package let logProbabilities: [Double]
-  /// Tokens of each candidate's label.
+  /// Number of tokens of each candidate's label.
   package let tokenCounts: [Int]
-  /// What decides between the candidates: their log probabilities, or what a `Scoring` makes of them.
+  /// The scores that rank the candidates: their log probabilities, or what a `Scoring` computes from them.
   package let scores: [Double]
 
-  /// - Precondition: all are of one length, and there is a candidate.
+  /// - Precondition: all lists have the same length, at least 1.
   package init(logProbabilities: [Double], tokenCounts: [Int], scores: [Double]? = nil) {
     precondition(!logProbabilities.isEmpty && logProbabilities.count == tokenCounts.count)
     precondition(logProbabilities.count == scores?.count ?? tokenCounts.count)
@@ -18,12 +18,12 @@ package struct CandidateScores: Sendable {
     self.scores = scores ?? logProbabilities
   }
 
-  /// The candidate with the highest score; the first of equals.
+  /// The candidate with the highest score; the first one in a tie.
   package var predicted: Int {
     scores.indices.reduce(0) { scores[$1] > scores[$0] ? $1 : $0 }
   }
 
-  /// softmax(scores): with log probabilities, the probabilities of the candidates among themselves.
+  /// softmax(scores): for log probabilities, the probabilities normalised over the candidates.
   package var probabilities: [Double] {
     let largest = scores[predicted]
     let powers = scores.map { exp($0 - largest) }
@@ -32,7 +32,7 @@ package struct CandidateScores: Sendable {
   }
 }
 
-/// What the model said about one labelled row.
+/// The model's scores for one labelled row.
 package struct Prediction: Sendable {
   /// "test.tsv:12".
   package let place: String
@@ -53,6 +53,6 @@ package struct Prediction: Sendable {
   package var logProbabilities: [Double] { candidates.logProbabilities }
   /// The candidate with the highest score.
   package var predicted: Int { candidates.predicted }
-  /// Probabilities of the candidates among themselves.
+  /// Probabilities normalised over the candidates.
   package var probabilities: [Double] { candidates.probabilities }
 }

@@ -6,7 +6,7 @@ package struct LabelScores: Sendable, Equatable {
   package let labels: [String]
   package let values: [Double]
 
-  /// - Precondition: there are as many values as labels.
+  /// - Precondition: the numbers of values and labels are equal.
   init(labels: [String], values: [Double]) {
     precondition(labels.count == values.count)
     self.labels = labels
@@ -15,7 +15,7 @@ package struct LabelScores: Sendable, Equatable {
 }
 
 extension FieldType where Value == LabelScores {
-  /// An object from labels to numbers.
+  /// An object that maps labels to numbers.
   fileprivate static var labelScores: FieldType {
     FieldType(
       expected: "an object with a number for each label",
@@ -29,13 +29,13 @@ extension FieldType where Value == LabelScores {
   }
 }
 
-/// What a prompt says of a row: the keys that `cpt predict` adds, and those of `cpt eval --predictions`.
+/// A prompt's prediction for a row: the keys that `cpt predict` adds, and those of `cpt eval --predictions`.
 package struct LabelPrediction: Sendable, Equatable {
-  /// The likeliest label.
+  /// The most probable label.
   package private(set) var prediction: String
-  /// The prediction's probability among the labels.
+  /// The prediction's probability, normalised over the labels.
   package private(set) var probability: Double
-  /// log P(whole label), in nats, of each of the labels.
+  /// log P(whole label) of each label, in nats.
   package private(set) var logProbabilities: LabelScores
 
   /// Names the candidates of a row by their labels.
@@ -55,9 +55,10 @@ extension LabelPrediction: Record {
 
   package static let fields = [predictionField, probabilityField, logProbabilitiesField]
 
-  package static let predictionField = Field<LabelPrediction>("prediction", \.prediction, .text, "the likeliest label")
+  package static let predictionField = Field<LabelPrediction>(
+    "prediction", \.prediction, .text, "the most probable label")
   package static let probabilityField = Field<LabelPrediction>(
-    "probability", \.probability, .number, "its probability among the labels")
+    "probability", \.probability, .number, "its probability, normalised over the labels")
   fileprivate static let logProbabilitiesField = Field<LabelPrediction>(
     "log_probabilities", \.logProbabilities, .labelScores, "log P(whole label) of each label, in nats")
 
@@ -67,7 +68,7 @@ extension LabelPrediction: Record {
 }
 
 extension LabelScores {
-  /// Makes sure that the value of a key is one of the labels.
+  /// Checks that the value of a key is one of the labels.
   fileprivate func check<Root>(_ label: String, of field: Field<Root>, _ origin: FieldOrigin) throws {
     guard labels.contains(label) else {
       throw origin.error(
@@ -76,21 +77,21 @@ extension LabelScores {
   }
 }
 
-/// A line of `cpt eval --predictions`: a row, its label, what the tuned prompt said and what the untrained one.
+/// A line of `cpt eval --predictions`: a row, its label, and the predictions with the tuned and the untrained prompt.
 package struct PredictionRecord: Sendable, Equatable {
-  /// Where the row stands: "test.tsv:12".
+  /// The place of the row: "test.tsv:12".
   package private(set) var row: String
   /// The row's text; nil for a row of tokens.
   package private(set) var text: String?
   package private(set) var label: String
-  /// What the tuned prompt said.
+  /// The prediction with the tuned prompt.
   package private(set) var tuned: LabelPrediction
-  /// What in-context learning, the untrained prompt, predicted; nil where it was left out.
+  /// The prediction with the untrained prompt, in-context learning; nil if it was left out.
   package private(set) var baselinePrediction: String?
-  /// log P(whole label) under the untrained prompt.
+  /// log P(whole label) with the untrained prompt.
   package private(set) var baselineLogProbabilities: LabelScores?
 
-  /// The line of a row that was predicted.
+  /// The line of a predicted row.
   package init(_ prediction: Prediction, baseline: Prediction?, labels: [String]) {
     row = prediction.place
     text = prediction.text
@@ -129,7 +130,7 @@ extension PredictionRecord: Record {
 
   private static let labelField = Field<PredictionRecord>("label", \.label, .text, "its own label")
   private static let baselineField = Field<PredictionRecord>.optional(
-    "icl_prediction", \.baselinePrediction, .text, "the likeliest label with the untrained prompt")
+    "icl_prediction", \.baselinePrediction, .text, "the most probable label with the untrained prompt")
   private static let baselineScoresField = Field<PredictionRecord>.optional(
     "icl_log_probabilities", \.baselineLogProbabilities, .labelScores,
     "log P(whole label) of each label with the untrained prompt, in nats")

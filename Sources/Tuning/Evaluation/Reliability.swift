@@ -1,16 +1,16 @@
-/// How well a prediction's probability says how often it is right.
+/// The calibration of predictions: how well their probability matches how often they are right.
 ///
 /// Predictions are put into bins of equal width by their confidence, the probability of the predicted label among the
 /// candidates; bin b of B holds confidences in ((b - 1) / B, b / B].
 /// Source: Guo, Pleiss, Sun, Weinberger 2017, "On Calibration of Modern Neural Networks", equations 2 to 5.
 package struct Reliability: Sendable {
   package struct Bin: Sendable {
-    /// The smallest and the largest confidence it may hold.
+    /// The lower and upper bound of its confidences.
     package let bounds: ClosedRange<Double>
     package let rows: Int
-    /// Share of its rows that are right, 0 where it has none.
+    /// Share of its rows that are right, 0 if it is empty.
     package let accuracy: Double
-    /// Mean confidence of its rows, 0 where it has none.
+    /// Mean confidence of its rows, 0 if it is empty.
     package let confidence: Double
   }
 

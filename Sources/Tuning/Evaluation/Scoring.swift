@@ -1,7 +1,7 @@
 import Diagnostics
 import Glibc
 
-/// How a label's log probability becomes the score that decides.
+/// How a label's log probability becomes the score that ranks it.
 package enum Scoring: String, CaseIterable, Sendable {
   /// log P(label | text), the sum over the label's tokens; `acc` of lm-evaluation-harness.
   case acc
@@ -12,11 +12,11 @@ package enum Scoring: String, CaseIterable, Sendable {
   /// log P(label | text) - log P(label | the template with an empty text): domain-conditional pointwise mutual
   /// information (Holtzman et al. 2021, arXiv 2104.08315).
   case pmiDC = "pmi_dc"
-  /// log (P(label | text) / p_cf), p_cf the mean over content-free texts of the labels' probabilities among themselves:
-  /// contextual calibration (Zhao et al. 2021, arXiv 2102.09690).
+  /// log (P(label | text) / p_cf), p_cf the mean over content-free texts of the probabilities normalised over the
+  /// labels: contextual calibration (Zhao et al. 2021, arXiv 2102.09690).
   case calibrated
 
-  /// The error for rows or a template that the scoring cannot be used with.
+  /// The error for rows or a template that the scoring does not support.
   package var unavailable: InputError {
     .usage(
       "--scoring",
@@ -24,9 +24,9 @@ package enum Scoring: String, CaseIterable, Sendable {
   }
 }
 
-/// What scorings compare a row's log probabilities with, for one prompt and its labels.
+/// The references of the scorings for one prompt and its labels.
 package struct LabelPriors: Sendable {
-  /// Texts that say nothing (Zhao et al. 2021); the empty one is also that of `pmi_dc`.
+  /// Content-free texts (Zhao et al. 2021); `pmi_dc` uses the empty one too.
   static let contentFreeTexts = ["", "N/A", "[MASK]"]
 
   private let characterCounts: [Int]?
@@ -36,8 +36,8 @@ package struct LabelPriors: Sendable {
   private let ofContentFreeTexts: [Double]?
 
   /// - Parameters:
-  ///   - characterCounts: of each label's word; nil where labels come as tokens.
-  ///   - contentFree: what the model says about the content-free texts; nil where it cannot be asked.
+  ///   - characterCounts: characters of each label's word; nil if labels come as tokens.
+  ///   - contentFree: the model's predictions for the content-free texts; nil if they cannot be scored.
   package init(characterCounts: [Int]?, contentFree: [CandidateScores]?) {
     self.characterCounts = characterCounts
     ofEmptyText = contentFree?.first?.logProbabilities
@@ -48,7 +48,7 @@ package struct LabelPriors: Sendable {
     }
   }
 
-  /// The scores of a row's candidates; nil where the scoring asks for what rows of tokens do not have.
+  /// The scores of a row's candidates; nil if the scoring needs a value that rows of tokens lack.
   package func scores(of row: CandidateScores, by scoring: Scoring) -> CandidateScores? {
     func scored(_ other: [Double]?, _ combine: (Double, Double) -> Double) -> CandidateScores? {
       guard let other, other.count == row.logProbabilities.count else { return nil }
@@ -65,7 +65,7 @@ package struct LabelPriors: Sendable {
     }
   }
 
-  /// The same predictions, decided by a scoring; nil where a row lacks what it asks for.
+  /// The same predictions, ranked by a scoring; nil if a row lacks a value it needs.
   package func predictions(_ predictions: [Prediction], by scoring: Scoring) -> [Prediction]? {
     var scored: [Prediction] = []
     for row in predictions {

@@ -1,7 +1,7 @@
-/// The 95 % confidence interval of a share of which `count` of `total` was seen; 0 to 1 where nothing was.
+/// The 95 % confidence interval of a share, from `count` of `total` observations; 0 to 1 if there are none.
 ///
-/// (p + z²/2n ± z √(p (1 - p) / n + z²/4n²)) / (1 + z²/n), z = 1.96: it stays within 0 and 1, and holds for few rows
-/// and shares near them too (Wilson 1927).
+/// (p + z²/2n ± z √(p (1 - p) / n + z²/4n²)) / (1 + z²/n), z = 1.96: it stays within 0 and 1, and is valid for few rows
+/// and shares near 0 or 1 (Wilson 1927).
 package func wilsonInterval(_ count: Int, of total: Int) -> ClosedRange<Double> {
   guard total > 0 else { return 0...1 }
   let z = 1.959963984540054, n = Double(total), p = Double(count) / n

@@ -5,14 +5,14 @@ import Method
 import Runs
 import Tokenization
 
-/// A frozen model with a tuned prompt in front and the template texts are put into: what new texts need of a run.
+/// A frozen model with a tuned prompt and its template: the parts of a run that new texts need.
 package struct PromptedModel: Sendable {
-  /// Where a text to go on from was given.
+  /// The source of a text to continue.
   package enum Source: Sendable {
     case flag
     case standardInput
 
-    /// What is wrong with the text.
+    /// The error for a problem with the text.
     package func error(_ problem: String) -> InputError {
       switch self {
       case .flag: .usage("--prompt", problem)
@@ -26,14 +26,14 @@ package struct PromptedModel: Sendable {
   private let base: TextModel
   private let tokenizer: Tokenizer
   private let encoder: ExampleEncoder
-  /// The words a label may be, where the configuration says.
+  /// The words of the labels, if the configuration lists them.
   private let labelWords: [String]
   /// Tokens that end a text.
   package let endTokens: Set<Int>
 
-  /// Opens model and tokenizer of a configuration, to compute with these threads.
+  /// Opens the model and tokenizer of a configuration, to compute with these threads.
   ///
-  /// - Throws: `InputError` for whatever is missing or wrong.
+  /// - Throws: `InputError` for anything missing or wrong.
   package init(_ configuration: Configuration, adapter: Adapter, team: ThreadTeam) throws {
     base = try TextModel(configuration, for: .texts, team: team)
     guard let tokenizer = base.tokenizer, let encoder = base.exampleEncoder else {
@@ -47,21 +47,21 @@ package struct PromptedModel: Sendable {
     endTokens = try base.specialTokens.endTokens(tokenizer: tokenizer)
   }
 
-  /// What turns texts into rows with each of these labels, behind the prompt.
+  /// The encoder of texts as rows with each of these labels, after the prompt.
   func rowEncoder(labels: [LabelWord], truncatesText: Bool) -> RowEncoder {
     base.rowEncoder(labels: labels, rows: [], contextCount: prompt.context.count, truncatesText: truncatesText)
   }
 
-  /// Runs the model over a text, to go on from it.
+  /// Runs the model over a text, to continue it.
   ///
   /// - Parameters:
-  ///   - text: what to go on from.
-  ///   - source: where it was given.
-  ///   - isRaw: whether it is taken as it is, not put into the template up to where a label would begin.
-  ///   - usesContext: whether the tuned prompt stands in front.
+  ///   - text: the text to continue.
+  ///   - source: the source of the text.
+  ///   - isRaw: whether to use the text alone, without the template up to the label.
+  ///   - usesContext: whether the tuned prompt comes first.
   ///   - settings: when to stop and how to choose tokens.
   /// - Returns: the text that follows, before its first token.
-  /// - Throws: `InputError` when there is nothing to go on from, or more than the model has positions for.
+  /// - Throws: `InputError` when the text is empty, or too long for the model's positions.
   package func generator(
     after text: String, from source: Source, isRaw: Bool, usesContext: Bool, settings: TextGenerator.Settings
   ) throws -> TextGenerator {

@@ -3,19 +3,19 @@ import Method
 
 /// How the next token is chosen from its distribution.
 package struct Sampling: Sendable, Equatable {
-  /// Log-probabilities are divided by it; 0 takes the most probable token.
+  /// The divisor of log-probabilities; 0 takes the most probable token.
   package var temperature = 0.0
-  /// Only so many of the most probable tokens can be drawn; nil: all.
+  /// The number of most probable tokens that can be drawn; nil: all.
   package var topK: Int?
-  /// Only the smallest set of tokens whose probability reaches this can be drawn; 1: all.
+  /// The probability that the smallest set of tokens to draw from must reach; 1: all tokens.
   package var topP = 1.0
-  /// Decides all draws.
+  /// Determines all draws.
   package var seed = 0
 
   package init() {}
 }
 
-/// Draws tokens: temperature, then top-k, then top-p, as the logits warpers of transformers do.
+/// Draws tokens: temperature, then top-k, then top-p, like the logits warpers of transformers.
 package struct Sampler: Sendable {
   private let settings: Sampling
   private var generator: SeededGenerator
@@ -26,7 +26,7 @@ package struct Sampler: Sendable {
     generator = SeededGenerator(seed: settings.seed, .sampling)
   }
 
-  /// The next token, from the log-probability of every token; the first of equals where none is drawn.
+  /// The next token, from the log-probability of every token; without drawing, the first one in a tie.
   package mutating func next(_ logProbabilities: [Float]) -> Int {
     guard settings.temperature > 0 else {
       return Self.mostProbable(logProbabilities)
@@ -37,7 +37,7 @@ package struct Sampler: Sendable {
       point -= candidate.probability
       if point < 0 { return candidate.id }
     }
-    // Rounding has left the probabilities' sum just below 1.
+    // Rounding left the sum of the probabilities just below 1.
     guard let last = candidates.last(where: { $0.probability > 0 }) else {
       preconditionFailure("probabilities that sum to 1 are not all 0")
     }
@@ -52,7 +52,7 @@ package struct Sampler: Sendable {
 
   /// The tokens that can be drawn at a temperature above 0, and their probabilities, which sum to 1.
   ///
-  /// As in transformers, tokens as probable as the k-th of top-k stay too.
+  /// As in transformers, tokens as probable as the k-th of top-k are kept too.
   package func candidates(of logProbabilities: [Float]) -> [(id: Int, probability: Double)] {
     let largest = logProbabilities[Self.mostProbable(logProbabilities)]
     var threshold = -Float.infinity
@@ -63,7 +63,7 @@ package struct Sampler: Sendable {
     }
     normalise(&kept)
     guard settings.topP < 1 else { return kept }
-    // Tokens below this together have less than 1 - P, so the others reach P without them: they need no sorting.
+    // The tokens below this have less than 1 - P in total, so the others reach P without them: no need to sort them.
     let least = (1 - settings.topP) / Double(kept.count)
     kept.removeAll { $0.probability < least }
     kept.sort { ($1.probability, $0.id) < ($0.probability, $1.id) }

@@ -4,36 +4,36 @@ import LanguageModel
 import Method
 import Tokenization
 
-/// A text that a model goes on with, token by token.
+/// A text that a model continues token by token.
 package struct TextGenerator {
   /// When to stop, and how tokens are chosen.
   package struct Settings: Sendable {
     package var maxTokens = 64
     package var sampling = Sampling()
-    /// The text ends before the first of these.
+    /// The text ends before the first occurrence of one of these.
     package var stops: [String] = []
 
     package init() {}
   }
 
-  /// Why a text is over.
+  /// Why a text has ended.
   package enum Ending: String, Sendable {
-    /// The model said so.
+    /// The model chose an end token.
     case endOfText = "end_of_text"
     /// One of the texts to stop at.
     case stop
     case maxTokens = "max_tokens"
-    /// The model has no position left.
+    /// The model has no positions left.
     case window
   }
 
-  /// The tokens chosen, one that ended the text included.
+  /// The tokens chosen, including one that ended the text.
   package private(set) var tokens: [Int] = []
   /// The model's log-probability of each, in nats, before temperature.
   package private(set) var logProbabilities: [Float] = []
   /// The text so far: the pieces joined.
   package private(set) var text = ""
-  /// Why the text is over, once it is.
+  /// Why the text has ended; nil before.
   package private(set) var ending: Ending?
 
   private let maxTokens: Int
@@ -43,15 +43,15 @@ package struct TextGenerator {
   private var sampler: Sampler
   private var words: TextStream
   private var upToStop: TextUpToStop
-  /// Of every token to come next.
+  /// The log-probability of every token to come next.
   private var distribution: [Float]
 
   /// Runs the model over a prompt.
   ///
   /// - Parameters:
   ///   - decoder: the model.
-  ///   - context: what stands in front, if anything.
-  ///   - prompt: the tokens to go on from.
+  ///   - context: the context before the prompt, if any.
+  ///   - prompt: the tokens to continue.
   ///   - tokenizer: turns tokens into text.
   ///   - endTokens: the tokens that end a text.
   ///   - settings: when to stop and how to choose.
@@ -68,7 +68,7 @@ package struct TextGenerator {
     self.endTokens = endTokens
     sampler = Sampler(settings.sampling)
     words = TextStream(tokenizer)
-    // Some tokenizers write a text's first token differently: what stands before counts.
+    // Some tokenizers write a text's first token differently: the tokens before it matter.
     for id in ((context?.context.tokens.ids ?? []) + prompt).suffix(8) { _ = words.append(id) }
     upToStop = TextUpToStop(settings.stops)
     continuation = Continuation(decoder, on: team)
@@ -80,9 +80,9 @@ package struct TextGenerator {
     if !prompt.isEmpty { distribution = continuation.append(.tokens(prompt)) }
   }
 
-  /// Chooses the next token and returns the text it makes certain, often none; nil when the text is over.
+  /// Chooses the next token and returns the text that is now final, often none; nil when the text has ended.
   ///
-  /// - Throws: `InputError.failure` when the model's probabilities are no numbers.
+  /// - Throws: `InputError.failure` when the model's probabilities are not finite.
   package mutating func next() throws -> String? {
     if ending != nil { return nil }
     if let last = tokens.last { distribution = continuation.append(.tokens([last])) }

@@ -1,19 +1,19 @@
-/// Text up to the first of some texts; what could begin one is held back until it is certain.
+/// Text up to the first of some stop texts; a possible beginning of one is held back until it is certain.
 ///
-/// Of several, the one that is complete first counts, so that it does not matter in what pieces the text comes.
+/// The stop text that is complete first counts, so the result does not depend on the pieces the text comes in.
 package struct TextUpToStop: Sendable {
   private let stops: [[UInt8]]
   private var held: [UInt8] = []
-  /// Whether one of the texts was met; nothing is given out any more.
+  /// Whether a stop text was found; nothing is returned after it.
   package private(set) var isAtStop = false
 
-  /// - Precondition: none of the texts is empty.
+  /// - Precondition: no stop text is empty.
   package init(_ stops: [String]) {
     precondition(stops.allSatisfy { !$0.isEmpty })
     self.stops = stops.map { Array($0.utf8) }
   }
 
-  /// Adds text and returns what is certain to stand before a stop.
+  /// Adds text and returns the part that is certain to come before a stop text.
   package mutating func append(_ text: String) -> String {
     if isAtStop || text.isEmpty { return "" }
     held += text.utf8
@@ -32,7 +32,7 @@ package struct TextUpToStop: Sendable {
     return String(decoding: held[..<certain], as: UTF8.self)
   }
 
-  /// What was held back and no stop follows any more.
+  /// The text that was held back, once no stop text can follow.
   package mutating func finish() -> String {
     defer { held = [] }
     return isAtStop ? "" : String(decoding: held, as: UTF8.self)

@@ -4,21 +4,21 @@ import Method
 import Runs
 import Tokenization
 
-/// What an evaluation needs of a configuration and an adapter: the model, the prompt, and the labelled rows of a split.
+/// The parts of an evaluation: the model, the prompt, and the labelled rows of a split.
 package struct EvaluationSetup: Sendable {
-  /// The configuration as its method uses it, the labels found in the data filled in.
+  /// The configuration as its method uses it, with the labels found in the data.
   package let configuration: Configuration
   package let model: FrozenModel
-  /// nil where rows come as tokens and the folder has no tokenizer.
+  /// nil if rows come as tokens and the folder has no tokenizer.
   package let tokenizer: Tokenizer?
   package let encoder: RowEncoder
   package let examples: [EncodedExample]
   package let prompt: TunedPrompt
   package let team: ThreadTeam
 
-  /// Opens what a configuration names.
+  /// Opens the files of a configuration.
   ///
-  /// - Throws: `InputError` for whatever is missing or wrong.
+  /// - Throws: `InputError` for anything missing or wrong.
   package init(_ configuration: Configuration, adapter: Adapter, split: Split, team: ThreadTeam) throws {
     var configuration = configuration.applyingMethod()
     let rows = try EvaluationRows(configuration.data, seed: configuration.training.seed, split: split)

@@ -5,30 +5,30 @@ import Method
 import Runs
 import Tokenization
 
-/// The frozen model a configuration names, with its tokenizer and the encoder of its template.
+/// The frozen model of a configuration, with its tokenizer and the encoder of its template.
 package struct TextModel: Sendable {
   package let model: FrozenModel
-  /// nil where rows come as tokens and the folder has no tokenizer.
+  /// nil if rows come as tokens and the folder has no tokenizer.
   package let tokenizer: Tokenizer?
   /// nil without a tokenizer.
   let exampleEncoder: ExampleEncoder?
-  /// What the configuration says of markers at the start and the end of a text.
+  /// The configuration's markers at the start and the end of a text.
   let specialTokens: SpecialTokens
   let team: ThreadTeam
 
-  /// What an encoder of examples is needed for.
+  /// The uses of an encoder.
   enum Purpose {
-    /// Examples of the context, closed by what ends a text.
+    /// Examples of the context, each with the end-of-text marker.
     case examples
-    /// Texts up to their label: what would end them is never computed.
+    /// Texts up to their label: the end-of-text marker is never computed.
     case texts
-    /// Nothing: rows come as tokens. A tokenizer, where there is one, only makes them readable.
+    /// None: rows come as tokens. A tokenizer, if there is one, only makes them readable.
     case tokens
   }
 
   /// Opens the model and the tokenizer.
   ///
-  /// - Throws: `InputError` for whatever is missing or wrong.
+  /// - Throws: `InputError` for anything missing or wrong.
   init(_ configuration: Configuration, for purpose: Purpose, team: ThreadTeam) throws {
     guard let folder = configuration.baseModel else {
       throw InputError.badData("base_model_name_or_path", "is missing: expected the folder of a Hugging Face model")
@@ -58,13 +58,13 @@ package struct TextModel: Sendable {
         ? specialTokens.id(of: .beginningOfText, tokenizer: tokenizer) : nil)
   }
 
-  /// What turns rows into typed tokens that fit behind a context.
+  /// The encoder of rows as typed tokens that fit after a context.
   ///
   /// - Parameters:
-  ///   - labels: the labels a row of text may have.
-  ///   - rows: rows whose label tokens are the candidates where rows come as tokens.
+  ///   - labels: the candidate labels of a row of text.
+  ///   - rows: rows whose label tokens are the candidates if rows come as tokens.
   ///   - contextCount: tokens of the context.
-  ///   - truncatesText: whether texts that do not fit are cut.
+  ///   - truncatesText: whether to truncate texts that do not fit.
   /// - Returns: the encoder.
   func rowEncoder(labels: [LabelWord], rows: [DataRow], contextCount: Int, truncatesText: Bool) -> RowEncoder {
     RowEncoder(

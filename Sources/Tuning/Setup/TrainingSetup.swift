@@ -5,12 +5,12 @@ import Method
 import Runs
 import Tokenization
 
-/// What a training needs of its configuration: the model, the rows, and the prompt it starts from.
+/// The parts of a training run: the model, the rows, and the initial prompt.
 package struct TrainingSetup: Sendable {
-  /// The configuration as its method uses it, the labels found in the data filled in.
+  /// The configuration as its method uses it, with the labels found in the data.
   package let configuration: Configuration
   package let model: FrozenModel
-  /// nil where rows come as tokens and the folder has no tokenizer.
+  /// nil if rows come as tokens and the folder has no tokenizer.
   package let tokenizer: Tokenizer?
   package let rows: TrainingRows
   package let context: Context
@@ -19,9 +19,9 @@ package struct TrainingSetup: Sendable {
   /// The prompt training starts from.
   package let startingPrompt: TunedPrompt
 
-  /// Opens what a configuration names.
+  /// Opens the files of a configuration.
   ///
-  /// - Throws: `InputError` for whatever is missing or wrong.
+  /// - Throws: `InputError` for anything missing or wrong.
   package init(_ configuration: Configuration, team: ThreadTeam) throws {
     var configuration = configuration.applyingMethod()
     let adapter = try configuration.initialAdapter.map { try Adapter(folder: $0) }
@@ -75,7 +75,7 @@ package struct TrainingSetup: Sendable {
     startingPrompt = try adapter?.prompt(over: untrained) ?? untrained
   }
 
-  /// The rows of a split as evaluation sees them.
+  /// The rows of a split as evaluation uses them.
   ///
   /// - Throws: `InputError.badData` naming the row.
   package func examples(of split: Split) throws -> [EncodedExample] { try encoder.examples(of: rows[split]) }

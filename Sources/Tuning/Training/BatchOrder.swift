@@ -1,7 +1,7 @@
 import Method
 import Runs
 
-/// Which training examples every step of a run is computed on; it follows from the seed and the step alone.
+/// The training examples of each step of a run; they follow from the seed and the step alone.
 struct BatchOrder: Sendable {
   private let examples: Int
   /// Examples of one mathematical batch.
@@ -25,7 +25,7 @@ struct BatchOrder: Sendable {
     return Array(order(ofEpoch: step / stepsPerEpoch)[first..<min(first + size, examples)])
   }
 
-  /// The batches of the first steps: of one at least, and of no more epochs than a moment's work allows.
+  /// The batches of the first steps: at least one, and no more epochs than can be listed in a moment.
   func batches(upTo steps: Int) -> [[Int]] {
     let epochs = min(max(1, (steps - 1) / stepsPerEpoch + 1), max(1, 1_000_000 / examples))
     let all = (0..<epochs).flatMap { epoch in

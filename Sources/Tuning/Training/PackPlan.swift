@@ -1,10 +1,10 @@
 import LanguageModel
 
-/// How a batch is computed: how many examples share a pack, and what a forward keeps for its backward.
+/// How a batch is computed: the number of examples per pack, and what a forward keeps for its backward.
 ///
-/// Nothing of it changes the batch's loss or gradient but their rounding; it trades memory for time.
+/// A plan trades memory for time; it changes only the rounding of the batch's loss and gradient.
 package struct PackPlan: Sendable, Equatable {
-  /// Examples of a pack, at most.
+  /// Maximum examples per pack.
   package let examples: Int
   package let retention: Retention
 
@@ -14,7 +14,7 @@ package struct PackPlan: Sendable, Equatable {
     self.retention = retention
   }
 
-  /// The examples of each pack of a batch of so many.
+  /// The examples of each pack of a batch of this size.
   func packs(of batch: Int) -> [Range<Int>] {
     precondition(batch > 0, "a batch has examples")
     return stride(from: 0, to: batch, by: examples).map { $0..<min($0 + examples, batch) }

@@ -4,7 +4,7 @@ import LanguageModel
 import Method
 import System
 
-/// Chooses how the batches of a run are computed, from what they take.
+/// Chooses how to compute the batches of a run, from their time and memory.
 package struct PackPlanner {
   private let step: TrainingStep
   /// The training examples, and how many tokens are computed of each.
@@ -12,17 +12,17 @@ package struct PackPlanner {
   private let lengths: [Int]
   /// The examples of each batch, by their index.
   private let batches: [[Int]]
-  /// Bytes that the process takes whatever the plan: what it holds now, the weights that steps read where they lie, and
-  /// the prompt with what training keeps of it.
+  /// Bytes that the process takes under every plan: what it holds now, the weights that steps read in place, and the
+  /// prompt with its optimiser state.
   private let fixed: Int
-  /// Bytes that an evaluation takes, in the workspace of the steps.
+  /// Bytes that an evaluation takes in the workspace of the steps.
   private let evaluation: Int
 
   /// - Parameters:
   ///   - step: computes a batch.
   ///   - examples: the training examples.
   ///   - batches: the examples of every batch of the run, by their index.
-  ///   - evaluation: what evaluations between steps take.
+  ///   - evaluation: the cost of evaluations between steps.
   ///   - resident: bytes that the process holds already.
   package init(
     _ step: TrainingStep, examples: [TypedTokens], batches: [[Int]], evaluation: Measurement?,
@@ -38,12 +38,12 @@ package struct PackPlanner {
       resident + step.decoder.mappedBytes + Self.promptCopies * 4 * step.context.count * step.decoder.width
   }
 
-  /// The prompt as training holds it: e0, delta, their sum, the gradient, two moments, and the copies a checkpoint makes.
+  /// Bytes of the prompt in training: e0, delta, their sum, the gradient, two moments, and a checkpoint's copies.
   private static let promptCopies = 10
 
-  /// The fastest plan within a limit, and the bytes it takes.
+  /// The fastest plan within a memory limit, and the bytes it takes.
   ///
-  /// Without a limit of the user's, it is 80 % of the machine's memory, and the smallest plan where none fits.
+  /// Without a user's limit, the limit is 80 % of the machine's memory, and the smallest plan is taken if none fits.
   ///
   /// - Throws: `InputError.badData` when nothing fits the user's limit.
   package func plan(limit: Int?, largest: Int) throws -> (PackPlan, bytes: Int) {
@@ -58,7 +58,7 @@ package struct PackPlanner {
     guard let limit else { return smallest }
     throw InputError.badData(
       "training.memory_limit",
-      "is \(limit / 1_000_000) MB; this model with this context takes about \(smallest.bytes / 1_000_000) MB at the "
+      "is \(limit / 1_000_000) MB; this model with this context takes about \(smallest.bytes / 1_000_000) MB at "
         + "least; raise the limit or shorten the context")
   }
 
@@ -71,7 +71,7 @@ package struct PackPlanner {
   private func largestBatch(_ plan: PackPlan) -> [TypedTokens] {
     func rowsHeld(_ batch: [Int]) -> Int {
       let packs = plan.packs(of: batch.count).map { pack in pack.reduce(0) { $0 + lengths[batch[$1]] } }
-      // The first stands beside the context, and stays while a later one is computed.
+      // The first pack also holds the context, and stays in memory while later packs are computed.
       return packs[0] + (packs.dropFirst().max() ?? 0)
     }
     let rows = batches.map(rowsHeld)
@@ -82,7 +82,7 @@ package struct PackPlanner {
   private func plansFastestFirst(largest: Int) -> [PackPlan] {
     // All batches but an epoch's last are as large as the first.
     let batch = batches[0]
-    // Of the sizes that give as many packs, the smallest.
+    // The smallest of the sizes that give the same number of packs.
     let sizes = Set((1...batch.count).map { packs in (batch.count + packs - 1) / packs }).filter { $0 <= largest }
     let plans = [Retention.everything, .inputs].flatMap { retention in
       sizes.map { PackPlan(examples: $0, retention: retention) }
@@ -91,7 +91,8 @@ package struct PackPlanner {
       .map(\.plan)
   }
 
-  /// Time, in operations. A product of few rows pays for packing the weights, about 30 rows' worth (OpenBLAS, measured).
+  /// Time, in operations. A product of few rows also pays for packing the weights, about 30 rows' worth (OpenBLAS,
+  /// measured).
   private func cost(_ plan: PackPlan, batch: [TypedTokens]) -> Double {
     let operations = step.measure(examples: batch, plan: plan).operations
     let rows = step.context.count + batch.reduce(0) { $0 + $1.computedCount }

@@ -3,9 +3,9 @@ import Method
 
 /// The multiplications and additions of a run's matrix products.
 package struct RunWork: Sendable {
-  /// Of an optimiser step, in the mean.
+  /// Operations per optimiser step, on average.
   package let operationsOfStep: Double
-  /// Of an evaluation on the validation rows; 0 without any.
+  /// Operations of an evaluation on the validation rows; 0 without validation rows.
   package let operationsOfEvaluation: Double
 
   /// Measures some of the steps, spread evenly over the run.

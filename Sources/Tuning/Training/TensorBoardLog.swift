@@ -9,7 +9,7 @@ struct TensorBoardLog {
     file = try TensorBoardEventFile(folder: folder, firstStep: step + 1)
   }
 
-  /// Writes what an event measured.
+  /// Writes the metrics of an event.
   func append(_ event: TrainingEvent) throws {
     switch event {
     case .step(let metrics):

@@ -18,7 +18,7 @@ package struct Trainer {
   package let packPlan: PackPlan
   /// Operations of the run.
   package let work: RunWork
-  /// What the process will take at its peak, estimated, in bytes.
+  /// Estimated peak memory of the process in bytes.
   package let estimatedMemory: Int
   private let order: BatchOrder
   private let schedule: LearningRateSchedule
@@ -28,7 +28,7 @@ package struct Trainer {
 
   /// Encodes the rows and plans the steps; writes nothing yet.
   ///
-  /// - Throws: `InputError.badData` naming a row that cannot be trained on, or a limit nothing fits.
+  /// - Throws: `InputError.badData` naming a row that cannot be trained on, or a memory limit that is too low.
   package init(_ setup: TrainingSetup, run: RunDirectory) throws {
     self.setup = setup
     self.run = run
@@ -70,7 +70,7 @@ package struct Trainer {
       trainingExamples: examples.count, validationExamples: validation.count, contextTokens: setup.context.count)
   }
 
-  /// Takes over the newest checkpoint of the run's folder; without one the run starts over.
+  /// Restores the newest checkpoint of the run's folder; without one the run starts over.
   ///
   /// - Throws: `InputError` when the run in the folder had another configuration.
   package mutating func resume() throws {
@@ -79,22 +79,22 @@ package struct Trainer {
       if let key = configuration.firstDifference(thatMattersFrom: earlier) {
         throw InputError.usage(
           "--resume",
-          "\"\(key)\" differs from \(run.configurationFile); a run can only go on as it was started "
-            + "(start a new one with --overwrite or another --output)")
+          "\"\(key)\" differs from \(run.configurationFile); --resume needs the settings the run started with "
+            + "(start a new run with --overwrite or another --output)")
       }
     }
     guard let newest = run.checkpointSteps.last else { return }
     try state.read(from: run.checkpoint(newest), fingerprint: fingerprint, totalSteps: totalSteps)
   }
 
-  /// Runs all steps that are left.
+  /// Runs all remaining steps.
   ///
   /// - Parameters:
-  ///   - stopAfter: end after this step as if interrupted, with a checkpoint.
+  ///   - stopAfter: ends the run after this step as if interrupted, with a checkpoint.
   ///   - shouldStop: asked after every step; true ends the run with a checkpoint.
-  ///   - listener: hears of every step, evaluation and checkpoint.
+  ///   - listener: is called for every step, evaluation and checkpoint.
   /// - Returns: how the run ended.
-  /// - Throws: `InputError.badData` when loss or gradient is not finite; the checkpoints written before stay.
+  /// - Throws: `InputError.badData` when loss or gradient is not finite; earlier checkpoints are kept.
   package mutating func train(
     stopAfter: Int? = nil, shouldStop: () -> Bool = { false }, report listener: (TrainingEvent) throws -> Void
   ) throws -> TrainingSummary {
@@ -189,7 +189,7 @@ package struct Trainer {
       to: folder, configuration: configuration, model: AdapterModel(setup.model), fingerprint: fingerprint)
   }
 
-  /// A hash (FNV-1a) of every token the run depends on: a run can only go on over the data it was started with.
+  /// A hash (FNV-1a) of every token the run depends on: a run can only resume on the data it started with.
   private var fingerprint: String {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for tokens in [setup.context.tokens] + examples + validation.map(\.tokens) {
@@ -211,7 +211,7 @@ package struct Trainer {
 }
 
 extension Configuration {
-  /// The first key in which two runs differ and that changes what is computed; nil when one may go on with the other.
+  /// The first key that differs between two runs and changes the results; nil if one can continue the other.
   package func firstDifference(thatMattersFrom other: Configuration) -> String? {
     func relevant(_ configuration: Configuration) -> Configuration {
       var copy = configuration

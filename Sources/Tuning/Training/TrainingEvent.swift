@@ -1,8 +1,8 @@
 import Runs
 
-/// What a training run reports while it goes on; only commands print.
+/// The events a training run reports; only commands print.
 package enum TrainingEvent: Sendable {
-  /// The run begins, or goes on from a checkpoint.
+  /// The run begins, or resumes from a checkpoint.
   case started(TrainingPlan)
   case step(StepMetrics)
   case evaluated(EvaluationMetrics, isBest: Bool)
@@ -30,6 +30,6 @@ package struct TrainingSummary: Sendable {
   package let bestStep: Int?
   package let bestMetric: Double?
   package let elapsedSeconds: Double
-  /// Bytes that the process was planned to hold at its peak.
+  /// Planned peak memory of the process in bytes.
   package let plannedMemory: Int
 }

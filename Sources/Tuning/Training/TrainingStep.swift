@@ -26,7 +26,7 @@ package struct TrainingStep {
     self.team = team
   }
 
-  /// Computes the batch as the plan says.
+  /// Computes the batch by the plan.
   package func run(prompt: [Float], examples: [TypedTokens], plan: PackPlan) -> Result {
     let rows = Matrix(rows: context.count, columns: decoder.width, values: prompt)
     return workspace.scoped {
@@ -37,7 +37,7 @@ package struct TrainingStep {
     }
   }
 
-  /// What the batch takes, computed as the plan says.
+  /// The cost of the batch under the plan.
   package func measure(examples: [TypedTokens], plan: PackPlan) -> Measurement {
     Measurement(threads: team.threads) { workspace, team in
       let rows = workspace.matrix(context.count, decoder.width)
@@ -45,7 +45,7 @@ package struct TrainingStep {
     }
   }
 
-  /// What the targets' scores add up to.
+  /// The sums of the targets' scores.
   private struct Tally {
     var loss = 0.0
     var labels = 0
@@ -62,10 +62,10 @@ package struct TrainingStep {
     }
   }
 
-  /// Forward and backward of all packs: what was scored, and the gradient of the prompt, [context tokens, width].
+  /// Forward and backward of all packs: the scores, and the gradient of the prompt, [context tokens, width].
   ///
-  /// The first pack is the context and its first examples; later ones are examples over the context's stored keys and
-  /// values, whose gradients add up until the first pack's backward, which comes last.
+  /// The first pack is the context and the first examples. Later packs are examples over the context's stored keys and
+  /// values. The gradients of these add up until the first pack's backward, which comes last.
   private func passes(
     over rows: Matrix, examples: [TypedTokens], plan: PackPlan, workspace: Workspace, on team: ThreadTeam
   ) -> (tally: Tally, gradient: Matrix) {
@@ -78,7 +78,7 @@ package struct TrainingStep {
       Target(row: $0.position - 1, token: context.ids[$0.position], weight: $0.weight)
     }
     var areLabels = targets.map { _ in false }
-    // A label that opens an example is predicted by the context's last token.
+    // A label at the start of an example is predicted by the context's last token.
     for (example, weights) in zip(examples, weights.examples) {
       for label in weights where label.position == 0 {
         targets.append(Target(row: context.count - 1, token: example.ids[0], weight: label.weight))
@@ -109,7 +109,7 @@ package struct TrainingStep {
     return (tally, gradient)
   }
 
-  /// Adds examples as leaves, each up to the token before its last label: the label is only predicted, and nothing
+  /// Adds examples as leaves, each up to the token before its last label: that label is only predicted, and nothing
   /// after it matters.
   private func append(
     _ pack: Range<Int>, of examples: [TypedTokens], _ weights: WeightedLoss.Weights, to tree: inout TokenTree,

@@ -7,11 +7,11 @@ adapter = "adapter"  # this folder, or its name on the Hub
 tokenizer = AutoTokenizer.from_pretrained(base_model)
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_model), adapter).eval()
 
-# Each label, and what the model says for it.
+# Each label, and the word the model predicts for it.
 labels = {"billing": "billing", "delivery": "delivery", "returns": "returns", "technical": "technical"}
 
 def encode(text, word):
-    def ids(*parts):  # each part by itself, as it was tuned
+    def ids(*parts):  # each part on its own, as in training
         return [i for part in parts if part for i in tokenizer(part, add_special_tokens=False)["input_ids"]]
     before = ids("message: ", text, "", " ", "team: ")
     label = ids(word)

@@ -7,7 +7,7 @@ adapter = "adapter"  # this folder, or its name on the Hub
 tokenizer = AutoTokenizer.from_pretrained(base_model)
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_model), adapter).eval()
 
-# Each label, and what the model says for it.
+# Each label, and the word the model predicts for it.
 labels = {"billing": "billing", "delivery": "delivery", "returns": "returns", "technical": "technical"}
 
 def encode(text, word):
