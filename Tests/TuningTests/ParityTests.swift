@@ -193,6 +193,8 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
         step(of: setup), examples: goldens.rows, batches: [Array(0..<8)], evaluation: nil)
       var (plan, bytes) = try planner.plan(limit: nil, largest: 8)
       #expect(plan == PackPlan(examples: 8, retention: .everything))
+      // Recomputing all of a pack costs more than one more pack does.
+      #expect(try planner.plan(limit: bytes - 1, largest: 8).0 == PackPlan(examples: 4, retention: .everything))
       var plans = [plan]
       while let next = try? planner.plan(limit: bytes - 1, largest: 8) {
         #expect(next.bytes < bytes)
@@ -232,6 +234,11 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       // GPT-2 of 3 blocks, 42 and 100 wide, 101 words: queries, keys, values, output, up, down; the head.
       let weights = 4 * (3 * (4 * 42 * 42 + 2 * 42 * 100) + 101 * 42)
       #expect(planner.bytes(PackPlan(examples: 1)) == 1000 + weights + prompt + measured)
+      // An evaluation uses the workspace of the steps.
+      let evaluation = Measurement(threads: 1) { workspace, _ in _ = workspace.matrix(measured, 3) }
+      let other = PackPlanner(
+        step(of: setup), examples: goldens.rows, batches: [[0]], evaluation: evaluation, resident: 1000)
+      #expect(other.bytes(PackPlan(examples: 1)) == 1000 + weights + prompt + evaluation.bytes)
     }
   }
 
