@@ -23,7 +23,7 @@ package struct Field<Root>: Sendable {
 
 /// When an object has a key.
 package enum FieldPresence: Sendable {
-  /// An object without the key is an error.
+  /// A record without the key is an error; a configuration keeps the default.
   case always
   /// Without the key, the value is nil.
   case sometimes

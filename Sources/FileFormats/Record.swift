@@ -61,7 +61,7 @@ extension Record {
 
   /// Reads a file that holds one object.
   ///
-  /// - Throws: `InputError` when the file is missing, malformed, or holds other keys.
+  /// - Throws: `InputError` when the file is missing, malformed, or lacks a key or holds a wrong value.
   package init(file: String) throws {
     try self.init(JSON.read(file: file), FieldOrigin(file))
   }

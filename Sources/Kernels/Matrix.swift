@@ -99,7 +99,8 @@ final class FloatMemory: @unchecked Sendable {
   init(count: Int, isMeasured: Bool = false) {
     self.count = count
     self.isMeasured = isMeasured
-    if isMeasured, let nowhere = UnsafeMutablePointer<Float>(bitPattern: 64) {
+    if isMeasured {
+      guard let nowhere = UnsafeMutablePointer<Float>(bitPattern: 64) else { preconditionFailure("64 is not null") }
       base = nowhere
     } else {
       base = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64).assumingMemoryBound(

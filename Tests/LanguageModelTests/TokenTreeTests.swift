@@ -60,7 +60,7 @@ private struct Tree {
     let first = tree.append(.tokens(Self.leaves[0]), parent: root)
     let rootTargets = targets(tree, [first: Self.leaves[0]], withContext: true)
     let rootPass = model.forward(
-      tree, targets: rootTargets, retention: retention, keeping: root, workspace: workspace, on: team)
+      tree, targets: rootTargets, retention: retention, keepsRoot: true, workspace: workspace, on: team)
     let gradients = rootPass.kept?.zeroGradients(in: workspace, on: team)
     var total = loss(rootPass.scores, rootTargets)
     for leaf in Self.leaves.dropFirst() {
@@ -135,7 +135,7 @@ private let models =
     func run(_ workspace: Workspace, _ team: ThreadTeam) {
       var context = TokenTree()
       context.append(.tokens((0..<12).map { $0 * 13 % 61 }))
-      let prefix = model.forward(context, targets: [], keeping: 0, workspace: workspace, on: team).kept
+      let prefix = model.forward(context, targets: [], keepsRoot: true, workspace: workspace, on: team).kept
       var tree = TokenTree(prefixLength: pack.prefix)
       tree.append(.tokens((0..<36).map { $0 * 13 % 61 }))
       let targets = (10..<30).map { Target(row: $0, token: ($0 * 31 + 5) % 61) }

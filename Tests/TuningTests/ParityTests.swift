@@ -5,6 +5,7 @@ import Kernels
 import LanguageModel
 import Method
 import Runs
+import System
 import Testing
 import TestSupport
 import Tuning
@@ -203,6 +204,24 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       }
       #expect(plans.contains { $0.retention == .inputs } && plans.contains { $0.examples < 8 })
       #expect(throws: InputError.self) { try planner.plan(limit: bytes / 2, largest: 8) }
+    }
+  }
+
+  /// A row of tokens without a label is the one that is named, not the rows that are scored with its label.
+  @Test func aRowOfTokensWithoutALabelIsNamed() throws {
+    let goldens = try ParityGoldens()
+    try withTemporaryFolder { folder in
+      let file = try goldens.write("batch1-none", in: folder)
+      let rows = [
+        #"{"input_ids": [7, 8, 9], "input_type_mask": [2, 2, 4]}"#,
+        #"{"input_ids": [7, 8], "input_type_mask": [2, 2]}"#,
+      ]
+      try writeAtomically(rows.joined(separator: "\n"), to: folder + "/validation.jsonl")
+      let configuration = try Configuration(
+        file: file, overrides: [(path: "data.validation", value: .string("validation.jsonl"))])
+      let setup = try TrainingSetup(configuration, team: ThreadTeam(threads: 1))
+      let error = #expect(throws: InputError.self) { try Trainer(setup, run: RunDirectory(folder + "/run")) }
+      #expect(error?.place.hasSuffix("validation.jsonl:2") == true, "\(String(describing: error))")
     }
   }
 

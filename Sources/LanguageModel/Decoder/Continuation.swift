@@ -32,7 +32,6 @@ package struct Continuation {
       tree.append(content)
       let known = length > 0 ? prefix.rows(0..<length) : nil
       let (logProbabilities, kept) = decoder.continuation(of: tree, prefix: known, workspace: workspace, on: team)
-      guard let kept else { return logProbabilities }
       if length + kept.length > capacity {
         // The capacity doubles each time, so a text of any length is copied about once.
         capacity = max(2 * capacity, length + kept.length + 64)

@@ -48,7 +48,7 @@ package struct ForwardPass {
   package let tree: TokenTree
   /// The score of each target, in order.
   package let scores: [TargetScore]
-  /// Keys and values of the segment to keep.
+  /// Keys and values of the tree's first segment, if they are kept.
   package let kept: Prefix?
   fileprivate let prefix: Prefix?
   fileprivate let run: BlockRun
@@ -59,7 +59,7 @@ package struct ForwardPass {
 /// The activations of the blocks over a tree.
 private struct BlockRun {
   let embedded: NormActivations?  // [N, D], before the embedding's norm
-  let inputs: [Matrix]  // of each block, [N, D]
+  let inputs: [Matrix]  // of each block, [N, D]; without a backward, two matrices in turn
   let activations: [BlockActivations]  // empty if the backward recomputes them, or there is no backward
   let allRows: QueryRows
   let outputRows: QueryRows
@@ -75,17 +75,17 @@ extension Decoder {
   ///   - targets: the tokens to score; a target's `row` is a row of the tree, and its token the next one.
   ///   - prefix: keys and values computed earlier, `tree.prefixLength` tokens long.
   ///   - retention: what to keep for `backward`.
-  ///   - segment: a segment without a parent whose keys and values are the prefix of later trees.
+  ///   - keepsRoot: whether the first segment's keys and values are kept, as the prefix of later trees.
   ///   - workspace: the memory of the pass's matrices.
   ///   - team: the threads.
-  /// - Returns: the scores, and what `retention` and `segment` keep.
+  /// - Returns: the scores, and what `retention` and `keepsRoot` keep.
   package func forward(
     _ tree: TokenTree, targets: [Target], prefix: Prefix? = nil, retention: Retention = .nothing,
-    keeping segment: Int? = nil, workspace: Workspace, on team: ThreadTeam
+    keepsRoot: Bool = false, workspace: Workspace, on team: ThreadTeam
   ) -> ForwardPass {
     let outputs = Set(targets.map(\.row)).sorted()
     let run = runBlocks(
-      over: tree, outputs: outputs, prefix: prefix, retention: retention, keeping: segment, workspace: workspace,
+      over: tree, outputs: outputs, prefix: prefix, retention: retention, keepsRoot: keepsRoot, workspace: workspace,
       on: team)
     let places = Dictionary(uniqueKeysWithValues: outputs.enumerated().map { ($1, $0) })
     let placed = targets.map { target in
@@ -151,16 +151,17 @@ extension Decoder {
   /// - Returns: the log-probabilities, and the segment's keys and values.
   func continuation(
     of tree: TokenTree, prefix: Prefix?, workspace: Workspace, on team: ThreadTeam
-  ) -> (logProbabilities: [Float], kept: Prefix?) {
+  ) -> (logProbabilities: [Float], kept: Prefix) {
     let run = runBlocks(
-      over: tree, outputs: [tree.rowCount - 1], prefix: prefix, retention: .nothing, keeping: 0,
+      over: tree, outputs: [tree.rowCount - 1], prefix: prefix, retention: .nothing, keepsRoot: true,
       workspace: workspace, on: team)
-    return (head.logProbabilities(run.top, workspace: workspace, on: team).values, run.kept)
+    guard let kept = run.kept else { preconditionFailure("the segment's keys and values are kept") }
+    return (head.logProbabilities(run.top, workspace: workspace, on: team).values, kept)
   }
 
   /// Embedding and all blocks over the tree; the last block computes only the output rows.
   private func runBlocks(
-    over tree: TokenTree, outputs: [Int], prefix: Prefix?, retention: Retention, keeping segment: Int?,
+    over tree: TokenTree, outputs: [Int], prefix: Prefix?, retention: Retention, keepsRoot: Bool,
     workspace: Workspace, on team: ThreadTeam
   ) -> BlockRun {
     precondition(tree.prefixLength == prefix?.length ?? 0, "the tree has another prefix")
@@ -168,10 +169,7 @@ extension Decoder {
     let N = tree.rowCount, D = hiddenWidth
     let allRows = queryRows(of: tree, selected: nil, in: workspace, on: team)
     let outputRows = queryRows(of: tree, selected: outputs, in: workspace, on: team)
-    let keptRows = segment.map { index in
-      precondition(tree.segments[index].parent == nil, "only a root continues the prefix")
-      return tree.segments[index].rows
-    }
+    let keptRows = keepsRoot ? tree.segments[0].rows : nil
 
     let top = workspace.matrix(outputs.count, D)
     let kept = keptRows.map { rows in
@@ -186,8 +184,15 @@ extension Decoder {
     var activations: [BlockActivations] = []
     for (index, block) in blocks.enumerated() {
       let isTop = index == blocks.count - 1
-      // Without a backward, two matrices alternate.
-      let output = isTop ? top : spare == nil || index == 0 ? spare ?? workspace.matrix(N, D) : inputs[index - 1]
+      let output: Matrix
+      if isTop {
+        output = top
+      } else if let spare {
+        // Without a backward, two matrices alternate.
+        output = index % 2 == 0 ? spare : inputs[0]
+      } else {
+        output = workspace.matrix(N, D)
+      }
       func run() -> BlockActivations {
         let a = BlockActivations(block, input: inputs[index], rows: isTop ? outputRows : allRows, in: workspace)
         let layer = LayerPass(workspace: workspace, team: team, prefix: prefix?.layers[index])

@@ -22,7 +22,7 @@ package struct Head: Sendable {
 /// The activations of the head that its backward needs.
 struct HeadActivations {
   let norm: NormActivations?  // of the last block's output, [R, D]
-  let dHidden: Matrix  // [R, D], the gradient of the norm's output
+  let dHidden: Matrix  // [R, D], the gradient of the norm's output; computed in the forward, so that no logits are kept
 }
 
 extension Head {

@@ -3,7 +3,7 @@ import Kernels
 extension Embedding {
   /// For each row, the words with the nearest embeddings (Euclidean), nearest first.
   ///
-  /// rows: [T, D]. ‖r - w‖² = ‖r‖² - 2 r · w + ‖w‖², with one matrix product per chunk of rows.
+  /// rows: [T, width]. ‖r - w‖² = ‖r‖² - 2 r · w + ‖w‖², with one matrix product per chunk of rows.
   package func nearestWords(to rows: Matrix, count: Int, on team: ThreadTeam) -> [[(id: Int, distance: Float)]] {
     let vocabularySize = words.outputs
     let squares = (0..<vocabularySize).map { words.row($0).reduce(0) { $0 + $1 * $1 } * scale * scale }

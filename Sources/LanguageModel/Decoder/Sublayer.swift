@@ -25,7 +25,7 @@ protocol SublayerBody: Sendable {
   ) -> Matrix?
 }
 
-/// The inputs of a pass through a layer besides the hidden states.
+/// Everything that a pass through a layer needs besides the hidden states.
 struct LayerPass {
   let workspace: Workspace
   let team: ThreadTeam
@@ -88,7 +88,7 @@ struct SublayerActivations<Body: SublayerBody> {
 }
 
 extension Sublayer where Body: SublayerBody {
-  /// y, the sum of the query rows, into [R, D]; without a target, only `a` is computed.
+  /// Writes y for the query rows, [R, D]; without a target, only `a` is computed.
   ///
   /// `given`: the residual to add to, [R, D], instead of the one `join` selects.
   func forward(

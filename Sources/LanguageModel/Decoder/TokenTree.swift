@@ -80,7 +80,7 @@ package struct TokenTree: Sendable {
     segments.flatMap { segment in (0..<segment.rows.count).map { segment.depth + $0 } }
   }
 
-  /// Tokens per tile of scores, so that a tile's two score matrices stay in the second-level cache.
+  /// Scores, queries times keys, of a tile, so that a tile's two score matrices stay in the second-level cache.
   private static let tileArea = 1 << 17
 
   /// The keys that the given rows (ascending; nil: all) see, split into tiles.

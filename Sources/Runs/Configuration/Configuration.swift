@@ -56,7 +56,7 @@ extension Configuration: ConfigurationSection {
       "1 for context tokens that count, 0 for those left out; null: all count"),
     Field(
       "cpt_tokens_type_mask", \.tokenTypes, .null(or: .wholeNumbers),
-      "type of each context token: 0 none, else 1 input template, 2 input, 3 output template, 4 label, plus 4 an example"
+      "type of each context token: 0 none, else 1 input template, 2 input, 3 output template, 4 label, plus 4 for each earlier example"
     ),
     Field(
       "opt_weighted_loss_type", \.loss.kind, .choice, "\"decay\": earlier labels count less; \"none\": all count 1"),

@@ -28,10 +28,11 @@ package struct ContextCache: Sendable {
     let workspace = Workspace()
     var tree = TokenTree()
     tree.append(.embeddings(Matrix(rows: prompt.context.count, columns: prompt.width, values: prompt.embeddings)))
-    let pass = model.decoder.forward(tree, targets: [], keeping: 0, workspace: workspace, on: team)
+    let pass = model.decoder.forward(tree, targets: [], keepsRoot: true, workspace: workspace, on: team)
+    guard let prefix = pass.kept else { preconditionFailure("the context's keys and values are kept") }
     tokens = prompt.context.count
     family = model.family
-    layers = zip(model.decoder.blocks, pass.kept?.keysAndValues ?? []).map { block, kept in
+    layers = zip(model.decoder.blocks, prefix.keysAndValues).map { block, kept in
       let shape = block.attention.body.shape
       return Layer(
         heads: shape.keyValueHeads, queriesPerHead: shape.heads / shape.keyValueHeads, headSize: shape.headSize,

@@ -50,8 +50,10 @@ package struct RowEncoder: Sendable {
     self.truncatesText = truncatesText
     room = maximumPositions - contextCount
     var distinct: Set<[Int]> = []
-    for row in rows {
-      if case .tokens(let tokens) = row.content { distinct.insert(Self.labelTokens(of: tokens)) }
+    for case .tokens(let tokens) in rows.map(\.content) {
+      let label = Self.labelTokens(of: tokens)
+      // A row without a label is an error of that row, when it is encoded.
+      if !label.isEmpty { distinct.insert(label) }
     }
     tokenLabels = distinct.sorted { $0.lexicographicallyPrecedes($1) }
     labelNames =

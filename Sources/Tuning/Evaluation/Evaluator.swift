@@ -59,7 +59,7 @@ package struct ContextScorer {
     var tree = TokenTree()
     tree.append(.embeddings(rows))
     contextCount = rows.rows
-    context = decoder.forward(tree, targets: [], keeping: 0, workspace: workspace, on: team).kept
+    context = decoder.forward(tree, targets: [], keepsRoot: true, workspace: workspace, on: team).kept
     self.decoder = decoder
     self.workspace = workspace
     self.team = team

@@ -9,7 +9,7 @@ package struct PackPlan: Sendable, Equatable {
   package let retention: Retention
 
   package init(examples: Int, retention: Retention = .everything) {
-    precondition(examples > 0)
+    precondition(examples > 0 && retention != .nothing)
     self.examples = examples
     self.retention = retention
   }

@@ -38,7 +38,7 @@ package struct PackPlanner {
       resident + step.decoder.mappedBytes + Self.promptCopies * 4 * step.context.count * step.decoder.width
   }
 
-  /// Bytes of the prompt in training: e0, delta, their sum, the gradient, two moments, and a checkpoint's copies.
+  /// Copies of the prompt in training: e0, delta, their sum, the gradient, two moments, and a checkpoint's copies.
   private static let promptCopies = 10
 
   /// The fastest plan within a memory limit, and the bytes it takes.
@@ -91,7 +91,7 @@ package struct PackPlanner {
       .map(\.plan)
   }
 
-  /// Time, in operations. A product of few rows also pays for packing the weights, about 30 rows' worth (OpenBLAS,
+  /// Estimated time, as an equivalent number of operations. A product of few rows also pays for packing the weights, about 30 rows' worth (OpenBLAS,
   /// measured).
   private func cost(_ plan: PackPlan, batch: [TypedTokens]) -> Double {
     let operations = step.measure(examples: batch, plan: plan).operations

@@ -43,11 +43,7 @@ package struct Trainer {
       workspace: workspace, team: setup.team)
     order = BatchOrder(examples: examples.count, training)
     stepsPerEpoch = order.stepsPerEpoch
-    let planned = (training.epochs * Double(stepsPerEpoch)).rounded(.up)
-    guard planned < 1e9 else {
-      throw InputError.badData("training.num_train_epochs", "gives \(planned) steps; use fewer")
-    }
-    let total = training.method == .icl ? 0 : training.maxSteps ?? max(1, Int(planned))
+    let total = try Self.steps(of: training, perEpoch: order.stepsPerEpoch)
     totalSteps = total
     let evaluation =
       validation.isEmpty ? nil : try evaluator.measure(validation, contextCount: setup.context.count)
@@ -61,6 +57,17 @@ package struct Trainer {
       optimizer: Optimizer(
         kind: training.optimizer, weightDecay: training.weightDecay, count: setup.startingPrompt.delta.count),
       rows: (examples.count, validation.count))
+  }
+
+  /// Optimiser steps of a run.
+  private static func steps(of training: TrainingConfiguration, perEpoch stepsPerEpoch: Int) throws -> Int {
+    if training.method == .icl { return 0 }
+    if let steps = training.maxSteps { return steps }
+    let planned = (training.epochs * Double(stepsPerEpoch)).rounded(.up)
+    guard planned < 1e9 else {
+      throw InputError.badData("training.num_train_epochs", "gives \(planned) steps; use fewer")
+    }
+    return max(1, Int(planned))
   }
 
   /// The shape of the run.
@@ -207,35 +214,5 @@ package struct Trainer {
       for old in run.checkpointSteps.dropLast(limit) { try removeRecursively(run.checkpoint(old)) }
     }
     try report(.saved(folder))
-  }
-}
-
-extension Configuration {
-  /// The first key that differs between two runs and changes the results; nil if one can continue the other.
-  package func firstDifference(thatMattersFrom other: Configuration) -> String? {
-    func relevant(_ configuration: Configuration) -> Configuration {
-      var copy = configuration
-      copy.outputDirectory = nil
-      copy.data.test = nil
-      copy.training.evaluationSteps = nil
-      copy.training.saveSteps = nil
-      copy.training.saveTotalLimit = nil
-      copy.training.memoryLimit = nil
-      copy.training.report = .none
-      return copy
-    }
-    return relevant(self).resolvedJSON.firstDifference(from: relevant(other).resolvedJSON)
-  }
-}
-
-extension JSON {
-  /// The path of the first member whose value differs.
-  fileprivate func firstDifference(from other: JSON) -> String? {
-    guard let members = object, other.object != nil else { return self == other ? nil : "" }
-    for member in members {
-      let inner = other[member.key].map { member.value.firstDifference(from: $0) } ?? ""
-      if let inner { return inner.isEmpty ? member.key : member.key + "." + inner }
-    }
-    return nil
   }
 }

@@ -89,7 +89,7 @@ package struct TrainingStep {
     targets += ofExamples
     areLabels += ofExamples.map { _ in true }
     let first = decoder.forward(
-      tree, targets: targets, retention: plan.retention, keeping: packs.count > 1 ? root : nil, workspace: workspace,
+      tree, targets: targets, retention: plan.retention, keepsRoot: packs.count > 1, workspace: workspace,
       on: team)
     tally.add(first.scores, targets, areLabels: areLabels)
 
