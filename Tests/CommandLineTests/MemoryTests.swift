@@ -76,6 +76,10 @@ import TestSupport
       try write(golden, in: folder, batch: 1, validates: true)
       let (plan, peak) = try planAndPeak(in: folder)
       #expect(plan > alone.plan && peak > alone.peak)
+      // With a limit between the two, fewer rows are scored together.
+      try write(golden, in: folder, batch: 1, limit: Int((alone.peak + peak) / 2), validates: true)
+      let less = try planAndPeak(in: folder)
+      #expect(less.plan < (alone.peak + peak) / 2 && less.peak < peak)
       #expect(abs(plan / peak - 1) < 0.1, "planned \(plan / 1e6), took \(peak / 1e6) MB")
     }
   }

@@ -6,17 +6,18 @@ import Method
 /// Rows with all of their candidate labels that are scored in one pass over a prompt's context.
 package struct CandidatePack {
   /// Tokens of a full pack; a larger pack means larger matrix products and more memory.
-  private static let tokens = 1024
-
+  private let tokens: Int
   private(set) var tree: TokenTree
   private var rows: [(place: String, branches: CandidateBranches)] = []
 
-  /// An empty pack over a context of this many tokens.
-  init(contextCount: Int) {
+  /// An empty pack over a context, each of this many tokens.
+  init(contextCount: Int, tokens: Int) {
+    precondition(tokens > 0)
+    self.tokens = tokens
     tree = TokenTree(prefixLength: contextCount)
   }
 
-  package var isFull: Bool { tree.rowCount >= Self.tokens }
+  package var isFull: Bool { tree.rowCount >= tokens }
 
   /// Adds a row.
   ///

@@ -7,11 +7,16 @@ package struct Evaluator {
   private let decoder: Decoder
   private let workspace: Workspace
   private let team: ThreadTeam
+  private let packTokens: Int
 
-  package init(decoder: Decoder, workspace: Workspace, team: ThreadTeam) {
+  /// Tokens of the rows that are scored together, and smaller numbers for a memory limit.
+  static let packSizes = [1024, 256, 64, 1]
+
+  package init(decoder: Decoder, workspace: Workspace, team: ThreadTeam, packTokens: Int = packSizes[0]) {
     self.decoder = decoder
     self.workspace = workspace
     self.team = team
+    self.packTokens = packTokens
   }
 
   /// Computes a prompt's context and holds its keys and values while `body` scores rows over them.
@@ -20,7 +25,7 @@ package struct Evaluator {
   ) rethrows -> Result {
     let rows = Matrix(rows: prompt.context.count, columns: prompt.width, values: prompt.embeddings)
     return try workspace.scoped {
-      try body(ContextScorer(over: rows, decoder: decoder, workspace: workspace, team: team))
+      try body(ContextScorer(over: rows, packTokens: packTokens, decoder: decoder, workspace: workspace, team: team))
     }
   }
 
@@ -30,7 +35,7 @@ package struct Evaluator {
   package func measure(_ examples: [EncodedExample], contextCount: Int) throws -> Measurement {
     try Measurement(threads: team.threads) { workspace, team in
       let rows = workspace.matrix(contextCount, decoder.width)
-      let scorer = ContextScorer(over: rows, decoder: decoder, workspace: workspace, team: team)
+      let scorer = ContextScorer(over: rows, packTokens: packTokens, decoder: decoder, workspace: workspace, team: team)
       try scorer.forEachPack(of: examples) { pack in workspace.scoped { _ = scorer.forward(pack) } }
     }
   }
@@ -49,16 +54,18 @@ package struct Evaluator {
 /// Scores rows after a context that is already computed.
 package struct ContextScorer {
   fileprivate let contextCount: Int
+  fileprivate let packTokens: Int
   fileprivate let context: Prefix?
   fileprivate let decoder: Decoder
   fileprivate let workspace: Workspace
   fileprivate let team: ThreadTeam
 
   /// Computes the context. rows: its embeddings, [tokens, width].
-  fileprivate init(over rows: Matrix, decoder: Decoder, workspace: Workspace, team: ThreadTeam) {
+  fileprivate init(over rows: Matrix, packTokens: Int, decoder: Decoder, workspace: Workspace, team: ThreadTeam) {
     var tree = TokenTree()
     tree.append(.embeddings(rows))
     contextCount = rows.rows
+    self.packTokens = packTokens
     context = decoder.forward(tree, targets: [], keepsRoot: true, workspace: workspace, on: team).kept
     self.decoder = decoder
     self.workspace = workspace
@@ -66,7 +73,7 @@ package struct ContextScorer {
   }
 
   /// An empty pack for rows.
-  package var emptyPack: CandidatePack { CandidatePack(contextCount: contextCount) }
+  package var emptyPack: CandidatePack { CandidatePack(contextCount: contextCount, tokens: packTokens) }
 
   /// Scores the rows of a pack, in their order.
   ///

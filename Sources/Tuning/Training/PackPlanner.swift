@@ -58,7 +58,7 @@ package struct PackPlanner {
     guard let limit else { return smallest }
     throw InputError.badData(
       "training.memory_limit",
-      "is \(limit / 1_000_000) MB; this model with this context takes about \(smallest.bytes / 1_000_000) MB at "
+      "is \(limit / 1_000_000) MB; this model with this context takes about \(smallest.bytes / 1_000_000 + 1) MB at "
         + "least; raise the limit or shorten the context")
   }
 

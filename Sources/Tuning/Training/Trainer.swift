@@ -37,7 +37,6 @@ package struct Trainer {
     examples = try setup.rows.training.map(setup.encoder.tokens)
     validation = try setup.examples(of: .validation)
     let workspace = Workspace()
-    evaluator = Evaluator(decoder: setup.model.decoder, workspace: workspace, team: setup.team)
     step = TrainingStep(
       decoder: setup.model.decoder, context: setup.context.tokens, loss: configuration.loss,
       workspace: workspace, team: setup.team)
@@ -45,11 +44,12 @@ package struct Trainer {
     stepsPerEpoch = order.stepsPerEpoch
     let total = try Self.steps(of: training, perEpoch: order.stepsPerEpoch)
     totalSteps = total
-    let evaluation =
-      validation.isEmpty ? nil : try evaluator.measure(validation, contextCount: setup.context.count)
-    let planner = PackPlanner(step, examples: examples, batches: order.batches(upTo: total), evaluation: evaluation)
-    (packPlan, estimatedMemory) = try planner.plan(limit: training.memoryLimit, largest: training.batchSize)
-    work = RunWork(step: step, examples: examples, order: order, plan: packPlan, steps: total, evaluation: evaluation)
+    let found = try Self.plan(
+      setup, step, examples: examples, validation: validation, batches: order.batches(upTo: total))
+    evaluator = found.evaluator
+    (packPlan, estimatedMemory) = found.steps
+    work = RunWork(
+      step: step, examples: examples, order: order, plan: packPlan, steps: total, evaluation: found.evaluation)
     let warmup = training.warmupRatio.map { Int((Double(total) * $0).rounded(.up)) } ?? training.warmupSteps
     schedule = LearningRateSchedule(kind: training.schedule, warmupSteps: warmup, totalSteps: total)
     state = Checkpoint(
@@ -68,6 +68,32 @@ package struct Trainer {
       throw InputError.badData("training.num_train_epochs", "gives \(planned) steps; use fewer")
     }
     return max(1, Int(planned))
+  }
+
+  /// What evaluates, the cost of an evaluation, and the plan of the steps with the bytes it takes.
+  private typealias Planned = (evaluator: Evaluator, evaluation: Measurement?, steps: (plan: PackPlan, bytes: Int))
+
+  /// Plans steps and evaluations.
+  ///
+  /// A memory limit that is too low for evaluations of large packs may be enough for smaller ones.
+  private static func plan(
+    _ setup: TrainingSetup, _ step: TrainingStep, examples: [TypedTokens], validation: [EncodedExample],
+    batches: [[Int]]
+  ) throws -> Planned {
+    let training = setup.configuration.training
+    func plan(packTokens: Int) throws -> Planned {
+      let evaluator = Evaluator(
+        decoder: step.decoder, workspace: step.workspace, team: step.team, packTokens: packTokens)
+      let evaluation =
+        validation.isEmpty ? nil : try evaluator.measure(validation, contextCount: setup.context.count)
+      let planner = PackPlanner(step, examples: examples, batches: batches, evaluation: evaluation)
+      return (evaluator, evaluation, try planner.plan(limit: training.memoryLimit, largest: training.batchSize))
+    }
+    let sizes = training.memoryLimit == nil ? Evaluator.packSizes.prefix(1) : Evaluator.packSizes[...]
+    for packTokens in sizes.dropLast() {
+      if let found = try? plan(packTokens: packTokens) { return found }
+    }
+    return try plan(packTokens: sizes[sizes.endIndex - 1])
   }
 
   /// The shape of the run.
