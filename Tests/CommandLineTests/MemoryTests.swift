@@ -7,7 +7,7 @@ import TestSupport
 @Suite struct MemoryTests {
   /// A model of 60 layers, a context of 20 tokens, and rows of up to 24 tokens, of which 72 make a batch.
   private func write(
-    _ golden: FamilyGoldens.Case, in folder: String, batch: Int = 72, limit: Int? = nil, validates: Bool = false
+    _ golden: FamilyGoldens.Case, in folder: String, limit: Int? = nil
   ) throws {
     try makeDirectory(folder + "/model")
     try DeepModel.write(golden, layers: 60, to: folder + "/model")
@@ -26,15 +26,11 @@ import TestSupport
       .init("base_model_name_or_path", .string("model")),
       .init("cpt_token_ids", .array((0..<20).map { .integer(5 + $0) })),
       .init("cpt_tokens_type_mask", .array((0..<20).map { .integer($0 % 10 == 9 ? 4 * (1 + $0 / 10) : 2) })),
-      .init(
-        "data",
-        .object([
-          .init("train", .string("train.jsonl")), .init("validation", validates ? .string("train.jsonl") : .null),
-        ])),
+      .init("data", .object([.init("train", .string("train.jsonl"))])),
       .init(
         "training",
         .object([
-          .init("batch_size", .integer(batch)), .init("max_steps", .integer(2)),
+          .init("batch_size", .integer(72)), .init("max_steps", .integer(2)),
           .init("memory_limit", limit.map(JSON.integer) ?? .null),
         ])),
       .init("output_dir", .string("run")),
@@ -67,20 +63,30 @@ import TestSupport
     }
   }
 
-  /// Evaluations between steps may take more than the steps.
+  /// Evaluations between steps may take more than the steps; a limit makes their packs smaller.
   @Test func evaluationsArePlanned() throws {
-    let golden = try #require(FamilyGoldens().cases.first { $0.name == "llama" })
     try withTemporaryFolder { folder in
-      try write(golden, in: folder, batch: 1)
-      let alone = try planAndPeak(in: folder)
-      try write(golden, in: folder, batch: 1, validates: true)
-      let (plan, peak) = try planAndPeak(in: folder)
-      #expect(plan > alone.plan && peak > alone.peak)
-      // With a limit between the two, fewer rows are scored together.
-      try write(golden, in: folder, batch: 1, limit: Int((alone.peak + peak) / 2), validates: true)
-      let less = try planAndPeak(in: folder)
-      #expect(less.plan < (alone.peak + peak) / 2 && less.peak < peak)
-      #expect(abs(plan / peak - 1) < 0.1, "planned \(plan / 1e6), took \(peak / 1e6) MB")
+      func planAndPeak(_ settings: [String]) throws -> (plan: Double, peak: Double) {
+        let all = ["training.max_steps=1", "training.batch_size=1", "data.context_examples=2"] + settings
+        let outcome = try Program.run(
+          [
+            "train", "--config", "configs/quickstart/quickstart.json", "--output", folder + "/run", "--overwrite",
+            "--json",
+          ]
+            + all.flatMap { ["--set", $0] })
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let run = try outcome.json()
+        return (
+          try #require(run["planned_memory_bytes"]?.number), try #require(run["peak_memory_bytes"]?.number)
+        )
+      }
+      let alone = try planAndPeak(["data.validation=null"]), both = try planAndPeak([])
+      #expect(both.peak > alone.peak + 3e6, "\(both.peak / 1e6), \(alone.peak / 1e6) MB")
+      // Of 33 MB, most is the program itself.
+      #expect(abs(both.plan - both.peak) < 6e6, "planned \(both.plan / 1e6), took \(both.peak / 1e6) MB")
+      let limit = (alone.plan + both.plan) / 2
+      let limited = try planAndPeak(["training.memory_limit=\(Int(limit))"])
+      #expect(limited.plan <= limit && limited.peak < both.peak - 1e6, "\(limited.peak / 1e6) MB")
     }
   }
 }
