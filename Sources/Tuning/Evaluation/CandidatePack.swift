@@ -10,7 +10,7 @@ package struct CandidatePack {
   private(set) var tree: TokenTree
   private var rows: [(place: String, branches: CandidateBranches)] = []
 
-  /// An empty pack over a context, each of this many tokens.
+  /// An empty pack that continues a context of `contextCount` tokens and is full at `tokens` of its own.
   init(contextCount: Int, tokens: Int) {
     precondition(tokens > 0)
     self.tokens = tokens

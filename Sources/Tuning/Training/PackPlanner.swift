@@ -43,7 +43,8 @@ package struct PackPlanner {
 
   /// The fastest plan within a memory limit, and the bytes it takes.
   ///
-  /// Without a user's limit, the limit is 80 % of the machine's memory, and the smallest plan is taken if none fits.
+  /// No pack has more than `largest` examples. Without a user's limit, the limit is 80 % of the machine's memory, and the
+  /// smallest plan is taken if none fits.
   ///
   /// - Throws: `InputError.badData` when nothing fits the user's limit.
   package func plan(limit: Int?, largest: Int) throws -> (PackPlan, bytes: Int) {
