@@ -21,8 +21,7 @@ package struct InputError: Error, Equatable, CustomStringConvertible, Sendable {
   package let problem: String
 
   package var description: String {
-    let line = place.isEmpty ? problem : "\(place): \(problem)"
-    return String(line.map { $0.isNewline ? " " : $0 })
+    place.isEmpty ? messageLine(problem) : "\(messageLine(place, limit: 300)): \(messageLine(problem))"
   }
 
   /// The work failed for a reason that is neither the command line nor a file's contents.

@@ -1,8 +1,29 @@
 import COpenBLAS
+import Glibc
 
-/// The number of threads OpenBLAS itself uses for a product: 1, since a `ThreadTeam` distributes the work.
+/// The number of threads OpenBLAS itself uses for a product of the calling thread: 1, since a `ThreadTeam` distributes the
+/// work.
 func useBLASThreads(_ count: Int) {
   openblas_set_num_threads(blasint(count))
+  useOpenMPThreads(count)
+}
+
+/// The number of threads for the calling thread alone, which an OpenBLAS that was built with OpenMP asks that library for.
+func useOpenMPThreads(_ count: Int) {
+  guard openblas_get_parallel() == OPENBLAS_OPENMP, let symbol = dlsym(nil, "omp_set_num_threads") else { return }
+  unsafeBitCast(symbol, to: (@convention(c) (Int32) -> Void).self)(Int32(count))
+}
+
+/// The library of matrix products: its version and build, the kernel it chose for this processor, and how it makes threads.
+package var matrixLibrary: String {
+  let threads =
+    switch openblas_get_parallel() {
+    case OPENBLAS_OPENMP: "OpenMP"
+    case OPENBLAS_THREAD: "pthreads"
+    default: "no threads"
+    }
+  let version = String(cString: openblas_get_config()).split(separator: " ").prefix(2).joined(separator: " ")
+  return "\(version), kernel \(String(cString: openblas_get_corename())), \(threads)"
 }
 
 /// Floats that OpenBLAS packs on one thread for C [m, n] = A [m, k] · B [k, n], in memory it keeps: a block of B, and a

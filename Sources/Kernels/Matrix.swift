@@ -1,3 +1,5 @@
+import Glibc
+
 /// A view of float32 numbers in row-major order: element (i, j) is `base[i * stride + j]`.
 ///
 /// Copies of a view share the numbers. A view keeps its memory alive.
@@ -103,12 +105,24 @@ final class FloatMemory: @unchecked Sendable {
       guard let nowhere = UnsafeMutablePointer<Float>(bitPattern: 64) else { preconditionFailure("64 is not null") }
       base = nowhere
     } else {
-      base = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * 4, alignment: 64).assumingMemoryBound(
-        to: Float.self)
+      var memory: UnsafeMutableRawPointer?
+      let bytes = max(count, 1) * 4
+      guard posix_memalign(&memory, 64, bytes) == 0, let memory else { Self.endWithoutMemory(bytes) }
+      base = memory.assumingMemoryBound(to: Float.self)
     }
   }
 
-  deinit { if !isMeasured { UnsafeMutableRawPointer(base).deallocate() } }
+  /// Ends the program with a message. A kernel cannot go on without memory, and no call between it and the program could
+  /// do better: what a run has saved stays.
+  private static func endWithoutMemory(_ bytes: Int) -> Never {
+    let message =
+      "cpt: error: memory: the system has no \(bytes / 1_000_000 + 1) MB more for activations or weights; "
+      + "set training.memory_limit lower, or raise the limit (ulimit -v)\n"
+    write(STDERR_FILENO, message, message.utf8.count)
+    exit(1)
+  }
+
+  deinit { if !isMeasured { free(base) } }
 }
 
 /// Memory for the matrices of a pass, allocated front to back and released at once, so that every step of a training

@@ -1,4 +1,4 @@
-import Dispatch
+import Glibc
 import Synchronization
 
 /// The threads that share a kernel's work. The split depends only on the number of threads, so results are bit-identical
@@ -10,15 +10,21 @@ package struct ThreadTeam: Sendable {
   /// Whether kernels are only recorded in the profile, and not run.
   private let isMeasuring: Bool
   private let scratch: ScratchMemory
+  private let workers: WorkerThreads
 
   /// A team of this many threads; OpenBLAS's own pool is switched off, since two pools would compete for the cores.
-  package init(threads: Int, profile: Profile? = nil) {
+  ///
+  /// `reservesMemory` has OpenBLAS take its memory for every thread now: where addresses are limited it would wait for ever
+  /// later.
+  package init(threads: Int, profile: Profile? = nil, reservesMemory: Bool = false) {
     precondition(threads >= 1)
     self.threads = threads
     self.profile = profile
     isMeasuring = false
     scratch = ScratchMemory(isMeasured: false)
+    workers = WorkerThreads(count: threads - 1)
     useBLASThreads(1)
+    if reservesMemory { reserveBLASMemory() }
   }
 
   /// A team that records the cost of kernels and runs none of them.
@@ -28,6 +34,24 @@ package struct ThreadTeam: Sendable {
     self.profile = profile
     isMeasuring = true
     scratch = ScratchMemory(isMeasured: true)
+    workers = WorkerThreads(count: 0)
+  }
+
+  /// The threads that the system has provided, the calling one included; fewer compute the same, slower.
+  package var started: Int { isMeasuring ? threads : workers.count + 1 }
+
+  /// Runs a product on all threads at a time.
+  private func reserveBLASMemory() {
+    let started = started, size = 64, here = Atomic(0)
+    let values = Matrix(rows: 3 * size * started, columns: size)
+    workers.perform(iterations: started) { index in
+      here.wrappingAdd(1, ordering: .relaxed)
+      while here.load(ordering: .relaxed) < started { sched_yield() }
+      let base = values.base + 3 * size * size * index
+      multiply(
+        m: size, n: size, k: size, base, leadingA: size, base + size * size, leadingB: size,
+        into: base + 2 * size * size, leadingC: size)
+    }
   }
 
   /// Peak floats of kernels outside a workspace: scratch memory, and OpenBLAS's packed operands.
@@ -57,7 +81,7 @@ package struct ThreadTeam: Sendable {
     measured(operation, operations: operations()) {
       let slices = sliceCount(count, minimum: minimum)
       if slices == 1 { return body(0..<count) }
-      DispatchQueue.concurrentPerform(iterations: slices) { slice in
+      self.workers.perform(iterations: slices) { slice in
         body((count * slice / slices)..<(count * (slice + 1) / slices))
       }
     }
@@ -98,7 +122,7 @@ package struct ThreadTeam: Sendable {
         return
       }
       let next = Atomic(0)
-      DispatchQueue.concurrentPerform(iterations: workers) { _ in
+      self.workers.perform(iterations: workers) { _ in
         self.scratch.lend(scratch) { memory in
           while case let item = next.wrappingAdd(1, ordering: .relaxed).oldValue, item < count { body(item, memory) }
         }

@@ -117,17 +117,14 @@ package struct Weight: @unchecked Sendable {
       && outputs == other.outputs
   }
 
-  /// Bytes of the stored numbers.
-  private var byteCount: Int {
+  /// Bytes of the stored numbers. Those of a mapped file come into memory only when products read them.
+  package var byteCount: Int {
     switch format {
     case .float32: 4 * inputs * outputs
     case .float16, .bfloat16: 2 * inputs * outputs
     case .eightBitBlocks: inputs * outputs / EightBitBlocks.size * (4 + EightBitBlocks.size)
     }
   }
-
-  /// Bytes that come into memory only when products read them: all bytes of a mapped file, else none.
-  package var mappedBytes: Int { owner is FloatMemory ? 0 : byteCount }
 
   /// The numbers in place, and the row stride in floats; nil if they must be widened or gathered.
   var inPlace: (base: UnsafePointer<Float>, leading: Int)? {

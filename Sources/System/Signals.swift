@@ -33,13 +33,19 @@ package func setOpenLine(on descriptor: Int32?) {
   descriptorOfOpenLine.store(descriptor ?? -1, ordering: .relaxed)
 }
 
+/// Ends the unfinished line, if there is one; for signal handlers.
+func endOpenLine() {
+  let descriptor = descriptorOfOpenLine.load(ordering: .relaxed)
+  if descriptor >= 0 { _ = unsafe write(descriptor, lineBreak.utf8Start, 1) }
+}
+
 /// The path of a file that a signal must remove, as the address of a C string; 0: none.
 private let unfinishedFile = Atomic<UInt>(0)
 
 /// Registers the file, if any, to remove when a signal ends the program.
 package func setUnfinishedFile(_ path: String?) {
   // The few bytes of an earlier path are not freed: a signal handler may be reading them.
-  let copy = unsafe path.flatMap { unsafe strdup($0) }
+  let copy = unsafe path.flatMap { unsafe withPath($0) { unsafe strdup($0) } }
   unfinishedFile.store(UInt(bitPattern: copy), ordering: .relaxed)
 }
 
@@ -52,8 +58,7 @@ package func endAtSignals() {
   _ = lineBreak
   for number in endingSignals {
     signal(number) { number in
-      let descriptor = descriptorOfOpenLine.load(ordering: .relaxed)
-      if descriptor >= 0 { _ = unsafe write(descriptor, lineBreak.utf8Start, 1) }
+      endOpenLine()
       if let path = unsafe UnsafePointer<CChar>(bitPattern: unfinishedFile.load(ordering: .relaxed)) {
         _ = unsafe unlink(path)
       }

@@ -66,6 +66,12 @@ package struct Tokenizer: Sendable {
     ["tokenizer.json", "vocab.json"].contains { fileExists(resolve($0, relativeTo: folder)) }
   }
 
+  /// Bytes of the file that a tokenizer's tables are read from.
+  package static func fileBytes(in folder: String) -> Int {
+    let size = fileSize(resolve("tokenizer.json", relativeTo: folder))
+    return size > 0 ? size : fileSize(resolve("vocab.json", relativeTo: folder))
+  }
+
   /// The largest token id + 1, including added tokens.
   package var vocabularySize: Int { max(model.vocabulary.count, addedTokens.largestID.map { $0 + 1 } ?? 0) }
 

@@ -1,6 +1,7 @@
 import Diagnostics
 import FileFormats
 import Glibc
+import Kernels
 import LanguageModel
 import Runs
 import System
@@ -120,10 +121,26 @@ struct Arguments {
     return choice
   }
 
-  /// Number of threads: `--threads`, or the cores available to this process.
-  func threads() throws -> Int {
-    try integer("--threads", from: 1) ?? Cores.available
+  /// The threads to compute with: as many as `--threads` says, else as an earlier part of the run used, else as there are
+  /// cores for this process.
+  ///
+  /// - Throws: `InputError.usage` when the addresses that the process may use do not suffice for them.
+  func team(earlier: Int? = nil, profile: Profile? = nil) throws -> ThreadTeam {
+    let asked = try integer("--threads", from: 1)
+    let threads = asked ?? earlier ?? Cores.available
+    try Memory.checkAddresses(threads: threads)
+    if let asked, let earlier, asked != earlier {
+      note("--threads: the run used \(earlier) so far; with \(asked) its numbers round differently from here on")
+    }
+    let team = ThreadTeam(threads: threads, profile: profile, reservesMemory: Memory.hasLimitedAddresses)
+    if team.started < threads {
+      note("the system started \(team.started) of \(threads) threads (ulimit -u); the results are the same, but slower")
+    }
+    return team
   }
+
+  /// What `--resume` and `--overwrite` ask for.
+  var earlierRun: EarlierRun { has("--resume") ? .resume : has("--overwrite") ? .overwrite : .refuse }
 
   /// The output path of a flag, checked for use.
   func destination(_ name: String, isFolder: Bool) throws -> String? {

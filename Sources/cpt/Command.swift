@@ -104,7 +104,7 @@ extension Flag {
     name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true)
   /// `--threads`: the number of threads.
   static let threads = Flag(
-    name: "--threads", value: .number("N"), help: "number of threads (default: all cores)")
+    name: "--threads", value: .number("N"), help: "number of threads (default: all cores allowed)")
   /// `--json`: output for programs.
   static let json = Flag(name: "--json", help: "print the result as JSON")
   /// `--scoring`: how scores become a prediction.

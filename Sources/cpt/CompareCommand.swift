@@ -52,11 +52,11 @@ private func runCompare(_ arguments: Arguments) throws -> Int32 {
       overrides.filter { $0.method == nil || $0.method == method }.map { (path: $0.path, value: $0.value) }
     },
     methods: methods, seeds: arguments.integer("--seeds", from: 1) ?? 5, folder: arguments["--output"],
-    team: ThreadTeam(threads: arguments.threads()))
-  try run.claim(resuming: arguments.has("--resume"), overwriting: arguments.has("--overwrite"))
+    earlier: arguments.earlierRun, team: { try arguments.team(earlier: $0) })
+  try run.prepare()
 
   catchSignals()
-  var progress = ComparisonProgress(methods: methods)
+  var progress = ComparisonProgress(methods: methods, folder: run.path)
   defer { progress.terminal.clear() }
   let outcome = try run.run(shouldStop: { receivedSignal() != nil }) { progress.show($0) }
   if outcome.wasInterrupted {
@@ -106,7 +106,10 @@ private struct ComparisonProgress {
   private var steps = 0
   private let nameWidth: Int
 
-  init(methods: [TuningMethod]) {
+  private let folder: String
+
+  init(methods: [TuningMethod], folder: String) {
+    self.folder = folder
     nameWidth = (methods.map(\.rawValue.count).max() ?? 0) + " seed 00".count
   }
 
@@ -115,6 +118,7 @@ private struct ComparisonProgress {
     case .began(let method, let seed):
       cell = "\(method.rawValue) seed \(seed)"
       terminal.status(cell)
+    case .folderWithoutLocks: note(inFolderWithoutLocks: folder)
     case .training(.started(let plan)): steps = plan.totalSteps
     case .training(.step(let step)):
       terminal.status("\(cell): step \(step.step) of \(steps), loss \(fixed(step.loss, 3))")

@@ -33,6 +33,7 @@ extension Command {
 /// The flags that `cpt` accepts in place of a command.
 private let flagsWithoutCommand = [
   Flag(name: "--help", help: "print the commands"), Flag(name: "--version", help: "print the version"),
+  Flag(name: "--verbose", help: "with --version: what limits threads and memory here"),
 ]
 
 /// The keys of a configuration; `--set` adds `=`.

@@ -41,7 +41,7 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     split = .test
   }
   let setup = try EvaluationSetup(
-    configuration, adapter: adapter, split: split, team: ThreadTeam(threads: arguments.threads()))
+    configuration, adapter: adapter, split: split, team: arguments.team())
   let examples = setup.examples
   let predictions = try arguments.destination("--predictions", isFolder: false)
   let scoring = arguments.choice("--scoring", default: Scoring.acc)

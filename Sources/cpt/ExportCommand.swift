@@ -129,7 +129,7 @@ private func hubName(_ arguments: Arguments) throws -> String? {
 private func keysAndValues(of adapter: Adapter, _ arguments: Arguments) throws -> ContextCache {
   let model = try arguments.model(of: adapter).model
   return ContextCache(
-    try adapter.prompt(over: model.decoder), model: model, team: ThreadTeam(threads: try arguments.threads()))
+    try adapter.prompt(over: model.decoder), model: model, team: try arguments.team())
 }
 
 /// The prompt token by token.
@@ -137,7 +137,7 @@ private func listing(of adapter: Adapter, _ arguments: Arguments) throws -> Stri
   let (model, tokenizer) = try arguments.model(of: adapter)
   let listing = PromptListing(
     try adapter.prompt(over: model.decoder), decoder: model.decoder, tokenizer: tokenizer,
-    neighbours: try arguments.integer("--neighbours", from: 0) ?? 3, team: ThreadTeam(threads: try arguments.threads()))
+    neighbours: try arguments.integer("--neighbours", from: 0) ?? 3, team: try arguments.team())
   if arguments.has("--json") { return JSON.array(listing.entries.map(\.json)).pretty }
   let rows = listing.entries.map { entry in
     [

@@ -34,7 +34,7 @@ extension Command {
 
 private func runGenerate(_ arguments: Arguments) throws -> Int32 {
   let settings = try settings(arguments)
-  let threads = try arguments.threads()
+  let team = try arguments.team()
   let isRaw = arguments.has("--raw"), usesContext = !arguments.has("--no-context")
   if arguments["--prompt"] == nil, isatty(STDIN_FILENO) == 1 {
     throw InputError.usage("--prompt", "is missing; expected --prompt TEXT, or the text on standard input")
@@ -48,7 +48,7 @@ private func runGenerate(_ arguments: Arguments) throws -> Int32 {
   let output = GenerationOutput(isJSON: arguments.has("--json"))
   output.status("reading the prompt")
   defer { output.end() }
-  let prompted = try PromptedModel(configuration, adapter: adapter, team: ThreadTeam(threads: threads))
+  let prompted = try PromptedModel(configuration, adapter: adapter, team: team)
   let start = ContinuousClock.now
   var generator = try prompted.generator(
     after: text, from: source, isRaw: isRaw, usesContext: usesContext, settings: settings)

@@ -21,6 +21,7 @@ func overview() -> String {
     \(groups.joined(separator: "\n"))
 
     usage: cpt COMMAND [FLAGS]; cpt COMMAND --help lists a command's flags
+           cpt --version --verbose shows what limits threads and memory here
     """
 }
 

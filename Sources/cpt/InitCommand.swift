@@ -46,7 +46,7 @@ private func runInit(_ arguments: Arguments) throws -> Int32 {
     ) { isBeside ? $0 : absolutePath($0) }
   }
   let drafts = model == nil ? [draft(.whole)] : [draft(.whole), draft(.pieces)]
-  let (chosen, measured) = try likeliest(of: drafts, at: output, threads: arguments.threads())
+  let (chosen, measured) = try likeliest(of: drafts, at: output, team: arguments.team())
   let notes = chosen.notes + measured
   try write(chosen.text, to: output)
   if output == standardStream {
@@ -65,14 +65,14 @@ private func runInit(_ arguments: Arguments) throws -> Int32 {
 ///
 /// An error that training would report becomes a note, since the user can edit the configuration.
 private func likeliest(
-  of drafts: [ConfigurationDraft], at path: String, threads: Int
+  of drafts: [ConfigurationDraft], at path: String, team: ThreadTeam
 ) throws -> (draft: ConfigurationDraft, notes: [String]) {
   guard drafts.count > 1 else { return (drafts[0], []) }
   let terminal = Terminal()
   defer { terminal.clear() }
   terminal.status("evaluating the untrained context on a few rows")
   do {
-    let losses = try drafts.map { try untrainedLoss($0.configuration(at: path), threads: threads) }
+    let losses = try drafts.map { try untrainedLoss($0.configuration(at: path), team: team) }
     let best = losses[1] < losses[0] ? 1 : 0
     let found = zip(drafts, losses).map { "\($0.tokenization.rawValue) \(fixed($1, 2))" }.joined(separator: ", ")
     var notes = ["-log P(label) before training, by template.tokenization: \(found)"]
@@ -86,8 +86,8 @@ private func likeliest(
 }
 
 /// The mean of -log P(label) in nats after the untrained context, over up to 16 validation rows.
-private func untrainedLoss(_ configuration: Configuration, threads: Int) throws -> Double {
-  let setup = try TrainingSetup(configuration, team: ThreadTeam(threads: threads))
+private func untrainedLoss(_ configuration: Configuration, team: ThreadTeam) throws -> Double {
+  let setup = try TrainingSetup(configuration, team: team)
   let examples = try setup.examples(of: .validation)
   let some = stride(from: 0, to: examples.count, by: max(1, examples.count / 16)).prefix(16).map { examples[$0] }
   let evaluator = Evaluator(decoder: setup.model.decoder, workspace: Workspace(), team: setup.team)

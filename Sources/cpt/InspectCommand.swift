@@ -53,7 +53,7 @@ extension Command {
 
 private func runInspect(_ arguments: Arguments) throws -> Int32 {
   let subject = try Subject(arguments)
-  let team = ThreadTeam(threads: try arguments.threads()), showsAll = arguments.has("--all")
+  let team = try arguments.team(), showsAll = arguments.has("--all")
   let text: String, json: JSON
   switch subject {
   case .configuration:

@@ -1,14 +1,16 @@
 import Diagnostics
 import Glibc
+import System
 
 /// The program: finds the command and runs it.
 @main
 struct CommandLineTool {
   /// Runs the command line and exits with its status; an error is one line on standard error.
   static func main() {
+    openStandardDescriptors()
     signal(SIGPIPE, SIG_IGN)
     do {
-      exit(try run(Array(CommandLine.arguments.dropFirst())))
+      exit(try run(Array(commandLineWords.dropFirst())))
     } catch let error as InputError {
       writeToStandardError("cpt: error: \(error)\n")
       exit(error.kind.rawValue)
@@ -28,7 +30,7 @@ struct CommandLineTool {
       try printResult(overview())
       return 0
     case "--version":
-      try printResult("cpt \(version)")
+      try printResult(words.contains("--verbose") ? versionWithMachine() : "cpt \(version)")
       return 0
     default:
       let command = try command(first)

@@ -38,7 +38,7 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   let format = try dataFormat(arguments, of: path)
   let scoring = arguments.choice("--scoring", default: Scoring.acc)
   let destination = arguments["--output"] == "-" ? nil : try arguments.destination("--output", isFolder: false)
-  let threads = try arguments.threads()
+  let team = try arguments.team()
   let adapter = try arguments.adapter()
   let configuration = try arguments.configuration(
     of: adapter, for: "template and labels must come from a configuration")
@@ -46,7 +46,7 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   var reader = try RecordReader(path, format: format)
   let column = try reader.column(
     arguments["--text-column"] ?? configuration.data.textColumn, remedy: "--text-column names the column of the text")
-  let classifier = try Classifier(configuration, adapter: adapter, team: ThreadTeam(threads: threads))
+  let classifier = try Classifier(configuration, adapter: adapter, team: team)
   let rows = try LabelledRows(of: reader, labels: classifier.labels, asJSON: arguments.has("--json"))
   let output = try PredictionOutput(destination)
   var progress = PredictionProgress(isShown: destination != nil || isatty(STDOUT_FILENO) == 0)

@@ -27,7 +27,7 @@ private func runReport(_ arguments: Arguments) throws -> Int32 {
     throw InputError.usage("--json", "conflicts with --output -: both print to standard output; use one of them")
   }
   var subjects = try arguments.operands.map { try Report.Subject(folder: $0) }
-  let team = ThreadTeam(threads: try arguments.threads())
+  let team = try arguments.team()
   let terminal = Terminal()
   for index in subjects.indices {
     defer { terminal.clear() }

@@ -58,6 +58,16 @@ func writeToStandardError(_ text: String) {
   _ = writeAll(Array(text.utf8), to: STDERR_FILENO)
 }
 
+/// Tells the user something that is not an error.
+func note(_ text: String) {
+  writeToStandardError("cpt: note: \(messageLine(text))\n")
+}
+
+/// Tells the user that nothing keeps other processes out of a folder.
+func note(inFolderWithoutLocks folder: String) {
+  note("\(folder): this file system has no locks; start no second cpt in this folder")
+}
+
 /// The path that means standard input or output.
 let standardStream = "-"
 

@@ -112,6 +112,7 @@ let topics: [Topic] = [
 
         config.json                 the resolved configuration, with all defaults
         metrics.jsonl               one line per step and per evaluation
+        cpt.lock                    locked while a process trains here
         best/                       the best checkpoint on validation rows
         checkpoint-N/               checkpoints; --resume continues from the newest
         adapter_config.json         PEFT's pair after the last step; each checkpoint

@@ -37,9 +37,10 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
       "--output", "is missing, and \(file) has no \"output_dir\"; expected a folder for the results")
   }
   let profile = arguments.has("--profile") ? Profile() : nil
-  let team = ThreadTeam(threads: try arguments.threads(), profile: profile)
-  let setup = try TrainingSetup(configuration, team: team)
   let run = RunDirectory(output)
+  let earlier = arguments.has("--resume") ? try run.newestState() : nil
+  let team = try arguments.team(earlier: earlier?.computation?.threads, profile: profile)
+  let setup = try TrainingSetup(configuration, team: team)
   var trainer = try Trainer(setup, run: run)
   let stopAfter = try arguments.integer("--stop-after", from: 1)
   if arguments.has("--dry-run") {
@@ -49,8 +50,8 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
         ? (facts + [Fact("configuration", resolved)]).json.pretty : resolved.pretty + "\n\n" + facts.text)
     return 0
   }
-  try run.claim(resuming: arguments.has("--resume"), overwriting: arguments.has("--overwrite"))
-  if arguments.has("--resume") { try trainer.resume() }
+  let isExclusive = try trainer.begin(arguments.earlierRun)
+  if !isExclusive { note(inFolderWithoutLocks: run.path) }
 
   catchSignals()
   var progress = TrainingProgress(terminal: Terminal())

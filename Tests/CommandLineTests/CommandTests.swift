@@ -46,7 +46,7 @@ import TestSupport
       #expect(
         names(inDirectory: folder + "/run") == [
           "adapter_config.json", "adapter_model.safetensors", "best", "checkpoint-4", "checkpoint-6", "config.json",
-          "metrics.jsonl",
+          "cpt.lock", "metrics.jsonl",
         ])
       let lines = try readBytes(of: folder + "/run/metrics.jsonl").split(separator: UInt8(ascii: "\n"))
         .map { try JSON(parsing: Array($0), file: "metrics") }

@@ -76,7 +76,7 @@ import TestSupport
       let other = try compare(["--seeds", "1", "--resume", "--set", "training.learning_rate=0.5"], in: folder)
       #expect(other.status == 64 && other.errors.contains("\"training.learning_rate\" differs"), "\(other.errors)")
       #expect(try compare(["--seeds", "1", "--methods", "icl", "--overwrite"], in: folder).status == 0)
-      #expect(names(inDirectory: folder + "/cells") == ["comparison.json", "icl-seed-0"])
+      #expect(names(inDirectory: folder + "/cells") == ["comparison.json", "cpt.lock", "icl-seed-0"])
     }
   }
 

@@ -164,6 +164,7 @@ import Tuning
       let forecast = try inspection.forecast.get()
       #expect(forecast.run.plan.totalSteps == 6)
       var trainer = try Trainer(setup, run: RunDirectory(folder + "/run"))
+      try trainer.begin(.refuse)
       let before = profile.entries.reduce(0) { $0 + $1.entry.operations }
       _ = try trainer.train { _ in }
       let counted = profile.entries.reduce(0) { $0 + $1.entry.operations } - before

@@ -35,10 +35,61 @@ import TestSupport
         try makeDirectory(folder + "/" + name)
         try writeAtomically(name, to: folder + "/\(name)/\(name)")
       }
-      try replaceDirectory(at: folder + "/old", with: folder + "/new")
+      try replaceDirectory(at: folder + "/old", with: folder + "/new", final: "new")
       #expect(names(inDirectory: folder) == ["old"])
       #expect(names(inDirectory: folder + "/old") == ["new"])
     }
+  }
+
+  /// The names of files are bytes.
+  @Test func namesThatAreNoUTF8() throws {
+    try withTemporaryFolder { folder in
+      let name = pathText([0x63, 0xE9, 0xFF, 0xC3, 0xA9])
+      #expect(pathBytes(name) == [0x63, 0xE9, 0xFF, 0xC3, 0xA9])
+      try makeDirectory(folder + "/" + name)
+      try writeAtomically("x", to: folder + "/" + name + "/" + name)
+      #expect(names(inDirectory: folder) == [name] && names(inDirectory: folder + "/" + name) == [name])
+      #expect(absolutePath(folder + "/" + name) == absolutePath(folder) + "/" + name)
+      #expect(open(folder + "/c\u{FFFD}", O_RDONLY) == -1)
+      let missing = #expect(throws: InputError.self) { try readBytes(of: folder + "/" + pathText([0xE8])) }
+      #expect("\(try #require(missing))".contains(#"/\xE8: cannot be opened"#))
+      try removeRecursively(folder + "/" + name)
+      #expect(names(inDirectory: folder) == [])
+    }
+  }
+
+  /// Characters that stand for bytes are themselves bytes in a path that has them.
+  @Test func everyPathComesBack() {
+    for bytes in [
+      Array("\u{10F7E9}/é".utf8), [0xF4, 0x8F], [0xED, 0xA0, 0x80], [0xC0, 0x80, 0x41], Array("a\u{301}é".utf8), [],
+    ] {
+      #expect(pathBytes(pathText(bytes)) == bytes)
+    }
+  }
+
+  /// A file that a killed process was writing goes when the same file is written again; one being written stays.
+  @Test func abandonedFilesAreRemoved() throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/file"
+      try writeAtomically("left", to: path + ".partial-1")
+      try writeAtomically("other", to: path + ".partial-x")
+      try writeAtomically("other", to: folder + "/file2.partial-1")
+      let writer = open(path + ".partial-2", O_CREAT | O_WRONLY, 0o600)
+      #expect(flock(writer, LOCK_EX) == 0)
+      try writeAtomically("new", to: path)
+      #expect(names(inDirectory: folder) == ["file", "file.partial-2", "file.partial-x", "file2.partial-1"])
+      close(writer)
+      try writeAtomically("newer", to: path)
+      #expect(names(inDirectory: folder) == ["file", "file.partial-x", "file2.partial-1"])
+    }
+  }
+
+  @Test(arguments: [
+    ("/a/b", "/a/c/d", "../c/d"), ("/a", "/a/b", "b"), ("/a/b/c", "/x", "../../../x"), ("/", "/x", "x"),
+  ])
+  func pathsBetweenFolders(folder: String, path: String, expected: String) {
+    #expect(relativePath(of: path, from: folder) == expected)
+    #expect(resolve(expected, relativeTo: folder) == path)
   }
 
   @Test func writingFollowsLinks() throws {

@@ -22,6 +22,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       let setup = try goldens.setup(name, in: folder)
       let before = setup.model.decoder.embedding.words.row(3)
       var trainer = try Trainer(setup, run: RunDirectory(folder + "/run"))
+      try trainer.begin(.refuse)
       let summary = try trainer.train { _ in }
       #expect(summary.step == 20)
       let losses = try metrics(in: folder + "/run", with: "loss").compactMap { $0["loss"]?.number }
@@ -66,6 +67,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       let fixed = name == "prompt_tuning" ? [] : goldens.context.ids
       #expect(setup.context.tokens.ids == virtual + fixed)
       var trainer = try Trainer(setup, run: RunDirectory(folder + "/run"))
+      try trainer.begin(.refuse)
       _ = try trainer.train { _ in }
       let found = try metrics(in: folder + "/run", with: "loss").compactMap { $0["loss"]?.number }
       #expect(found.count == losses.count)
@@ -84,6 +86,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
     try withTemporaryFolder { folder in
       let setup = try goldens.setup("batch3-decay", in: folder, training: ["method": .string("icl")])
       var trainer = try Trainer(setup, run: RunDirectory(folder + "/run"))
+      try trainer.begin(.refuse)
       let summary = try trainer.train { _ in }
       #expect(summary.step == 0 && !summary.wasInterrupted)
       #expect(
@@ -98,6 +101,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
     try withTemporaryFolder { folder in
       let setup = try goldens.setup("batch3-decay", in: folder, training: ["learning_rate": .number(0.1)])
       var trainer = try Trainer(setup, run: RunDirectory(folder + "/run"))
+      try trainer.begin(.refuse)
       _ = try trainer.train { _ in }
       let prompt = try Adapter(folder: folder + "/run").prompt(over: setup.model.decoder)
       var onSurface = 0
@@ -154,6 +158,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
         setup.startingPrompt.initial
           == goldens.context.ids.flatMap { setup.model.decoder.embedding.words.row($0) })
       var trainer = try Trainer(setup, run: RunDirectory(temporary + "/run"))
+      try trainer.begin(.refuse)
       _ = try trainer.train { _ in }
       let losses = try metrics(in: temporary + "/run", with: "loss").compactMap { $0["loss"]?.number }
       let fresh = try #require(goldens.recorded("batch3-decay")["losses"]?.array).compactMap(\.number)
@@ -191,19 +196,20 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
     try withTemporaryFolder { folder in
       let setup = try goldens.setup("batch3-decay", in: folder)
       let planner = PackPlanner(
-        step(of: setup), examples: goldens.rows, batches: [Array(0..<8)], evaluation: nil)
-      var (plan, bytes) = try planner.plan(limit: nil, largest: 8)
+        step(of: setup), examples: goldens.rows, batches: [Array(0..<8)], evaluation: nil, held: 0)
+      var (plan, bytes) = try #require(planner.fastest(within: .max, largest: 8))
       #expect(plan == PackPlan(examples: 8, retention: .everything))
       // Recomputing all of a pack costs more than one more pack does.
-      #expect(try planner.plan(limit: bytes - 1, largest: 8).0 == PackPlan(examples: 4, retention: .everything))
+      #expect(planner.fastest(within: bytes - 1, largest: 8)?.plan == PackPlan(examples: 4, retention: .everything))
       var plans = [plan]
-      while let next = try? planner.plan(limit: bytes - 1, largest: 8) {
+      while let next = planner.fastest(within: bytes - 1, largest: 8) {
         #expect(next.bytes < bytes)
         (plan, bytes) = next
         plans.append(plan)
       }
       #expect(plans.contains { $0.retention == .inputs } && plans.contains { $0.examples < 8 })
-      #expect(throws: InputError.self) { try planner.plan(limit: bytes / 2, largest: 8) }
+      #expect(planner.fastest(within: bytes / 2, largest: 8) == nil)
+      #expect(planner.smallest(largest: 8).bytes == bytes)
     }
   }
 
@@ -234,7 +240,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       let ranked = lengths.indices.sorted { lengths[$0] < lengths[$1] }
       let short = Array(ranked.prefix(6)), long = Array(ranked.suffix(6))
       func bytes(_ batches: [[Int]]) -> Int {
-        PackPlanner(step(of: setup), examples: goldens.rows, batches: batches, evaluation: nil, resident: 0)
+        PackPlanner(step(of: setup), examples: goldens.rows, batches: batches, evaluation: nil, held: 0)
           .bytes(PackPlan(examples: 6))
       }
       #expect(bytes([long]) > bytes([short]) && bytes([short, long]) == bytes([long]))
@@ -247,7 +253,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
     try withTemporaryFolder { folder in
       let setup = try goldens.setup("batch3-decay", in: folder)
       let planner = PackPlanner(
-        step(of: setup), examples: goldens.rows, batches: [[0]], evaluation: nil, resident: 1000)
+        step(of: setup), examples: goldens.rows, batches: [[0]], evaluation: nil, held: 1000)
       let prompt = 10 * 4 * setup.context.count * setup.model.decoder.width
       let measured = step(of: setup).measure(examples: [goldens.rows[0]], plan: PackPlan(examples: 1)).bytes
       // GPT-2 of 3 blocks, 42 and 100 wide, 101 words: queries, keys, values, output, up, down; the head.
@@ -256,7 +262,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
       // An evaluation uses the workspace of the steps.
       let evaluation = Measurement(threads: 1) { workspace, _ in _ = workspace.matrix(measured, 3) }
       let other = PackPlanner(
-        step(of: setup), examples: goldens.rows, batches: [[0]], evaluation: evaluation, resident: 1000)
+        step(of: setup), examples: goldens.rows, batches: [[0]], evaluation: evaluation, held: 1000)
       #expect(other.bytes(PackPlan(examples: 1)) == 1000 + weights + prompt + evaluation.bytes)
     }
   }
@@ -293,6 +299,7 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
         ]
         let setup = try goldens.setup("batch3-decay", in: folder, training: settings)
         var trainer = try Trainer(setup, run: RunDirectory(folder + "/run"))
+        try trainer.begin(.refuse)
         _ = try trainer.train { _ in }
         return try metrics(in: folder + "/run", with: "loss").compactMap { $0["loss"]?.number }
       }

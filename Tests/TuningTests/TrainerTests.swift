@@ -18,6 +18,7 @@ import Tuning
           "learning_rate": .number(1e-30),
         ])
       var trainer = try Trainer(setup, run: RunDirectory(folder + "/run"))
+      try trainer.begin(.refuse)
       _ = try trainer.train { _ in }
       let all = try metrics(in: folder + "/run", with: "loss").compactMap { $0["loss"]?.number }
       #expect(all.count == 60)
@@ -53,6 +54,7 @@ import Tuning
           "learning_rate": .number(0.5),
         ])
       var trainer = try Trainer(setup, run: RunDirectory(folder + "/run"))
+      try trainer.begin(.refuse)
       _ = try trainer.train { _ in }
       let schedule = LearningRateSchedule(kind: .cosine, warmupSteps: 3, totalSteps: 12)
       let rates = try metrics(in: folder + "/run", with: "learning_rate").compactMap { $0["learning_rate"]?.number }
@@ -80,6 +82,7 @@ import Tuning
       let setup = try TrainingSetup(configuration, team: .init(threads: 1))
       let run = RunDirectory(folder + "/run")
       var trainer = try Trainer(setup, run: run)
+      try trainer.begin(.refuse)
       let summary = try trainer.train { _ in }
       let values = try metrics(in: run.path, with: "eval_loss").map { try #require($0["eval_" + metric]?.number) }
       #expect(values.count == 10 && Set(values).count > 1, "\(values)")

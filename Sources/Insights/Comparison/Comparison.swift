@@ -64,6 +64,8 @@ package struct Comparison: Sendable, Equatable {
   package fileprivate(set) var settings: [String]
   /// The rows that methods are compared on.
   package fileprivate(set) var split: Split
+  /// Number of threads, on which the rounding depends; nil in a file of an early version.
+  package internal(set) var threads: Int?
   package internal(set) var methods: [TuningMethod]
   package internal(set) var seeds: [Int]
   /// In the order of methods, then seeds.
@@ -99,6 +101,7 @@ extension Comparison: Record {
     Field("config", \.configuration, .text, "the configuration file, as an absolute path"),
     Field("settings", \.settings, .list("a list of strings", of: .text), "the overrides of --set"),
     Field("split", \.split, .choice, "the rows that methods are compared on"),
+    .optional("threads", \.threads, .integer(from: 1), "number of threads, on which the rounding depends"),
     Field("methods", \.methods, .list("a list of methods", of: .choice), "the compared methods"),
     Field("seeds", \.seeds, .list("a list of whole numbers", of: .integer(from: 0)), "the seeds of each method"),
     Field(

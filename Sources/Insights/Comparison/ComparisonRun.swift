@@ -12,6 +12,8 @@ package struct ComparisonRun {
   package enum Event {
     /// A cell begins.
     case began(TuningMethod, seed: Int)
+    /// Nothing keeps other processes out of the folder.
+    case folderWithoutLocks
     case training(TrainingEvent)
     /// Some of all rows have been scored.
     case scoring(rows: Int, of: Int)
@@ -29,10 +31,15 @@ package struct ComparisonRun {
 
   private let file: String
   private let folder: String
+  private let earlier: EarlierRun
   private let team: ThreadTeam
   /// The configuration of each cell, in the order of methods, then seeds.
   private let plan: [(method: TuningMethod, seed: Int, configuration: Configuration)]
   private var comparison: Comparison
+  /// The sole use of the folder.
+  private var lock: FolderLock?
+  /// Whether a cell has been trained, or some of it.
+  private var hasBegun = false
 
   /// Reads the configuration of every cell.
   ///
@@ -43,11 +50,13 @@ package struct ComparisonRun {
   ///   - methods: the methods to compare.
   ///   - seeds: the number of seeds, counted up from the configuration's own.
   ///   - folder: the folder of the comparison; nil: the configuration's output_dir with "-compare".
-  ///   - team: the threads to compute with.
+  ///   - earlier: what to do with a comparison in the folder.
+  ///   - team: makes the threads to compute with, as many as an earlier part of the comparison used.
   /// - Throws: `InputError` for a mistake in the configuration.
   package init(
     file: String, settings: [String], overrides: (TuningMethod) -> [(path: String, value: JSON)],
-    methods: [TuningMethod], seeds: Int, folder: String?, team: ThreadTeam
+    methods: [TuningMethod], seeds: Int, folder: String?, earlier: EarlierRun,
+    team makeTeam: (_ earlier: Int?) throws -> ThreadTeam
   ) throws {
     let configurations = try methods.map { method in
       try Configuration(
@@ -63,7 +72,9 @@ package struct ComparisonRun {
     }
     self.file = file
     self.folder = folder
-    self.team = team
+    self.earlier = earlier
+    let goesOn = earlier == .resume && fileExists(folder + "/" + Comparison.file)
+    team = try makeTeam(goesOn ? Comparison(folder: folder).threads : nil)
     let allSeeds = (0..<seeds).map { first.training.seed + $0 }
     plan = configurations.flatMap { configuration in
       allSeeds.map { seed in
@@ -75,37 +86,68 @@ package struct ComparisonRun {
       }
     }
     comparison = Comparison(
-      configuration: absolutePath(file), settings: settings, split: split, methods: methods, seeds: allSeeds, cells: [])
+      configuration: absolutePath(file), settings: settings, split: split, threads: team.threads, methods: methods,
+      seeds: allSeeds, cells: [])
   }
 
   package var path: String { folder }
 
   /// Checks that the folder is empty, or that the comparison in it can continue.
   ///
-  /// - Throws: `InputError` when it holds other files, or cells with other settings.
-  package mutating func claim(resuming: Bool, overwriting: Bool) throws {
-    let holdsComparison = fileExists(folder + "/" + Comparison.file)
+  /// A folder is created and locked only when a first cell can be trained.
+  ///
+  /// - Throws: `InputError` when it is in use or holds other files, or cells with other settings.
+  package mutating func prepare() throws {
+    if !fileExists(folder + "/" + FolderLock.file) { try check() }
+    if earlier == .resume || fileExists(folder + "/" + FolderLock.file) { try takeFolder() }
+    if earlier == .resume, holdsComparison { try takeOver(Comparison(folder: folder)) }
+  }
+
+  /// Keeps other processes out of the folder from here on.
+  private mutating func takeFolder() throws {
+    guard let lock = try FolderLock(folder) else {
+      throw InputError.usage(folder, "another cpt is comparing here; wait for it, or use another --output")
+    }
+    self.lock = lock
+    try check()
+  }
+
+  /// Removes an earlier comparison; what shows that there is one, last.
+  private func removeComparison() throws {
+    let cells = names(inDirectory: folder).filter(Self.isCell)
+    for name in cells + [Comparison.file] { try removeRecursively(folder + "/" + name) }
+  }
+
+  private var holdsComparison: Bool { fileExists(folder + "/" + Comparison.file) }
+
+  private static func isCell(_ name: String) -> Bool {
+    TuningMethod.allCases.contains { name.hasPrefix($0.rawValue + "-seed-") }
+  }
+
+  private func check() throws {
     if fileExists(folder), !isDirectory(folder) {
       throw InputError.usage(folder, "is a file; expected a folder to write results into")
     }
-    if overwriting {
-      guard holdsComparison || names(inDirectory: folder).isEmpty else {
+    // A comparison that was killed before its first file left an empty folder.
+    let isFree = names(inDirectory: folder).allSatisfy {
+      $0 == FolderLock.file || $0.hasPrefix(Comparison.file + ".partial")
+    }
+    switch earlier {
+    case .overwrite:
+      guard holdsComparison || isFree else {
         throw InputError.usage(
           folder, "holds files but no comparison; --overwrite replaces only comparisons, use another --output")
       }
-      let cells = TuningMethod.allCases.map { $0.rawValue + "-seed-" }
-      for name in names(inDirectory: folder) where name == Comparison.file || cells.contains(where: name.hasPrefix) {
-        try removeRecursively(folder + "/" + name)
-      }
-    } else if resuming {
-      guard holdsComparison else {
+    case .resume:
+      guard holdsComparison || (isDirectory(folder) && isFree) else {
         throw InputError.usage("--resume", "there is no comparison in \(folder); start one without --resume")
       }
-      try takeOver(Comparison(folder: folder))
-    } else if !names(inDirectory: folder).isEmpty {
-      throw InputError.usage(
-        folder,
-        "is not empty; use --resume to continue its comparison, --overwrite to start over, or another --output")
+    case .resumeIfAny, .refuse:
+      guard isFree || (earlier == .resumeIfAny && holdsComparison) else {
+        throw InputError.usage(
+          folder,
+          "is not empty; use --resume to continue its comparison, --overwrite to start over, or another --output")
+      }
     }
   }
 
@@ -156,14 +198,18 @@ package struct ComparisonRun {
   }
 
   /// Trains or continues a cell and evaluates its best checkpoint; nil when it was stopped.
-  private func finish(
+  private mutating func finish(
     _ method: TuningMethod, _ seed: Int, _ setup: TrainingSetup, shouldStop: () -> Bool, report: (Event) -> Void
   ) throws -> Comparison.Cell? {
     let directory = RunDirectory(folder + "/" + Comparison.Cell.folder(method, seed: seed))
     var trainer = try Trainer(setup, run: directory)
-    try makeDirectory(folder)
+    if lock == nil { try takeFolder() }
+    if lock?.isExclusive == false, !hasBegun { report(.folderWithoutLocks) }
+    // An earlier comparison goes once a cell of this one can be trained.
+    if earlier == .overwrite, !hasBegun { try removeComparison() }
+    hasBegun = true
     try write()
-    try trainer.resume()
+    try trainer.begin(.resumeIfAny)
     let summary = try trainer.train(shouldStop: shouldStop) { report(.training($0)) }
     if summary.wasInterrupted { return nil }
     let decoder = setup.model.decoder

@@ -1,6 +1,6 @@
 import LanguageModel
-import System
 import Tokenization
+import Tuning
 
 /// A model folder as a run would use it.
 package struct ModelInspection: Sendable {
@@ -26,6 +26,6 @@ package struct ModelInspection: Sendable {
     self.tokenizer = tokenizer
     endOfText = id(.endOfText)
     beginningOfText = id(.beginningOfText)
-    memory = Memory.resident + model.decoder.mappedBytes
+    memory = TextModel.heldBytes(tokenizerFolder: folder) + model.decoder.weightBytes
   }
 }

@@ -16,9 +16,9 @@ extension Decoder {
       + (isTied ? 0 : head.vocabulary.weight.count) + head.vocabulary.bias.count
   }
 
-  /// Bytes of weights that come into memory when steps read them: those used in place in mapped files. A step reads only
-  /// a few rows of word embeddings that are not tied to the head.
-  package var mappedBytes: Int { (innerLayers + [head.vocabulary]).reduce(0) { $0 + $1.weight.mappedBytes } }
+  /// Bytes of the weights that every step reads. It reads only a few rows of word embeddings that are not tied to the
+  /// head.
+  package var weightBytes: Int { (innerLayers + [head.vocabulary]).reduce(0) { $0 + $1.weight.byteCount } }
 }
 
 extension Weight {

@@ -15,13 +15,17 @@ package struct Checkpoint {
   package var bestMetric: Double?
   package var prompt: TunedPrompt
   package var optimizer: Optimizer
+  package var computation: Computation
   /// Training and validation rows, for readers of the file.
   package let rows: (training: Int, validation: Int)
 
   /// The state before the first step.
-  package init(prompt: TunedPrompt, optimizer: Optimizer, rows: (training: Int, validation: Int)) {
+  package init(
+    prompt: TunedPrompt, optimizer: Optimizer, computation: Computation, rows: (training: Int, validation: Int)
+  ) {
     self.prompt = prompt
     self.optimizer = optimizer
+    self.computation = computation
     self.rows = rows
   }
 
@@ -44,9 +48,9 @@ package struct Checkpoint {
     try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: partial + "/" + RunDirectory.configurationName)
     let state = TrainerState(
       step: step, bestStep: bestStep, bestMetric: bestMetric, trainingRows: rows.training,
-      validationRows: rows.validation, dataFingerprint: fingerprint)
+      validationRows: rows.validation, dataFingerprint: fingerprint, computation: computation)
     try writeAtomically(state.json.pretty + "\n", to: partial + "/" + TrainerState.file)
-    try replaceDirectory(at: folder, with: partial)
+    try replaceDirectory(at: folder, with: partial, final: TrainerState.file)
   }
 
   /// Restores the state from a folder.
@@ -79,5 +83,7 @@ package struct Checkpoint {
     step = state.step
     bestStep = state.bestStep
     bestMetric = state.bestMetric
+    // Those of an early version did not record it.
+    computation = state.computation ?? computation
   }
 }

@@ -9,6 +9,7 @@ import System
 ///     checkpoint-N/, best/        adapter and training state after step N, and after the best one
 ///     tensorboard/                event files, if training.report_to asks for them
 ///     adapter_config.json, adapter_model.safetensors    the last adapter
+///     cpt.lock                    locked while a process trains here
 package struct RunDirectory: Sendable {
   package let path: String
 
@@ -16,20 +17,22 @@ package struct RunDirectory: Sendable {
 
   package var configurationFile: String { path + "/" + Self.configurationName }
   package var metricsFile: String { path + "/" + Self.metricsName }
-  package var best: String { path + "/best" }
+  package var best: String { path + "/" + Self.bestName }
   package var tensorBoard: String { path + "/" + Self.tensorBoardFolder }
 
   static let configurationName = "config.json"
   /// The name of the metrics file.
   package static let metricsName = "metrics.jsonl"
   private static let tensorBoardFolder = "tensorboard"
+  private static let bestName = "best"
+  private static let checkpointStart = "checkpoint-"
 
-  package func checkpoint(_ step: Int) -> String { "\(path)/checkpoint-\(step)" }
+  package func checkpoint(_ step: Int) -> String { path + "/" + Self.checkpointStart + String(step) }
 
   /// Steps that have a complete checkpoint, ascending.
   package var checkpointSteps: [Int] {
     names(inDirectory: path).compactMap { name in
-      name.hasPrefix("checkpoint-") ? Int(name.dropFirst("checkpoint-".count)) : nil
+      name.hasPrefix(Self.checkpointStart) ? Int(name.dropFirst(Self.checkpointStart.count)) : nil
     }.filter { fileExists(checkpoint($0) + "/" + TrainerState.file) }.sorted()
   }
 
@@ -50,56 +53,135 @@ package struct RunDirectory: Sendable {
     return fileExists(file) ? try TrainerState(file: file) : nil
   }
 
-  /// Whether a run has written here.
-  package var holdsRun: Bool { fileExists(metricsFile) }
-
-  /// Removes what a run wrote here, and nothing else.
-  private func removeRun() throws {
-    for name in names(inDirectory: path) where Self.isRunFile(name) { try removeRecursively(path + "/" + name) }
+  /// The state of the newest checkpoint; nil before the first.
+  ///
+  /// - Throws: `InputError.badData` when it is malformed.
+  package func newestState() throws -> TrainerState? {
+    try checkpointSteps.last.flatMap { try state(of: checkpoint($0)) }
   }
 
-  private static func isRunFile(_ name: String) -> Bool {
-    let first = name.split(separator: ".").first.map(String.init) ?? name
-    return [
-      configurationName, metricsName, tensorBoardFolder, Adapter.configurationFile, Adapter.weightsFile,
-    ].contains(name)
-      || first == "best" || (first.hasPrefix("checkpoint-") && Int(first.dropFirst("checkpoint-".count)) != nil)
+  /// Whether a run has written here, if only its configuration.
+  package var holdsRun: Bool {
+    fileExists(metricsFile) || (fileExists(lockFile) && fileExists(configurationFile))
   }
 
-  /// Keeps the lines of metrics.jsonl up to the step a run resumes at; a crash may have left half a line.
-  package func keepMetrics(upTo step: Int) throws {
+  private var lockFile: String { path + "/" + FolderLock.file }
+
+  /// Whether a run could start here without meeting any file of a user.
+  private var isFree: Bool { names(inDirectory: path).allSatisfy { $0 == FolderLock.file || Self.isUnfinished($0) } }
+
+  /// Keeps the lines of metrics.jsonl up to the step a run resumes at, none without one; a crash may have left half a
+  /// line.
+  package func keepMetrics(upTo step: Int?) throws {
     guard fileExists(metricsFile) else { return }
     let kept = try readBytes(of: metricsFile).split(separator: UInt8(ascii: "\n")).filter { line in
       let metrics = try? MetricsLine(parsing: line, file: metricsFile, line: 1)
-      return metrics.map { $0.step <= step } ?? false
+      return metrics.flatMap { line in step.map { line.step <= $0 } } ?? false
     }
     try writeAtomically(kept.flatMap { Array($0) + [UInt8(ascii: "\n")] }, to: metricsFile)
   }
+}
 
-  package var isInUse: InputError { .usage(path, "another cpt is training here; wait for it, or use another --output") }
+/// What a new process does with a run that a folder holds already.
+package enum EarlierRun: Sendable {
+  /// Nothing: the folder must be free.
+  case refuse
+  /// Go on with it.
+  case resume
+  /// Go on with it if there is one.
+  case resumeIfAny
+  /// Remove it.
+  case overwrite
+}
 
-  /// Checks that a run may write here.
+extension RunDirectory {
+  /// Takes the folder for this process, and brings what a killed process left there into order.
   ///
-  /// - Throws: `InputError.usage` when the folder is not empty and neither flag was given.
-  package func claim(resuming: Bool, overwriting: Bool) throws {
+  /// - Returns: the lock, to be kept as long as the run writes.
+  /// - Throws: `InputError.usage` when another process uses the folder, or when it holds what must not be there.
+  package func claim(_ earlier: EarlierRun) throws -> FolderLock {
+    // Nothing is written into a folder of the user's, not even the lock.
+    if !fileExists(lockFile) { try check(earlier) }
+    guard let lock = try FolderLock(path) else {
+      throw InputError.usage(path, "another cpt is training here; wait for it, or use another --output")
+    }
+    try check(earlier)
+    try settle()
+    if earlier == .overwrite { try removeRun() }
+    return lock
+  }
+
+  private func check(_ earlier: EarlierRun) throws {
     if fileExists(path), !isDirectory(path) {
       throw InputError.usage(path, "is a file; expected a folder to write results into")
     }
-    if isLocked(metricsFile) { throw isInUse }
-    let isEmpty = names(inDirectory: path).isEmpty
-    if overwriting {
-      guard isEmpty || holdsRun else {
+    switch earlier {
+    case .overwrite:
+      guard isFree || holdsRun else {
         throw InputError.usage(
           path, "holds files but no run (no metrics.jsonl); --overwrite replaces only runs, use another --output")
       }
-      try removeRun()
-    } else if resuming {
-      guard holdsRun else {
+    case .resume:
+      // A run that was killed before its first file left an empty folder.
+      guard holdsRun || (isDirectory(path) && isFree) else {
         throw InputError.usage("--resume", "there is no run in \(path); start one without --resume")
       }
-    } else if !isEmpty {
-      throw InputError.usage(
-        path, "is not empty; use --resume to continue its run, --overwrite to start over, or another --output")
+    case .resumeIfAny, .refuse:
+      guard isFree || (earlier == .resumeIfAny && holdsRun) else {
+        throw InputError.usage(
+          path, "is not empty; use --resume to continue its run, --overwrite to start over, or another --output")
+      }
     }
+  }
+
+  /// Finishes or removes what a killed process left half-written or half-removed.
+  private func settle() throws {
+    func isComplete(_ folder: String) -> Bool { fileExists(folder + "/" + TrainerState.file) }
+    for name in names(inDirectory: path) where Self.isUnfinished(name) {
+      let unfinished = path + "/" + name, target = path + "/" + Self.base(of: name)
+      if !isComplete(target), isComplete(unfinished) {
+        try replaceDirectory(at: target, with: unfinished, final: TrainerState.file)
+      } else {
+        try removeRecursively(unfinished)
+      }
+    }
+    for name in names(inDirectory: path) where Self.isCheckpoint(name) && !isComplete(path + "/" + name) {
+      try removeRecursively(path + "/" + name)
+    }
+  }
+
+  /// Removes what a run wrote here, and nothing else; what shows that there is a run, last.
+  private func removeRun() throws {
+    let names = names(inDirectory: path).filter { Self.isRunFile(Self.base(of: $0)) }
+    // A checkpoint needs the best one, both need the metrics, and all need the configuration.
+    let last = [Self.bestName, Self.metricsName, Self.configurationName]
+    let checkpoints = names.filter { Self.isCheckpoint($0) && $0 != Self.bestName }
+    for name in checkpoints + names.filter({ !last.contains($0) }) + last { try removeCheckpoint(path + "/" + name) }
+  }
+
+  /// Removes a checkpoint; half-removed, it does not count as one.
+  package func removeCheckpoint(_ folder: String) throws {
+    try removeRecursively(folder, first: TrainerState.file)
+  }
+
+  /// The name without what marks a file or folder that is being written.
+  private static func base(of name: String) -> String {
+    guard let mark = unfinishedMarks.compactMap({ name.firstRange(of: $0) }).first else { return name }
+    return String(name[..<mark.lowerBound])
+  }
+
+  /// Whether a name is that of a file or folder of a run that is being written.
+  private static func isUnfinished(_ name: String) -> Bool { base(of: name) != name && isRunFile(base(of: name)) }
+
+  /// The last is of earlier versions.
+  private static let unfinishedMarks = [".partial", ".old"]
+
+  private static func isCheckpoint(_ name: String) -> Bool {
+    name == bestName || (name.hasPrefix(checkpointStart) && Int(name.dropFirst(checkpointStart.count)) != nil)
+  }
+
+  private static func isRunFile(_ name: String) -> Bool {
+    [configurationName, metricsName, tensorBoardFolder, Adapter.configurationFile, Adapter.weightsFile].contains(name)
+      || isCheckpoint(name)
   }
 }

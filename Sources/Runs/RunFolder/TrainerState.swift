@@ -17,6 +17,27 @@ package struct TrainerState: Sendable, Equatable {
   package var validationRows: Int?
   /// A hash of every token the run depends on.
   package var dataFingerprint: String
+  /// How the run computes; nil in a file of an early version.
+  package var computation: Computation?
+}
+
+/// The choices that change only the rounding of a run's numbers. A run that resumes keeps them, and so its numbers.
+package struct Computation: Sendable, Equatable {
+  /// Maximum examples of a batch that are computed at a time.
+  package var packExamples: Int
+  /// Whether a forward keeps only the inputs of blocks, from which the backward computes the rest again.
+  package var recomputesActivations: Bool
+  /// Maximum tokens that an evaluation computes at a time.
+  package var evaluationPackTokens: Int
+  /// Number of threads.
+  package var threads: Int
+
+  package init(packExamples: Int, recomputesActivations: Bool, evaluationPackTokens: Int, threads: Int) {
+    self.packExamples = packExamples
+    self.recomputesActivations = recomputesActivations
+    self.evaluationPackTokens = evaluationPackTokens
+    self.threads = threads
+  }
 }
 
 extension TrainerState: Record {
@@ -33,5 +54,21 @@ extension TrainerState: Record {
     Field(
       "data_fingerprint", \.dataFingerprint, .text,
       "hash of the tokens of the context, the training and validation rows"),
+    .optional("computation", \.computation, .record, "choices that a resumed run keeps, since they round"),
+  ]
+}
+
+extension Computation: Record {
+  package init() { self.init(packExamples: 1, recomputesActivations: false, evaluationPackTokens: 1, threads: 1) }
+
+  package static let fields: [Field<Computation>] = [
+    Field("pack_examples", \.packExamples, .integer(from: 1), "most examples of a batch computed at a time"),
+    Field(
+      "recompute_activations", \.recomputesActivations, .flag,
+      "whether the backward computes activations again instead of keeping them"),
+    Field(
+      "evaluation_pack_tokens", \.evaluationPackTokens, .integer(from: 1),
+      "most tokens that an evaluation computes at a time"),
+    Field("threads", \.threads, .integer(from: 1), "number of threads"),
   ]
 }

@@ -7,7 +7,8 @@ package struct Evaluator {
   private let decoder: Decoder
   private let workspace: Workspace
   private let team: ThreadTeam
-  private let packTokens: Int
+  /// Maximum tokens of the rows that are scored together.
+  let packTokens: Int
 
   /// Tokens of the rows that are scored together, and smaller numbers for a memory limit.
   static let packSizes = [1024, 256, 64, 1]

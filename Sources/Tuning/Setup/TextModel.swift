@@ -45,8 +45,10 @@ package struct TextModel: Sendable {
     guard purpose != .tokens || Tokenizer.exists(in: tokenizerFolder) else {
       tokenizer = nil
       exampleEncoder = nil
+      heldBytes = Self.heldBytes(tokenizerFolder: nil)
       return
     }
+    heldBytes = Self.heldBytes(tokenizerFolder: tokenizerFolder)
     let tokenizer = try Tokenizer(folder: tokenizerFolder)
     self.tokenizer = tokenizer
     let template = configuration.template
@@ -56,6 +58,15 @@ package struct TextModel: Sendable {
         ? specialTokens.id(of: .endOfText, tokenizer: tokenizer) : nil,
       beginningOfText: template.addsBeginningOfText && purpose != .tokens
         ? specialTokens.id(of: .beginningOfText, tokenizer: tokenizer) : nil)
+  }
+
+  /// Bytes that the program and the tokenizer hold, estimated from the sizes of files: a plan that counted what the system
+  /// reports would differ from run to run.
+  let heldBytes: Int
+
+  /// Bytes that the program holds, and a tokenizer for each byte of its files (measured).
+  package static func heldBytes(tokenizerFolder: String?) -> Int {
+    20_000_000 + (tokenizerFolder.map { 3 * Tokenizer.fileBytes(in: $0) } ?? 0)
   }
 
   /// The encoder of rows as typed tokens that fit after a context.

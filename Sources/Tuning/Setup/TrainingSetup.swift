@@ -16,6 +16,8 @@ package struct TrainingSetup: Sendable {
   package let context: Context
   package let encoder: RowEncoder
   package let team: ThreadTeam
+  /// Bytes that the program and the tokenizer hold.
+  private let heldBytes: Int
   /// The prompt training starts from.
   package let startingPrompt: TunedPrompt
 
@@ -71,8 +73,15 @@ package struct TrainingSetup: Sendable {
     self.team = team
     model = source.model
     tokenizer = source.tokenizer
+    heldBytes = source.heldBytes
     encoder = rowEncoder(contextCount: context.count)
     startingPrompt = try adapter?.prompt(over: untrained) ?? untrained
+  }
+
+  /// Bytes that the process holds besides weights and what passes compute, with these examples of its rows; estimated.
+  func heldBytes(_ examples: [TypedTokens]) -> Int {
+    // A row's text and the objects around it; an id and a type for each token (measured).
+    heldBytes + 300 * rows.all.count + examples.reduce(0) { $0 + 20 * $1.ids.count }
   }
 
   /// The rows of a split as evaluation uses them.

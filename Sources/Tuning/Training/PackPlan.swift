@@ -1,4 +1,5 @@
 import LanguageModel
+import Runs
 
 /// How a batch is computed: the number of examples per pack, and what a forward keeps for its backward.
 ///
@@ -12,6 +13,12 @@ package struct PackPlan: Sendable, Equatable {
     precondition(examples > 0 && retention != .nothing)
     self.examples = examples
     self.retention = retention
+  }
+
+  /// The plan of a run that resumes.
+  init(_ computation: Computation) {
+    self.init(
+      examples: computation.packExamples, retention: computation.recomputesActivations ? .inputs : .everything)
   }
 
   /// The examples of each pack of a batch of this size.

@@ -12,8 +12,8 @@ package struct PackPlanner {
   private let lengths: [Int]
   /// The examples of each batch, by their index.
   private let batches: [[Int]]
-  /// Bytes that the process takes under every plan: what it holds now, the weights that steps read in place, and the
-  /// prompt with its optimiser state.
+  /// Bytes that the process takes under every plan: what it holds besides the steps, the weights,
+  /// and the prompt with its optimiser state.
   private let fixed: Int
   /// Bytes that an evaluation takes in the workspace of the steps.
   private let evaluation: Int
@@ -23,10 +23,10 @@ package struct PackPlanner {
   ///   - examples: the training examples.
   ///   - batches: the examples of every batch of the run, by their index.
   ///   - evaluation: the cost of evaluations between steps.
-  ///   - resident: bytes that the process holds already.
+  ///   - held: bytes that the process holds besides the steps: the program, the tokenizer, the rows.
   package init(
     _ step: TrainingStep, examples: [TypedTokens], batches: [[Int]], evaluation: Measurement?,
-    resident: Int = Memory.resident
+    held: Int
   ) {
     precondition(!batches.isEmpty, "a run has batches")
     self.step = step
@@ -35,32 +35,24 @@ package struct PackPlanner {
     self.batches = batches
     self.evaluation = evaluation?.bytes ?? 0
     fixed =
-      resident + step.decoder.mappedBytes + Self.promptCopies * 4 * step.context.count * step.decoder.width
+      held + step.decoder.weightBytes + Self.promptCopies * 4 * step.context.count * step.decoder.width
   }
 
   /// Copies of the prompt in training: e0, delta, their sum, the gradient, two moments, and a checkpoint's copies.
   private static let promptCopies = 10
 
-  /// The fastest plan within a memory limit, and the bytes it takes.
+  /// The fastest plan within a number of bytes and what it takes; nil when none fits.
   ///
-  /// No pack has more than `largest` examples. Without a user's limit, the limit is 80 % of the machine's memory, and the
-  /// smallest plan is taken if none fits.
-  ///
-  /// - Throws: `InputError.badData` when nothing fits the user's limit.
-  package func plan(limit: Int?, largest: Int) throws -> (PackPlan, bytes: Int) {
-    let most = limit ?? Memory.available / 5 * 4
-    var smallest: (plan: PackPlan, bytes: Int)?
-    for plan in plansFastestFirst(largest: largest) {
-      let bytes = bytes(plan)
-      if bytes <= most { return (plan, bytes) }
-      if smallest.map({ bytes < $0.bytes }) ?? true { smallest = (plan, bytes) }
-    }
-    guard let smallest else { preconditionFailure("there are plans") }
-    guard let limit else { return smallest }
-    throw InputError.badData(
-      "training.memory_limit",
-      "is \(limit / 1_000_000) MB; this model with this context takes about \(smallest.bytes / 1_000_000 + 1) MB at "
-        + "least; raise the limit or shorten the context")
+  /// No pack has more than `largest` examples.
+  package func fastest(within limit: Int, largest: Int) -> (plan: PackPlan, bytes: Int)? {
+    plansFastestFirst(largest: largest).lazy.map { (plan: $0, bytes: bytes($0)) }.first { $0.bytes <= limit }
+  }
+
+  /// The plan that takes the least memory, and its bytes.
+  package func smallest(largest: Int) -> (plan: PackPlan, bytes: Int) {
+    let plans = plansFastestFirst(largest: largest).map { (plan: $0, bytes: bytes($0)) }
+    guard let smallest = plans.min(by: { $0.bytes < $1.bytes }) else { preconditionFailure("there are plans") }
+    return smallest
   }
 
   /// Bytes of the process at its peak, estimated.

@@ -13,18 +13,20 @@ package struct Trainer {
   private let training: TrainingConfiguration
   package let examples: [TypedTokens]
   package let validation: [EncodedExample]
-  private let evaluator: Evaluator
   private let step: TrainingStep
-  package let packPlan: PackPlan
+  private let planner: ComputingPlanner
+  private var computing: Computing
   /// Operations of the run.
   package let work: RunWork
-  /// Estimated peak memory of the process in bytes.
-  package let estimatedMemory: Int
   private let order: BatchOrder
   private let schedule: LearningRateSchedule
   package let totalSteps: Int
   package let stepsPerEpoch: Int
   private var state: Checkpoint
+  /// The sole use of the run's folder.
+  private var lock: FolderLock?
+  /// The step of the checkpoint that the run resumed from; nil: it started from the beginning.
+  private var resumedStep: Int?
 
   /// Encodes the rows and plans the steps; writes nothing yet.
   ///
@@ -44,19 +46,20 @@ package struct Trainer {
     stepsPerEpoch = order.stepsPerEpoch
     let total = try Self.steps(of: training, perEpoch: order.stepsPerEpoch)
     totalSteps = total
-    let found = try Self.plan(
+    planner = ComputingPlanner(
       setup, step, examples: examples, validation: validation, batches: order.batches(upTo: total))
-    evaluator = found.evaluator
-    (packPlan, estimatedMemory) = found.steps
+    let computing = try planner.fastest()
+    self.computing = computing
     work = RunWork(
-      step: step, examples: examples, order: order, plan: packPlan, steps: total, evaluation: found.evaluation)
+      step: step, examples: examples, order: order, plan: computing.plan, steps: total,
+      evaluation: computing.evaluation)
     let warmup = training.warmupRatio.map { Int((Double(total) * $0).rounded(.up)) } ?? training.warmupSteps
     schedule = LearningRateSchedule(kind: training.schedule, warmupSteps: warmup, totalSteps: total)
     state = Checkpoint(
       prompt: setup.startingPrompt,
       optimizer: Optimizer(
         kind: training.optimizer, weightDecay: training.weightDecay, count: setup.startingPrompt.delta.count),
-      rows: (examples.count, validation.count))
+      computation: computing.choices, rows: (examples.count, validation.count))
   }
 
   /// Optimiser steps of a run.
@@ -70,31 +73,9 @@ package struct Trainer {
     return max(1, Int(planned))
   }
 
-  /// What evaluates, the cost of an evaluation, and the plan of the steps with the bytes it takes.
-  private typealias Planned = (evaluator: Evaluator, evaluation: Measurement?, steps: (plan: PackPlan, bytes: Int))
-
-  /// Plans steps and evaluations.
-  ///
-  /// A memory limit that is too low for evaluations of large packs may be enough for smaller ones.
-  private static func plan(
-    _ setup: TrainingSetup, _ step: TrainingStep, examples: [TypedTokens], validation: [EncodedExample],
-    batches: [[Int]]
-  ) throws -> Planned {
-    let training = setup.configuration.training
-    func plan(packTokens: Int) throws -> Planned {
-      let evaluator = Evaluator(
-        decoder: step.decoder, workspace: step.workspace, team: step.team, packTokens: packTokens)
-      let evaluation =
-        validation.isEmpty ? nil : try evaluator.measure(validation, contextCount: setup.context.count)
-      let planner = PackPlanner(step, examples: examples, batches: batches, evaluation: evaluation)
-      return (evaluator, evaluation, try planner.plan(limit: training.memoryLimit, largest: training.batchSize))
-    }
-    let sizes = training.memoryLimit == nil ? Evaluator.packSizes.prefix(1) : Evaluator.packSizes[...]
-    for packTokens in sizes.dropLast() {
-      if let found = try? plan(packTokens: packTokens) { return found }
-    }
-    return try plan(packTokens: sizes[sizes.endIndex - 1])
-  }
+  package var packPlan: PackPlan { computing.plan }
+  /// Estimated peak memory of the process in bytes.
+  package var estimatedMemory: Int { computing.bytes }
 
   /// The shape of the run.
   package var plan: TrainingPlan {
@@ -103,10 +84,21 @@ package struct Trainer {
       trainingExamples: examples.count, validationExamples: validation.count, contextTokens: setup.context.count)
   }
 
-  /// Restores the newest checkpoint of the run's folder; without one the run starts over.
+  /// Takes the run's folder for this process, and goes on with the run in it if that is asked for: from its newest
+  /// checkpoint, or from the beginning without one.
   ///
-  /// - Throws: `InputError` when the run in the folder had another configuration.
-  package mutating func resume() throws {
+  /// - Returns: whether other processes are kept out; false where the file system has no locks.
+  /// - Throws: `InputError` when the folder is in use or holds what must not be there, or when the run in it had another
+  ///   configuration.
+  @discardableResult
+  package mutating func begin(_ earlier: EarlierRun) throws -> Bool {
+    let lock = try run.claim(earlier)
+    self.lock = lock
+    if [.resume, .resumeIfAny].contains(earlier) { try resume() }
+    return lock.isExclusive
+  }
+
+  private mutating func resume() throws {
     if fileExists(run.configurationFile) {
       let earlier = try Configuration(file: run.configurationFile)
       if let key = configuration.firstDifference(thatMattersFrom: earlier) {
@@ -118,6 +110,19 @@ package struct Trainer {
     }
     guard let newest = run.checkpointSteps.last else { return }
     try state.read(from: run.checkpoint(newest), fingerprint: fingerprint, totalSteps: totalSteps)
+    resumedStep = state.step
+    // A caller that gives other threads has been told what that does.
+    state.computation.threads = setup.team.threads
+    if state.computation == computing.choices { return }
+    computing = try planner.recorded(state.computation)
+    let limit = planner.limit
+    guard computing.bytes <= limit.value else {
+      throw InputError.usage(
+        "--resume",
+        "the run computes \(computing.plan), which takes about \(computing.bytes / 1_000_000 + 1) MB; \(limit.source) "
+          + "is \(limit.value / 1_000_000) MB now; raise it, or start a new run from the adapter in "
+          + "\(run.checkpoint(newest)) (\"initial_adapter\")")
+    }
   }
 
   /// Runs all remaining steps.
@@ -131,12 +136,10 @@ package struct Trainer {
   package mutating func train(
     stopAfter: Int? = nil, shouldStop: () -> Bool = { false }, report listener: (TrainingEvent) throws -> Void
   ) throws -> TrainingSummary {
-    try makeDirectory(run.path)
+    precondition(lock != nil, "the run has begun")
     try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: run.configurationFile)
-    try run.keepMetrics(upTo: state.step)
+    try run.keepMetrics(upTo: resumedStep)
     let metrics = try AppendingFile(path: run.metricsFile)
-    guard metrics.lock() else { throw run.isInUse }
-    defer { withExtendedLifetime(metrics) {} }
     let tensorBoard =
       training.report == .tensorBoard ? try TensorBoardLog(folder: run.tensorBoard, after: state.step) : nil
     func report(_ event: TrainingEvent) throws {
@@ -159,7 +162,7 @@ package struct Trainer {
       let members = order.batch(forStep: state.step)
       state.prompt.project()
       let result = step.run(
-        prompt: state.prompt.embeddings, examples: members.map { examples[$0] }, plan: packPlan)
+        prompt: state.prompt.embeddings, examples: members.map { examples[$0] }, plan: computing.plan)
       var gradient = result.gradient
       state.prompt.maskGradient(&gradient)
       let norm = clip(&gradient, toNorm: training.maxGradientNorm)
@@ -197,7 +200,7 @@ package struct Trainer {
   }
 
   private mutating func evaluate(elapsedSince start: Double) throws -> (EvaluationMetrics, isBest: Bool) {
-    let predictions = try evaluator.predict(validation, prompt: state.prompt.projected)
+    let predictions = try computing.evaluator.predict(validation, prompt: state.prompt.projected)
     let report = ClassificationReport(predictions, labels: setup.encoder.labelNames)
     let (value, isHigherBetter) =
       switch training.bestMetric {
@@ -237,7 +240,7 @@ package struct Trainer {
     let folder = run.checkpoint(state.step)
     try write(to: folder)
     if let limit = training.saveTotalLimit {
-      for old in run.checkpointSteps.dropLast(limit) { try removeRecursively(run.checkpoint(old)) }
+      for old in run.checkpointSteps.dropLast(limit) { try run.removeCheckpoint(run.checkpoint(old)) }
     }
     try report(.saved(folder))
   }

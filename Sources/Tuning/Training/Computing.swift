@@ -1,0 +1,100 @@
+import Diagnostics
+import Kernels
+import Method
+import Runs
+import System
+
+/// How a run computes its steps and evaluations, and what that takes.
+struct Computing {
+  let plan: PackPlan
+  let evaluator: Evaluator
+  /// The cost of an evaluation on the validation rows; nil without any.
+  let evaluation: Measurement?
+  /// Peak memory of the process in bytes, estimated.
+  let bytes: Int
+  fileprivate let threads: Int
+
+  /// What the run records, so that it can go on in the same way.
+  var choices: Computation {
+    Computation(
+      packExamples: plan.examples, recomputesActivations: plan.retention == .inputs,
+      evaluationPackTokens: evaluator.packTokens, threads: threads)
+  }
+}
+
+/// Chooses how a run computes.
+struct ComputingPlanner {
+  private let setup: TrainingSetup
+  private let step: TrainingStep
+  private let examples: [TypedTokens]
+  private let validation: [EncodedExample]
+  private let batches: [[Int]]
+  /// The memory that the run may take: the user's limit, or 80 % of what the process may use.
+  let limit: Limit
+
+  init(
+    _ setup: TrainingSetup, _ step: TrainingStep, examples: [TypedTokens], validation: [EncodedExample],
+    batches: [[Int]]
+  ) {
+    self.setup = setup
+    self.step = step
+    self.examples = examples
+    self.validation = validation
+    self.batches = batches
+    let available = Memory.available(threads: step.team.threads)
+    limit =
+      setup.configuration.training.memoryLimit.map { Limit($0, source: "training.memory_limit") }
+      ?? Limit(available.value / 5 * 4, source: available.source)
+  }
+
+  /// The fastest way within the limit. If nothing fits, a limit of the user's is an error, and under one of the machine the
+  /// run takes as little as it can.
+  ///
+  /// - Throws: `InputError.badData` when nothing fits the user's limit.
+  func fastest() throws -> Computing {
+    let largest = setup.configuration.training.batchSize
+    // A limit that is too low for evaluations of large packs may be enough for smaller ones.
+    for tokens in Evaluator.packSizes {
+      let evaluation = try evaluation(packTokens: tokens)
+      if let found = planner(evaluation.cost).fastest(within: limit.value, largest: largest) {
+        return computing(found, evaluation)
+      }
+    }
+    let evaluation = try evaluation(packTokens: Evaluator.packSizes[Evaluator.packSizes.count - 1])
+    let smallest = planner(evaluation.cost).smallest(largest: largest)
+    guard setup.configuration.training.memoryLimit != nil else { return computing(smallest, evaluation) }
+    throw InputError.badData(
+      limit.source,
+      "is \(limit.value / 1_000_000) MB; this model with this context takes about \(smallest.bytes / 1_000_000 + 1) MB "
+        + "at least; raise the limit or shorten the context")
+  }
+
+  /// The way that a run recorded.
+  func recorded(_ choices: Computation) throws -> Computing {
+    let evaluation = try evaluation(packTokens: choices.evaluationPackTokens)
+    let plan = PackPlan(choices)
+    return computing((plan, planner(evaluation.cost).bytes(plan)), evaluation)
+  }
+
+  private func evaluation(packTokens: Int) throws -> (evaluator: Evaluator, cost: Measurement?) {
+    let evaluator = Evaluator(
+      decoder: step.decoder, workspace: step.workspace, team: step.team, packTokens: packTokens)
+    return (
+      evaluator, validation.isEmpty ? nil : try evaluator.measure(validation, contextCount: setup.context.count)
+    )
+  }
+
+  private func planner(_ evaluation: Measurement?) -> PackPlanner {
+    PackPlanner(
+      step, examples: examples, batches: batches, evaluation: evaluation,
+      held: setup.heldBytes(examples + validation.map(\.tokens)))
+  }
+
+  private func computing(
+    _ found: (plan: PackPlan, bytes: Int), _ evaluation: (evaluator: Evaluator, cost: Measurement?)
+  ) -> Computing {
+    Computing(
+      plan: found.plan, evaluator: evaluation.evaluator, evaluation: evaluation.cost, bytes: found.bytes,
+      threads: step.team.threads)
+  }
+}
