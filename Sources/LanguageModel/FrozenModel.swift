@@ -28,6 +28,10 @@ package struct FrozenModel: Sendable {
     let configuration = try ConfigFile(folder: folder)
     let name = try configuration.text("model_type", default: "")
     guard let description = Family.all[name] else {
+      if let text = try configuration.section("text_config") {
+        let part = try text.text("model_type", default: "")
+        throw configuration.invalid("model_type", "that of a text model; save the text part (\"\(part)\") alone")
+      }
       throw configuration.invalid("model_type", "a known family (\(Family.all.keys.sorted().joined(separator: ", ")))")
     }
     guard !configuration.has("quantization_config") else {

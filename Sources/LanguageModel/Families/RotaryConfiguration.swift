@@ -54,7 +54,7 @@ struct RotaryConfiguration {
     } else if type != "default" {
       share = try configuration.positiveNumber("partial_rotary_factor", default: 1)
     }
-    let size = Int(Double(headSize) * share)
+    let size = share <= 1 ? Int(Double(headSize) * share) : 0
     guard size >= 2, size <= headSize, size % 2 == 0 else {
       throw configuration.invalid(
         family.partial?.key ?? "head_dim", "such that an even number of a head's \(headSize) numbers are rotated")
@@ -102,6 +102,9 @@ struct RotaryConfiguration {
       throw own.invalid(
         found?.has("rope_type") == true ? "rope_type" : "type",
         "one of \"default\", \"linear\", \"dynamic\", \"llama3\", \"yarn\", \"longrope\"")
+    }
+    guard factor.isFinite, frequencies.allSatisfy(\.isFinite) else {
+      throw configuration.invalid(family.thetaKey, "such that the rotary embedding is finite")
     }
     rotary = Rotary(inverseFrequencies: frequencies.map(Float.init), pairing: family.pairing, factor: Float(factor))
     maximumPositions = limit

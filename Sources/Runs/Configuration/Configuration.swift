@@ -109,7 +109,7 @@ extension Configuration {
 
   /// The same for the contents of a configuration file, which need not exist yet.
   package init(text: [UInt8], file: String, overrides: [(path: String, value: JSON)] = []) throws {
-    var json = try JSON(parsing: text, file: file, allowsComments: true)
+    var json = try JSON(parsing: text, file: file, allowing: .comments)
     for override in overrides {
       json = try json.setting(
         override.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init), to: override.value)
