@@ -38,6 +38,12 @@ package func isDirectory(_ path: String) -> Bool {
   return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
+/// Whether a path is a pipe, a terminal or another device: something that can be read once.
+package func isStream(_ path: String) -> Bool {
+  var status = stat()
+  return unsafe stat(path, &status) == 0 && ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
+}
+
 /// The time a file was last written, as "2026-11-21 16:30 UTC"; nil if it does not exist.
 package func modificationTime(of path: String) -> String? {
   var status = stat(), parts = tm()
@@ -141,8 +147,7 @@ package final class ReplacingFile {
   ///
   /// - Throws: `InputError.failure` when a system call fails.
   package init(path: String, announce: (String) -> Void = { _ in }) throws {
-    var status = stat()
-    let isOther = unsafe stat(path, &status) == 0 && ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
+    let isOther = isStream(path)
     self.path = fileExists(path) ? absolutePath(path) : path
     temporary = isOther ? nil : "\(self.path).partial-\(getpid())"
     if let temporary { announce(temporary) }

@@ -11,7 +11,8 @@ import Tokenization
     configuration.virtualTokens = 7
     change(&configuration)
     let tokenizer = try Tokenizer(folder: repository + "/configs/quickstart/model")
-    return try configuration.tokens(vocabularySize: 1024, tokenizer: tokenizer, seed: seed)
+    return try configuration.tokens(
+      vocabularySize: 1024, maximumPositions: 512, tokenizer: tokenizer, seed: seed)
   }
 
   /// A text is cut or repeated, as by PEFT.

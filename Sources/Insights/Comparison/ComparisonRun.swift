@@ -49,9 +49,11 @@ package struct ComparisonRun {
     file: String, settings: [String], overrides: (TuningMethod) -> [(path: String, value: JSON)],
     methods: [TuningMethod], seeds: Int, folder: String?, team: ThreadTeam
   ) throws {
+    let text = try Configuration.text(of: file)
     let configurations = try methods.map { method in
       try Configuration(
-        file: file, overrides: overrides(method) + [(path: "training.method", value: .string(method.rawValue))])
+        text: text, file: file,
+        overrides: overrides(method) + [(path: "training.method", value: .string(method.rawValue))])
     }
     guard let first = configurations.first else { preconditionFailure("there are methods to compare") }
     guard let folder = folder ?? first.outputDirectory.map({ $0 + "-compare" }) else {
@@ -75,7 +77,8 @@ package struct ComparisonRun {
       }
     }
     comparison = Comparison(
-      configuration: absolutePath(file), settings: settings, split: split, methods: methods, seeds: allSeeds, cells: [])
+      configuration: file == Configuration.standardInput ? file : absolutePath(file), settings: settings, split: split,
+      methods: methods, seeds: allSeeds, cells: [])
   }
 
   package var path: String { folder }

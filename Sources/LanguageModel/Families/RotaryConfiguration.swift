@@ -56,8 +56,10 @@ struct RotaryConfiguration {
     }
     let size = share <= 1 ? Int(Double(headSize) * share) : 0
     guard size >= 2, size <= headSize, size % 2 == 0 else {
-      throw configuration.invalid(
-        family.partial?.key ?? "head_dim", "such that an even number of a head's \(headSize) numbers are rotated")
+      let isOwn = found?.has("partial_rotary_factor") == true
+      throw (isOwn ? own : configuration).invalid(
+        isOwn ? "partial_rotary_factor" : family.partial?.key ?? "head_dim",
+        "such that an even number of a head's \(headSize) numbers are rotated")
     }
     let plain = (0..<(size / 2)).map { pow(theta, -2 * Double($0) / Double(size)) }
     let key = "original_max_position_embeddings"
