@@ -20,6 +20,11 @@ package struct FrozenModel: Sendable {
   ///   - team: the threads that convert the blocks' weight matrices to 8 bits; nil: keep the stored format.
   /// - Throws: `InputError` naming the missing or wrong file, key or tensor.
   package init(folder: String, quantizing team: ThreadTeam? = nil) throws {
+    if fileExists(folder), !isDirectory(folder) {
+      throw InputError.missing(
+        folder,
+        "is a file; expected the folder of a Hugging Face model (config.json, model.safetensors, tokenizer.json)")
+    }
     guard isDirectory(folder) else {
       throw InputError.missing(
         folder,

@@ -202,14 +202,37 @@ private func message(of folder: String) -> String {
   @Test(arguments: [
     ("pytorch_model.bin", "save_pretrained"), ("model.gguf", "it has model.gguf"),
     ("tf_model.h5", "it has tf_model.h5"),
-    ("adapter_model.safetensors", "the folder is an adapter's"),
+    ("adapter_config.json", "the folder is an adapter's"),
     ("consolidated.safetensors", "rename it if it is the whole model"), ("README.md", "expected the folder of"),
   ])
   func aFolderWithoutWeightsSaysWhatItHas(name: String, remedy: String) throws {
     try withTemporaryFolder { folder in
       try writeAtomically(#"{"model_type": "llama"}"#, to: folder + "/config.json")
       try writeAtomically("x", to: folder + "/" + name)
-      #expect(message(of: folder).contains(remedy))
+      #expect(
+        message(of: folder).contains("model.safetensors: not found, nor ") && message(of: folder).contains(remedy))
+      try removeRecursively(folder + "/config.json")
+      #expect(message(of: folder).contains("config.json: not found; ") && message(of: folder).contains(remedy))
+      #expect(message(of: folder + "/" + name).contains("is a file; expected the folder of a Hugging Face model"))
+    }
+  }
+
+  @Test(arguments: [
+    (
+      #"{"model_type": "gemma3", "text_config": {"model_type": "gemma3_text"}}"#,
+      "save the text part (\"gemma3_text\") alone"
+    ),
+    (
+      #"{"model_type": "llama", "quantization_config": {"quant_method": "fp8"}}"#,
+      "download the model's original weights"
+    ),
+    ("{}", "\"model_type\" must be a known family"), ("", "config.json: is empty, expected JSON"),
+    ("version https://git-lfs.github.com/spec/v1\n", "run `git lfs pull`"),
+  ])
+  func aConfigurationOfAnotherKindSaysWhatItIs(text: String, remedy: String) throws {
+    try withTemporaryFolder { folder in
+      try writeAtomically(text, to: folder + "/config.json")
+      #expect(message(of: folder).contains(remedy), "\(message(of: folder))")
     }
   }
 

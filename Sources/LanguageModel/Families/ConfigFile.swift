@@ -16,7 +16,7 @@ struct ConfigFile {
   init(folder: String) throws {
     file = folder + "/config.json"
     guard fileExists(file) else {
-      throw InputError.missing(file, "not found; expected the folder of a Hugging Face model")
+      throw InputError.missing(file, "not found; " + CheckpointFiles.remedy(folder))
     }
     json = try JSON.read(file: file, allowing: .nonFinite)
     place = ""

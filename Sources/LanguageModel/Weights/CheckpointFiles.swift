@@ -64,16 +64,18 @@ struct CheckpointFiles: Sendable {
     ).sorted()
   }
 
-  /// What to do about a folder without weights, from what it has instead.
-  private static func remedy(_ folder: String) -> String {
-    let found = names(inDirectory: folder).first { name in
+  /// What to do about a folder that is no model's, from what it has instead.
+  static func remedy(_ folder: String) -> String {
+    let all = names(inDirectory: folder)
+    if all.contains("adapter_config.json") {
+      return "the folder is an adapter's: give that of the model that its adapter_config.json names"
+    }
+    let found = all.first { name in
       [".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".ckpt", ".onnx"].contains(
         where: name.hasSuffix)
     }
     guard let found else { return "expected the folder of a Hugging Face model in safetensors" }
-    if found.hasPrefix("adapter_model.") {
-      return "the folder is an adapter's: give that of the model that its adapter_config.json names"
-    }
+    if found == "model.safetensors" { return "download it too" }
     if found.hasSuffix(".safetensors") { return "it has \(found): rename it if it is the whole model" }
     return "it has \(found): download the model's safetensors, or let transformers' save_pretrained write them"
   }
