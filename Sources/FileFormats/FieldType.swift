@@ -37,6 +37,18 @@ package struct FieldType<Value>: Sendable {
       write: { $0.map(type.write) ?? .null })
   }
 
+  /// The values of another type; null, or the number that stands for it in Hugging Face's files, for nil.
+  package static func null<Wrapped>(or type: FieldType<Wrapped>, number: Int) -> FieldType where Value == Wrapped? {
+    FieldType(
+      expected: type.expected + ", or null or \(number)", inner: type.inner,
+      read: { json, key, origin -> Value? in
+        if json.isNull || json.integer == number { return .some(nil) }
+        guard let value = try type.read(json, key, origin) else { return nil }
+        return .some(value)
+      },
+      write: { $0.map(type.write) ?? .null })
+  }
+
   /// Lists of values; `expected` is the list's name in messages.
   package static func list<Element>(_ expected: String, of type: FieldType<Element>) -> FieldType
   where Value == [Element] {
@@ -65,18 +77,21 @@ extension FieldType where Value: Record {
 }
 
 extension FieldType where Value == Int {
-  /// Whole numbers of at least `lowest`.
-  package static func integer(from lowest: Int) -> FieldType {
+  /// Whole numbers from `lowest` to `highest`.
+  package static func integer(from lowest: Int, to highest: Int = Int(Int32.max)) -> FieldType {
     FieldType(
-      expected: "a whole number from \(lowest) to \(Int32.max)",
-      read: { json in json.integer.flatMap { (lowest...Int(Int32.max)).contains($0) ? $0 : nil } },
+      expected: "a whole number from \(lowest) to \(highest)",
+      read: { json in json.integer.flatMap { (lowest...highest).contains($0) ? $0 : nil } },
       write: JSON.integer)
   }
 }
 
 extension FieldType where Value == Double {
   /// Finite numbers.
-  package static var number: FieldType { FieldType(expected: "a number", read: \.number, write: JSON.number) }
+  package static var number: FieldType {
+    FieldType(
+      expected: "a number", read: { $0.number.flatMap { $0.isFinite ? $0 : nil } }, write: JSON.number)
+  }
 
   /// Results of a computation, as JSON holds them: it has no literal for non-finite numbers.
   package static var measurement: FieldType {
@@ -88,6 +103,8 @@ extension FieldType where Value == Double {
   package static var nonNegative: FieldType { number("a number of at least 0", in: 0...1e30) { _ in true } }
   /// Numbers above 0.
   package static var positive: FieldType { number("a positive number", in: 0...1e30) { $0 > 0 } }
+  /// Numbers from 0 to 1.
+  package static var share: FieldType { number("a number from 0 to 1", in: 0...1) { _ in true } }
   /// Numbers between 0 and 1, both excluded.
   package static var fraction: FieldType { number("a number above 0 and below 1", in: 0...1) { $0 > 0 && $0 < 1 } }
 
@@ -117,9 +134,12 @@ extension FieldType where Value == JSON {
 
 extension FieldType where Value: RawRepresentable<String> & CaseIterable & Sendable {
   /// The cases of an enumeration, by their names.
-  package static var choice: FieldType {
+  package static var choice: FieldType { choice(also: [:]) }
+
+  /// The cases of an enumeration, by their names or other names that are read, but not written.
+  package static func choice(also others: [String: Value]) -> FieldType {
     FieldType(
       expected: "one of " + Value.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", "),
-      read: { $0.string.flatMap(Value.init) }, write: { .string($0.rawValue) })
+      read: { json in json.string.flatMap { Value(rawValue: $0) ?? others[$0] } }, write: { .string($0.rawValue) })
   }
 }

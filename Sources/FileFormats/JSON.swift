@@ -24,10 +24,10 @@ package enum JSON: Equatable, Sendable {
     }
   }
 
-  /// The value of the first member called `key`; nil if this is not an object or has no such member.
+  /// The value of the last member called `key`, as Python has it; nil if this is not an object or has no such member.
   package subscript(key: String) -> JSON? {
     guard case .object(let members) = self else { return nil }
-    return members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
+    return members.last { $0.key.utf8.elementsEqual(key.utf8) }?.value
   }
 
   package var string: String? {
@@ -81,34 +81,48 @@ extension JSON {
   /// Reads a file that must hold one JSON value.
   ///
   /// - Throws: `InputError` (`missingInput` when it cannot be read; `badData` with line and column when malformed).
-  package static func read(file path: String) throws -> JSON {
-    try JSON(parsing: readBytes(of: path), file: path)
+  package static func read(file path: String, allowing extensions: JSONExtensions = []) throws -> JSON {
+    let bytes = try readBytes(of: path)
+    if let found = otherKind(of: bytes.prefix(64)) { throw InputError.badData(path, "is \(found), expected JSON") }
+    return try JSON(parsing: bytes, file: path, allowing: extensions)
   }
 
   /// Parses one JSON value (RFC 8259) from UTF-8 bytes; `file` and `firstLine` are for messages.
   ///
-  /// With `allowsComments`, `//` begins a comment that ends with the line.
-  ///
   /// - Throws: `InputError.badData` with line and column.
-  package init(parsing bytes: [UInt8], file: String, firstLine: Int = 1, allowsComments: Bool = false) throws {
-    var parser = JSONParser(bytes: bytes, file: file, firstLine: firstLine, allowsComments: allowsComments)
+  package init(
+    parsing bytes: [UInt8], file: String, firstLine: Int = 1, allowing extensions: JSONExtensions = []
+  ) throws {
+    var parser = JSONParser(bytes: bytes, file: file, firstLine: firstLine, extensions: extensions)
     self = try parser.parseDocument()
   }
+}
+
+/// What some files have beyond RFC 8259.
+package struct JSONExtensions: OptionSet, Sendable {
+  package let rawValue: Int
+
+  package init(rawValue: Int) { self.rawValue = rawValue }
+
+  /// `//` begins a comment that ends with the line.
+  package static let comments = JSONExtensions(rawValue: 1)
+  /// `NaN`, `Infinity` and `-Infinity`, which Python reads and writes.
+  package static let nonFinite = JSONExtensions(rawValue: 2)
 }
 
 private struct JSONParser {
   let bytes: [UInt8]
   let file: String
   let firstLine: Int
-  let allowsComments: Bool
+  let extensions: JSONExtensions
   var position = 0
   static let maximumDepth = 256
 
-  init(bytes: [UInt8], file: String, firstLine: Int, allowsComments: Bool) {
+  init(bytes: [UInt8], file: String, firstLine: Int, extensions: JSONExtensions) {
     self.bytes = bytes
     self.file = file
     self.firstLine = firstLine
-    self.allowsComments = allowsComments
+    self.extensions = extensions
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
   }
 
@@ -134,9 +148,11 @@ private struct JSONParser {
 
   mutating func skipWhitespace() {
     while position < bytes.count {
-      if bytes[position] == 0x20 || (0x09...0x0D).contains(bytes[position]) {
+      let byte = bytes[position]
+      if byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 {
         position += 1
-      } else if allowsComments, bytes[position...].starts(with: [UInt8(ascii: "/"), UInt8(ascii: "/")]) {
+      } else if extensions.contains(.comments), bytes[position...].starts(with: [UInt8(ascii: "/"), UInt8(ascii: "/")])
+      {
         position = bytes[position...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
       } else {
         return
@@ -155,6 +171,8 @@ private struct JSONParser {
     case UInt8(ascii: "t"): return try parseWord("true", .bool(true))
     case UInt8(ascii: "f"): return try parseWord("false", .bool(false))
     case UInt8(ascii: "n"): return try parseWord("null", .null)
+    case UInt8(ascii: "N") where extensions.contains(.nonFinite): return try parseWord("NaN", .number(.nan))
+    case UInt8(ascii: "I") where extensions.contains(.nonFinite): return try parseWord("Infinity", .number(.infinity))
     default: return try parseNumber()
     }
   }
@@ -208,7 +226,10 @@ private struct JSONParser {
   mutating func parseNumber() throws -> JSON {
     let start = position
     var isInteger = true
-    if position < bytes.count, bytes[position] == UInt8(ascii: "-") { position += 1 }
+    if take("-"), extensions.contains(.nonFinite), position < bytes.count, bytes[position] == UInt8(ascii: "I") {
+      return try parseWord("Infinity", .number(-.infinity))
+    }
+    let firstDigit = position
     func digits(_ parser: inout JSONParser) throws {
       let first = parser.position
       while parser.position < parser.bytes.count, (0x30...0x39).contains(parser.bytes[parser.position]) {
@@ -217,7 +238,9 @@ private struct JSONParser {
       if parser.position == first { throw parser.syntaxError(first == start ? "a value" : "a digit") }
     }
     try digits(&self)
-    if bytes[start] == UInt8(ascii: "0"), position - start > 1 { throw syntaxError("no leading zero", at: start) }
+    if bytes[firstDigit] == UInt8(ascii: "0"), position - firstDigit > 1 {
+      throw syntaxError("no leading zero", at: start)
+    }
     if take(".") {
       isInteger = false
       try digits(&self)
@@ -232,7 +255,9 @@ private struct JSONParser {
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isInteger, let value = Int(text) { return .integer(value) }
-    guard let value = Double(text), value.isFinite else { throw syntaxError("a number that fits", at: start) }
+    guard let value = Double(text), value.isFinite || extensions.contains(.nonFinite) else {
+      throw syntaxError("a number that fits", at: start)
+    }
     return .number(value)
   }
 

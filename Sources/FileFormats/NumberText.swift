@@ -32,6 +32,7 @@ package func percent(_ share: Double) -> String { fixed(100 * share, 1) + " %" }
 
 /// A time span: "42 s", "3:07", "1:02:03".
 package func duration(_ seconds: Double) -> String {
+  guard abs(seconds) < 1e15 else { return "\(seconds) s" }
   let total = Int(seconds.rounded())
   func two(_ value: Int) -> String { (value < 10 ? "0" : "") + String(value) }
   if total < 60 { return "\(total) s" }

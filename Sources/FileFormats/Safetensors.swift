@@ -1,35 +1,28 @@
 import Diagnostics
+import Glibc
 import System
 
-/// The element types of a safetensors file, with their sizes.
+/// The element type of a tensor in a safetensors file, by its name there.
 ///
-/// Source: https://github.com/huggingface/safetensors, `tensor.rs`.
-package enum TensorType: String, Sendable, CaseIterable {
-  case bool = "BOOL"
-  case uint8 = "U8"
-  case int8 = "I8"
-  case float8e5m2 = "F8_E5M2"
-  case float8e4m3 = "F8_E4M3"
-  case int16 = "I16"
-  case uint16 = "U16"
-  case float16 = "F16"
-  case bfloat16 = "BF16"
-  case int32 = "I32"
-  case uint32 = "U32"
-  case float32 = "F32"
-  case int64 = "I64"
-  case uint64 = "U64"
-  case float64 = "F64"
+/// A file may hold types that are unknown here: only the tensors that are read need a known one. Source:
+/// https://github.com/huggingface/safetensors, `tensor.rs`.
+package struct TensorType: Hashable, Sendable {
+  /// "F32".
+  package let name: String
 
-  /// Bytes per element.
-  package var size: Int {
-    switch self {
-    case .bool, .uint8, .int8, .float8e5m2, .float8e4m3: 1
-    case .int16, .uint16, .float16, .bfloat16: 2
-    case .int32, .uint32, .float32: 4
-    case .int64, .uint64, .float64: 8
-    }
-  }
+  package static let float16 = TensorType(name: "F16")
+  package static let bfloat16 = TensorType(name: "BF16")
+  package static let float32 = TensorType(name: "F32")
+  package static let float64 = TensorType(name: "F64")
+
+  /// Bits per element; nil: the type is unknown.
+  var bits: Int? { Self.bitsOfTypes[name] }
+
+  private static let bitsOfTypes = [
+    "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8,
+    "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32,
+    "I64": 64, "U64": 64, "F64": 64, "C64": 64,
+  ]
 }
 
 /// One tensor of a mapped safetensors file: its type, its shape, and its bytes in the mapping.
@@ -38,10 +31,20 @@ package struct StoredTensor: @unchecked Sendable {
   package let name: String
   package let type: TensorType
   package let shape: [Int]
+  /// The number of elements.
+  package let count: Int
   package let file: MappedFile
   package let bytes: UnsafeRawBufferPointer
 
-  package var count: Int { shape.reduce(1, *) }
+  /// The size of the elements in the file.
+  package var byteCount: Int { bytes.count }
+
+  /// Whether another tensor has the same type, shape and bytes.
+  package func equals(_ other: StoredTensor) -> Bool {
+    guard type == other.type, shape == other.shape, bytes.count == other.bytes.count else { return false }
+    guard let base = bytes.baseAddress, let otherBase = other.bytes.baseAddress else { return true }
+    return memcmp(base, otherBase, bytes.count) == 0
+  }
 
   /// The elements in place, if they are float32 and aligned; nil otherwise.
   package var floatsInPlace: UnsafeBufferPointer<Float>? {
@@ -70,7 +73,8 @@ package struct StoredTensor: @unchecked Sendable {
       for i in 0..<count { target[i] = Float(bytes.loadUnaligned(fromByteOffset: 8 * i, as: Double.self)) }
     default:
       throw InputError.badData(
-        file.path, "tensor \"\(name)\" is \(type.rawValue); expected floating-point numbers (F32, F16, BF16 or F64)")
+        file.path,
+        "tensor \"\(name)\" is \(type.name), expected F32, F16, BF16 or F64; use the model's original weights")
     }
   }
 
@@ -83,14 +87,15 @@ package struct StoredTensor: @unchecked Sendable {
   }
 }
 
-/// A safetensors file, mapped and checked: header length, JSON, types, and that the tensors' bytes tile the data
+/// A safetensors file, mapped and checked: header length, JSON, sizes, and that the tensors' bytes tile the data
 /// without overlap, hole or excess, as the reference implementation requires.
 package struct SafetensorsFile: Sendable {
   package let file: MappedFile
   package let metadata: [String: String]
   /// The tensors in the order of their bytes.
   package let tensors: [StoredTensor]
-  private let indexByName: [String: Int]
+  /// By the bytes of the name: names may be canonically equal.
+  private let indexByName: [[UInt8]: Int]
 
   /// The reference implementation's limit on the header.
   package static let maximumHeaderLength = 100_000_000
@@ -102,6 +107,12 @@ package struct SafetensorsFile: Sendable {
     let file = try MappedFile(path: path)
     let length = file.bytes.count
     func malformed(_ problem: String) -> InputError { .badData(path, "malformed safetensors: \(problem)") }
+    let start = file.bytes.prefix(64)
+    // The header's first character is that of a JSON object or white space before it.
+    let isPlausible = length > 8 && [UInt8(ascii: "{"), 0x20, 0x09, 0x0A, 0x0D].contains(file.bytes[8])
+    if !isPlausible, let found = otherKind(of: start) {
+      throw InputError.badData(path, "is \(found), expected safetensors")
+    }
     guard length >= 8 else { throw malformed("expected at least 8 bytes, found \(length); is the download complete?") }
     let headerLength = UInt64(littleEndian: file.bytes.loadUnaligned(as: UInt64.self))
     guard headerLength <= Self.maximumHeaderLength else {
@@ -113,7 +124,7 @@ package struct SafetensorsFile: Sendable {
     }
     let dataStart = 8 + Int(headerLength)
     let dataLength = length - dataStart
-    guard headerLength >= 2, file.bytes[8] == UInt8(ascii: "{") else {
+    guard headerLength >= 2, isPlausible else {
       throw malformed("the header does not start with \"{\"")
     }
     guard let members = try JSON(parsing: Array(file.bytes[8..<dataStart]), file: path).object else {
@@ -128,38 +139,41 @@ package struct SafetensorsFile: Sendable {
         throw malformed("\"\(member.key)\" appears twice in the header")
       }
       if member.key == "__metadata__" {
-        for entry in member.value.object ?? [] { metadata[entry.key] = entry.value.string ?? entry.value.compact }
+        guard member.value.isNull || member.value.object?.allSatisfy({ $0.value.string != nil }) == true else {
+          throw malformed("\"__metadata__\" must be an object of strings")
+        }
+        for entry in member.value.object ?? [] { metadata[entry.key] = entry.value.string }
         continue
       }
       let name = member.key
-      guard let typeName = member.value["dtype"]?.string, let type = TensorType(rawValue: typeName) else {
-        throw malformed(
-          "tensor \"\(name)\" has dtype \(member.value["dtype"]?.shortDescription ?? "missing"), "
-            + "expected one of \(TensorType.allCases.map(\.rawValue).joined(separator: ", "))")
+      guard let typeName = member.value["dtype"]?.string else {
+        throw malformed("tensor \"\(name)\" has no dtype, such as \"F32\"")
       }
-      guard let sizes = member.value["shape"]?.array, case let shape = sizes.compactMap(\.integer),
-        shape.count == sizes.count, shape.allSatisfy({ $0 >= 0 })
+      guard let sizes = member.value["shape"]?.array, case let shape = sizes.compactMap(\.size),
+        shape.count == sizes.count
       else { throw malformed("tensor \"\(name)\" has no shape of whole numbers") }
-      guard let offsets = member.value["data_offsets"]?.array?.compactMap(\.integer), offsets.count == 2,
-        0 <= offsets[0], offsets[0] <= offsets[1]
+      guard let limits = member.value["data_offsets"]?.array, limits.count == 2,
+        case let offsets = limits.compactMap(\.size),
+        offsets.count == 2, offsets[0] <= offsets[1]
       else { throw malformed("tensor \"\(name)\" has no data_offsets [begin, end] with begin <= end") }
       guard offsets[1] <= dataLength else {
         throw malformed(
           "tensor \"\(name)\" ends at byte \(offsets[1]) of \(dataLength) bytes of data; is the download complete?")
       }
-      var expected = type.size
-      for size in shape {
-        let (product, overflow) = expected.multipliedReportingOverflow(by: size)
-        guard !overflow else { throw malformed("tensor \"\(name)\" has a shape whose size overflows") }
-        expected = product
+      let type = TensorType(name: typeName)
+      var product: Int? = 1
+      for size in shape { product = product?.multiplied(by: size) }
+      guard let count = product, let bits = count.multiplied(by: type.bits ?? 1) else {
+        throw malformed("tensor \"\(name)\" has a shape whose size overflows")
       }
-      guard offsets[1] - offsets[0] == expected else {
+      let found = offsets[1] - offsets[0]
+      guard type.bits == nil || bits % 8 == 0 && bits / 8 == found else {
         throw malformed(
-          "tensor \"\(name)\" of shape \(shape) and dtype \(typeName) needs \(expected) bytes, "
-            + "its data_offsets give \(offsets[1] - offsets[0])")
+          "tensor \"\(name)\" of shape \(shape) and dtype \(typeName) needs \(bits / 8 + (bits % 8).signum()) bytes, "
+            + "its data_offsets give \(found)")
       }
       let bytes = UnsafeRawBufferPointer(rebasing: file.bytes[(dataStart + offsets[0])..<(dataStart + offsets[1])])
-      let tensor = StoredTensor(name: name, type: type, shape: shape, file: file, bytes: bytes)
+      let tensor = StoredTensor(name: name, type: type, shape: shape, count: count, file: file, bytes: bytes)
       tensors.append((offsets[0], offsets[1], tensor))
     }
 
@@ -177,11 +191,11 @@ package struct SafetensorsFile: Sendable {
     self.file = file
     self.metadata = metadata
     self.tensors = tensors.map(\.tensor)
-    indexByName = Dictionary(uniqueKeysWithValues: self.tensors.enumerated().map { ($1.name, $0) })
+    indexByName = Dictionary(uniqueKeysWithValues: self.tensors.enumerated().map { (Array($1.name.utf8), $0) })
   }
 
   /// The tensor with this name, if there is one.
-  package subscript(name: String) -> StoredTensor? { indexByName[name].map { tensors[$0] } }
+  package subscript(name: String) -> StoredTensor? { indexByName[Array(name.utf8)].map { tensors[$0] } }
 
   /// The tensor with this name and shape, as float32.
   ///
@@ -196,6 +210,21 @@ package struct SafetensorsFile: Sendable {
       throw InputError.badData(file.path, "tensor \"\(name)\" has shape \(tensor.shape), expected \(shape)")
     }
     return try tensor.floats()
+  }
+}
+
+extension JSON {
+  /// A whole number of at least 0, without a decimal point.
+  fileprivate var size: Int? {
+    if case .integer(let value) = self, value >= 0 { value } else { nil }
+  }
+}
+
+extension Int {
+  /// The product; nil if it overflows.
+  fileprivate func multiplied(by other: Int) -> Int? {
+    let (product, overflow) = multipliedReportingOverflow(by: other)
+    return overflow ? nil : product
   }
 }
 

@@ -20,6 +20,11 @@ package struct FrozenModel: Sendable {
   ///   - team: the threads that convert the blocks' weight matrices to 8 bits; nil: keep the stored format.
   /// - Throws: `InputError` naming the missing or wrong file, key or tensor.
   package init(folder: String, quantizing team: ThreadTeam? = nil) throws {
+    if fileExists(folder), !isDirectory(folder) {
+      throw InputError.missing(
+        folder,
+        "is a file; expected the folder of a Hugging Face model (config.json, model.safetensors, tokenizer.json)")
+    }
     guard isDirectory(folder) else {
       throw InputError.missing(
         folder,
@@ -28,6 +33,10 @@ package struct FrozenModel: Sendable {
     let configuration = try ConfigFile(folder: folder)
     let name = try configuration.text("model_type", default: "")
     guard let description = Family.all[name] else {
+      if let text = try configuration.section("text_config") {
+        let part = try text.text("model_type", default: "")
+        throw configuration.invalid("model_type", "that of a text model; save the text part (\"\(part)\") alone")
+      }
       throw configuration.invalid("model_type", "a known family (\(Family.all.keys.sorted().joined(separator: ", ")))")
     }
     guard !configuration.has("quantization_config") else {

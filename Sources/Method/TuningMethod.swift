@@ -51,8 +51,16 @@ package struct PromptTuningConfiguration: Sendable, Equatable {
 extension PromptTuningConfiguration {
   /// The tokens whose embeddings initialise the virtual tokens.
   ///
-  /// - Throws: `InputError.badData` for a text without a tokenizer, or without tokens.
-  package func tokens(vocabularySize: Int, tokenizer: Tokenizer?, seed: Int) throws -> [Int] {
+  /// - Throws: `InputError.badData` for more tokens than the model has positions, for a text without a tokenizer, or
+  ///   without tokens.
+  package func tokens(
+    vocabularySize: Int, maximumPositions: Int, tokenizer: Tokenizer?, seed: Int
+  ) throws -> [Int] {
+    guard virtualTokens < maximumPositions else {
+      throw InputError.badData(
+        "prompt_tuning.num_virtual_tokens",
+        "is \(virtualTokens), the model has \(maximumPositions) positions; use fewer")
+    }
     switch initialization {
     case .random:
       var generator = SeededGenerator(seed: seed, .virtualTokens)

@@ -18,6 +18,11 @@ func status(of path: String) -> stat? {
   return unsafe withPath(path) { unsafe stat($0, &status) } == 0 ? status : nil
 }
 
+/// Whether a path is a pipe, a terminal or another device: something that can be read once.
+package func isStream(_ path: String) -> Bool {
+  status(of: path).map { ![S_IFREG, S_IFDIR].contains($0.st_mode & S_IFMT) } ?? false
+}
+
 /// The time a file was last written, as "2026-11-21 16:30 UTC"; nil if it does not exist.
 package func modificationTime(of path: String) -> String? {
   guard var status = status(of: path) else { return nil }

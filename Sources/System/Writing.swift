@@ -15,10 +15,8 @@ package final class ReplacingFile {
   ///
   /// - Throws: `InputError.failure` when a system call fails.
   package init(path: String, announce: (String) -> Void = { _ in }) throws {
-    let status = status(of: path)
-    let isOther = status.map { ![S_IFREG, S_IFDIR].contains($0.st_mode & S_IFMT) } ?? false
-    self.path = status == nil ? path : absolutePath(path)
-    guard !isOther else {
+    self.path = fileExists(path) ? absolutePath(path) : path
+    guard !isStream(path) else {
       temporary = nil
       file = try AppendingFile(path: path)
       return

@@ -74,7 +74,9 @@ package struct SpecialTokens: Sendable {
   /// The ids in a file of the model: one, several, or none.
   private func ids(of marker: Marker, in name: String) throws -> [Int] {
     let file = modelFolder + "/" + name, key = marker.key + "_id"
-    guard fileExists(file), let entry = try JSON.read(file: file)[key], !entry.isNull else { return [] }
+    guard fileExists(file), let entry = try JSON.read(file: file, allowing: .nonFinite)[key], !entry.isNull else {
+      return []
+    }
     return try (entry.array ?? [entry]).compactMap { item in
       guard let id = item.integer else {
         throw InputError.badData(
@@ -93,7 +95,7 @@ struct TokenizerSettings {
   /// `tokenizer_config.json` and `special_tokens_map.json`, if they exist.
   static func files(in folder: String) throws -> [TokenizerSettings] {
     try ["tokenizer_config.json", "special_tokens_map.json"].map { folder + "/" + $0 }.filter(fileExists)
-      .map { TokenizerSettings(path: $0, json: try JSON.read(file: $0)) }
+      .map { TokenizerSettings(path: $0, json: try JSON.read(file: $0, allowing: .nonFinite)) }
   }
 
   /// The text of a token: an entry is a string, or an added token with `content`.

@@ -174,7 +174,23 @@ struct Arguments {
   func adapter() throws -> Adapter {
     let folder = required("--checkpoint")
     let run = RunDirectory(folder)
-    return try Adapter(folder: run.holdsRun ? run.adapterFolder ?? folder : folder)
+    let adapter = try Adapter(folder: run.holdsRun ? run.adapterFolder ?? folder : folder)
+    noteIgnoredKeys(adapter.configuration, of: adapter.configurationPath)
+    return adapter
+  }
+
+  /// The configuration of `--config`, which is required, with the overrides of `--set`.
+  ///
+  /// - Throws: `InputError` for its contents.
+  func configuration() throws -> Configuration {
+    let file = required("--config")
+    let configuration = try Configuration(file: file, overrides: overrides())
+    noteIgnoredKeys(configuration, of: file)
+    if let folder = configuration.initialAdapter {
+      let adapter = try Adapter(folder: folder)
+      noteIgnoredKeys(adapter.configuration, of: adapter.configurationPath)
+    }
+    return configuration
   }
 
   /// The configuration for an adapter: `--config`, or the one that the run wrote beside the adapter.
@@ -192,6 +208,7 @@ struct Arguments {
       throw InputError.usage("--config", "is missing: \(adapter.folder) has no config.json, so \(need ?? "")")
     }
     var configuration = try Configuration(file: file, overrides: overrides())
+    if file != adapter.configurationPath { noteIgnoredKeys(configuration, of: file) }
     configuration.baseModel = self["--model"] ?? configuration.baseModel ?? adapter.configuration.baseModel
     return configuration
   }
@@ -219,6 +236,13 @@ struct Arguments {
       return (parts[0], (try? JSON(parsing: Array(parts[1].utf8), file: "--set")) ?? .string(parts[1]))
     }
   }
+}
+
+/// Says on standard error which keys of an adapter_config.json count for nothing.
+private func noteIgnoredKeys(_ configuration: Configuration, of file: String) {
+  if configuration.ignoredKeys.isEmpty { return }
+  let keys = configuration.ignoredKeys.map { "\"\($0)\"" }.joined(separator: ", ")
+  note("\(file): ignores \(keys), unknown to this version and perhaps of a later PEFT")
 }
 
 extension Value {

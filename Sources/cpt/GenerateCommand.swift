@@ -39,6 +39,9 @@ private func runGenerate(_ arguments: Arguments) throws -> Int32 {
   if arguments["--prompt"] == nil, isatty(STDIN_FILENO) == 1 {
     throw InputError.usage("--prompt", "is missing; expected --prompt TEXT, or the text on standard input")
   }
+  if arguments["--config"] == standardStream, arguments["--prompt"] ?? standardStream == standardStream {
+    throw InputError.usage("--config", "and --prompt both are standard input; give --prompt a text")
+  }
   let adapter = try arguments.adapter()
   let configuration = try arguments.configuration(
     of: adapter, for: isRaw ? nil : "the template must come from a configuration; or use --raw")

@@ -58,9 +58,7 @@ private func runInspect(_ arguments: Arguments) throws -> Int32 {
   switch subject {
   case .configuration:
     let row = try arguments.integer("--row", from: 1) ?? 1
-    let configuration = try Configuration(
-      file: arguments.required(subject.rawValue), overrides: arguments.overrides())
-    let inspection = try RunInspection(TrainingSetup(configuration, team: team), row: row - 1)
+    let inspection = try RunInspection(TrainingSetup(arguments.configuration(), team: team), row: row - 1)
     (text, json) = (inspection.text(showsAll: showsAll), inspection.json)
   case .checkpoint:
     let adapter = try arguments.adapter()

@@ -27,9 +27,9 @@ extension ModelInspection {
     facts.append(Fact("vocabulary", decoder.vocabularySize, "vocabulary"))
     facts.append(
       Fact("parameters", .integer(decoder.parameters), "parameters", inMillions(decoder.parameters)))
-    let types = Dictionary(model.tensors.map { ($0.type, $0.count) }, uniquingKeysWith: +)
-      .sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map(\.key.rawValue)
-    let bytes = model.tensors.reduce(0) { $0 + $1.count * $1.type.size }
+    let types = Dictionary(model.tensors.map { ($0.type, $0.byteCount) }, uniquingKeysWith: +)
+      .sorted { ($1.value, $0.key.name) < ($0.value, $1.key.name) }.map(\.key.name)
+    let bytes = model.tensors.reduce(0) { $0 + $1.byteCount }
     facts.append(
       Fact("bytes_on_disk", .integer(bytes), "on disk", "\(byteCount(bytes)) of \(types.joined(separator: ", "))"))
     facts.append(Fact("dtypes", .array(types.map(JSON.string)), nil, ""))

@@ -35,6 +35,9 @@ extension Command {
 
 private func runPredict(_ arguments: Arguments) throws -> Int32 {
   let path = arguments.required("--data")
+  if path == standardStream, arguments["--config"] == standardStream {
+    throw InputError.usage("--config", "and --data both are standard input; give one of them a file")
+  }
   let format = try dataFormat(arguments, of: path)
   let scoring = arguments.choice("--scoring", default: Scoring.acc)
   let destination = arguments["--output"] == "-" ? nil : try arguments.destination("--output", isFolder: false)

@@ -120,8 +120,9 @@ let topics: [Topic] = [
 
       Files are written under a temporary name and then renamed, so that a crash
       leaves no partial file. Results go to standard output, progress and errors to
-      standard error. "-" means standard input in predict --data and generate
-      --prompt, and standard output wherever a file is written.
+      standard error. "-" means standard input in --config, predict --data and
+      generate --prompt, and standard output wherever a file is written. Paths in a
+      configuration from standard input are relative to the current folder.
 
       NO_COLOR, TERM=dumb and COLUMNS are respected.
       """),

@@ -30,7 +30,7 @@ extension Command {
 private func runTrain(_ arguments: Arguments) throws -> Int32 {
   try arguments.refuse("--resume", with: "--overwrite")
   let file = arguments.required("--config")
-  var configuration = try Configuration(file: file, overrides: arguments.overrides())
+  var configuration = try arguments.configuration()
   if let output = arguments["--output"] { configuration.outputDirectory = output }
   guard let output = configuration.outputDirectory else {
     throw InputError.usage(

@@ -193,6 +193,16 @@ import TestSupport
     }
   }
 
+  /// Values of Hugging Face's files, and those that mean the same. Of 4 steps.
+  @Test(arguments: [
+    ("training.eval_steps", JSON.number(0.3), JSON.integer(2)), ("training.save_steps", .number(0.6), .integer(3)),
+    ("training.warmup_steps", .number(0.3), .integer(2)), ("training.max_grad_norm", .integer(0), .null),
+    ("training.save_total_limit", .integer(0), .null), ("training.warmup_ratio", .number(0), .null),
+  ])
+  func meansTheSame(key: String, value: JSON, meaning: JSON) throws {
+    #expect(try Self.result([(key, value)]) == Self.result([(key, meaning)]))
+  }
+
   /// What a run has computed, by file: without the clock's numbers, and without copies of the configuration.
   private static func contents(of folder: String, at path: String = "") throws -> [String: [UInt8]] {
     var found: [String: [UInt8]] = [:]

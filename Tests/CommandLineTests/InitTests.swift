@@ -108,7 +108,9 @@ import TestSupport
       #expect(outcome.status == 0, "\(outcome.errors)")
       let configuration = try Configuration(file: folder + "/cpt.json"), training = configuration.training
       #expect(configuration.data.contextExamples == context && training.batchSize == 8)
-      #expect(training.epochs == epochs && training.evaluationSteps == evaluationSteps && training.bestMetric == metric)
+      #expect(
+        training.epochs == epochs && training.evaluationSteps == .steps(evaluationSteps)
+          && training.bestMetric == metric)
       #expect(configuration.data.validationFraction == 0.2 && configuration.data.testFraction == 0.2)
       #expect(configuration.data.maxTrainExamples == (rows > 1000 ? 200 : nil))
     }

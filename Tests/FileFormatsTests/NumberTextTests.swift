@@ -19,6 +19,8 @@ import Testing
 
   @Test(arguments: [
     (41.6, "42 s"), (59.4, "59 s"), (187.0, "3:07"), (3599.6, "1:00:00"), (3723.0, "1:02:03"), (0.0, "0 s"),
+    (1e300, "1e+300 s"),
+    (.infinity, "inf s"), (.nan, "nan s"),
   ])
   func spansOfTime(seconds: Double, text: String) {
     #expect(duration(seconds) == text)

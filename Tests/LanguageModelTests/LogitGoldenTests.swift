@@ -9,21 +9,26 @@ import TestSupport
 
 private let team = ThreadTeam(threads: 2)
 
+/// The log-probability of every token of the vocabulary after each token of a text, [text, vocabulary] row by row.
+func logProbabilities(_ decoder: Decoder, _ ids: [Int]) -> [Double] {
+  var tree = TokenTree()
+  tree.append(.tokens(ids))
+  let targets = ids.indices.flatMap { row in (0..<decoder.vocabularySize).map { Target(row: row, token: $0) } }
+  let pass = decoder.forward(tree, targets: targets, workspace: Workspace(), on: team)
+  return pass.scores.map { Double($0.logProbability) }
+}
+
 /// The largest difference between a model's log-probabilities after each token and those of golden logits.
-private func worstError(
+func worstError(
   of folder: String, ids: [Int], logits: SafetensorsFile, _ name: String, isQuantized: Bool = false
 ) throws -> Double {
   let decoder = try FrozenModel(folder: folder, quantizing: isQuantized ? team : nil).decoder
   let V = decoder.vocabularySize
   let golden = try logits.floats(name, shape: [ids.count, V])
-  var tree = TokenTree()
-  tree.append(.tokens(ids))
-  let targets = ids.indices.flatMap { row in (0..<V).map { Target(row: row, token: $0) } }
-  let pass = decoder.forward(tree, targets: targets, workspace: Workspace(), on: team)
-  return zip(targets, pass.scores).map { target, score in
-    let line = golden[(target.row * V)..<((target.row + 1) * V)].map(Double.init)
-    let expected = line[target.token] - log(line.reduce(0) { $0 + exp($1) })
-    return abs(Double(score.logProbability) - expected)
+  return logProbabilities(decoder, ids).enumerated().map { place, found in
+    let row = place / V
+    let line = golden[(row * V)..<((row + 1) * V)].map(Double.init)
+    return abs(found - (line[place % V] - log(line.reduce(0) { $0 + exp($1) })))
   }.max() ?? .infinity
 }
 

@@ -36,10 +36,11 @@ import Tuning
   }
 
   /// As transformers: rounded up. Of 20 steps.
-  @Test(arguments: [(0.25, 5), (0.26, 6), (0.01, 1), (0.99, 20)])
-  func theWarmUpIsAShareOfTheSteps(ratio: Double, steps: Int) throws {
+  @Test(arguments: ["warmup_ratio", "warmup_steps"], [(0.25, 5), (0.26, 6), (0.01, 1), (0.99, 20)])
+  func theWarmUpIsAShareOfTheSteps(key: String, case: (ratio: Double, steps: Int)) throws {
+    let (ratio, steps) = `case`
     try withTemporaryFolder { folder in
-      let setup = try ParityGoldens().setup("batch1-none", in: folder, training: ["warmup_ratio": .number(ratio)])
+      let setup = try ParityGoldens().setup("batch1-none", in: folder, training: [key: .number(ratio)])
       #expect(try Trainer(setup, run: RunDirectory(folder + "/run")).plan.warmupSteps == steps)
     }
   }

@@ -11,7 +11,19 @@ import Tokenization
     configuration.virtualTokens = 7
     change(&configuration)
     let tokenizer = try Tokenizer(folder: repository + "/configs/quickstart/model")
-    return try configuration.tokens(vocabularySize: 1024, tokenizer: tokenizer, seed: seed)
+    return try configuration.tokens(
+      vocabularySize: 1024, maximumPositions: 512, tokenizer: tokenizer, seed: seed)
+  }
+
+  /// More than the model has positions are refused before they are drawn.
+  @Test func asManyAsPositions() throws {
+    #expect(try tokens { $0.virtualTokens = 511 }.count == 511)
+    #expect(
+      throws: InputError.badData(
+        "prompt_tuning.num_virtual_tokens", "is 2147483647, the model has 512 positions; use fewer")
+    ) {
+      try tokens { $0.virtualTokens = Int(Int32.max) }
+    }
   }
 
   /// A text is cut or repeated, as by PEFT.

@@ -58,9 +58,11 @@ package struct ComparisonRun {
     methods: [TuningMethod], seeds: Int, folder: String?, earlier: EarlierRun,
     team makeTeam: (_ earlier: Int?) throws -> ThreadTeam
   ) throws {
+    let text = try Configuration.text(of: file)
     let configurations = try methods.map { method in
       try Configuration(
-        file: file, overrides: overrides(method) + [(path: "training.method", value: .string(method.rawValue))])
+        text: text, file: file,
+        overrides: overrides(method) + [(path: "training.method", value: .string(method.rawValue))])
     }
     guard let first = configurations.first else { preconditionFailure("there are methods to compare") }
     guard let folder = folder ?? first.outputDirectory.map({ $0 + "-compare" }) else {
@@ -86,8 +88,8 @@ package struct ComparisonRun {
       }
     }
     comparison = Comparison(
-      configuration: absolutePath(file), settings: settings, split: split, threads: team.threads, methods: methods,
-      seeds: allSeeds, cells: [])
+      configuration: file == Configuration.standardInput ? file : absolutePath(file), settings: settings, split: split,
+      threads: team.threads, methods: methods, seeds: allSeeds, cells: [])
   }
 
   package var path: String { folder }

@@ -19,7 +19,7 @@ package struct TimeEstimate: Sendable {
   package init(_ trainer: Trainer, _ setup: TrainingSetup, rate: Double) {
     let work = trainer.work
     // There is always one evaluation after the last step, even if nothing is trained.
-    let every = setup.configuration.training.evaluationSteps ?? .max
+    let every = max(1, setup.configuration.training.evaluationSteps?.count(of: trainer.totalSteps) ?? .max)
     let evaluations = max(0, trainer.totalSteps - 1) / every + 1
     operations =
       Double(trainer.totalSteps) * work.operationsOfStep + Double(evaluations) * work.operationsOfEvaluation

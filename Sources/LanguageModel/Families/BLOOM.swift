@@ -13,7 +13,7 @@ extension Family {
     let isNormed = try configuration.flag("apply_residual_connection_post_layernorm", default: false)
     let headSize = try configuration.headSize(width: width, heads: heads, key: "n_head")
 
-    let blocks = try (0..<configuration.size("n_layer", "num_hidden_layers", default: 2)).map { layer in
+    let blocks = try (0..<configuration.layers("n_layer", "num_hidden_layers", default: 2)).map { layer in
       let name = "h.\(layer)."
       let fused = try files.linear(name + "self_attention.query_key_value", width, 3 * width, bias: true)
       let attention = try Attention(
@@ -36,14 +36,16 @@ extension Family {
           normBefore: files.layerNorm(name + "post_attention_layernorm", width, epsilon: epsilon), feedForward,
           joining: isNormed ? .normedInput : .input))
     }
-    let words = try files.weight("word_embeddings.weight", inputs: width, outputs: vocabulary)
+    let (words, head) = try files.wordsAndHead(
+      "word_embeddings", inputs: width, outputs: vocabulary,
+      isTied: configuration.flag("tie_word_embeddings", default: true))
     return try Decoder(
       embedding: Embedding(
         words: words, norm: files.layerNorm("word_embeddings_layernorm", width, epsilon: epsilon)),
       blocks: blocks,
       head: Head(
         norm: files.layerNorm("ln_f", width, epsilon: epsilon),
-        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true))),
+        vocabulary: head),
       maximumPositions: nil)
   }
 }

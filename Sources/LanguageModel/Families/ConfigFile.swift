@@ -16,9 +16,9 @@ struct ConfigFile {
   init(folder: String) throws {
     file = folder + "/config.json"
     guard fileExists(file) else {
-      throw InputError.missing(file, "not found; expected the folder of a Hugging Face model")
+      throw InputError.missing(file, "not found; " + CheckpointFiles.remedy(folder))
     }
-    json = try JSON.read(file: file)
+    json = try JSON.read(file: file, allowing: .nonFinite)
     place = ""
   }
 
@@ -56,21 +56,39 @@ struct ConfigFile {
     return value
   }
 
-  /// A size: a whole number from 1 to 2³¹ - 1.
+  /// The width of a matrix or one of its parts: from 1 to 2²⁴, so that products of two do not overflow.
   func size(_ keys: String..., default fallback: Int? = nil) throws -> Int {
-    try value(keys, default: fallback, "a whole number of at least 1", Self.size)
+    try whole(keys, 1...Self.largestSize, default: fallback)
   }
 
   /// A size; nil if it is missing or null.
   func optionalSize(_ key: String) throws -> Int? {
-    guard has(key) else { return nil }
-    let size: Int = try value([key], default: nil, "a whole number of at least 1 or null", Self.size)
-    return size
+    try has(key) ? whole([key], 1...Self.largestSize, default: nil) : nil
   }
 
-  private static func size(_ json: JSON) -> Int? {
-    json.integer.flatMap { (1...Int(Int32.max)).contains($0) ? $0 : nil }
+  /// A number of tokens: from 1 to 2³¹ - 1; it sizes nothing.
+  func length(_ keys: String..., default fallback: Int? = nil) throws -> Int {
+    try whole(keys, 1...Int(Int32.max), default: fallback)
   }
+
+  /// A number of tokens; nil if it is missing or null.
+  func optionalLength(_ key: String) throws -> Int? {
+    try has(key) ? whole([key], 1...Int(Int32.max), default: nil) : nil
+  }
+
+  /// A number of layers: from 1 to 10 000.
+  func layers(_ keys: String..., default fallback: Int) throws -> Int {
+    try whole(keys, 1...10_000, default: fallback)
+  }
+
+  /// A whole number in a range.
+  func whole(_ keys: [String], _ range: ClosedRange<Int>, default fallback: Int?) throws -> Int {
+    try value(keys, default: fallback, "a whole number from \(range.lowerBound) to \(range.upperBound)") { json in
+      json.integer.flatMap { range.contains($0) ? $0 : nil }
+    }
+  }
+
+  private static let largestSize = 1 << 24
 
   func flag(_ key: String, default fallback: Bool) throws -> Bool {
     try value([key], default: fallback, "true or false", \.bool)
@@ -88,7 +106,8 @@ struct ConfigFile {
   }
 
   private static func positive(_ json: JSON) -> Double? {
-    json.number.flatMap { $0 > 0 && $0.isFinite ? $0 : nil }
+    // As float32 it is finite and not 0.
+    json.number.flatMap { (1e-30...1e30).contains($0) ? $0 : nil }
   }
 
   /// A list of `count` positive numbers.

@@ -7,7 +7,7 @@ extension Family {
   static let falcon = Family(prefix: "transformer.") { configuration, files in
     let width = try configuration.size("n_embed", "hidden_size", default: 4544)
     let heads = try configuration.size("num_attention_heads", "n_head", default: 71)
-    let positions = try configuration.size("max_position_embeddings", default: 2048)
+    let positions = try configuration.length("max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 65024)
     let inner = try configuration.size("ffn_hidden_size", default: 4 * width)
     let epsilon = try configuration.positiveNumber("layer_norm_epsilon", default: 1e-5)
@@ -27,7 +27,7 @@ extension Family {
     let rotary = try hasALiBi ? nil : RotaryConfiguration(configuration, headSize: headSize, positions: positions)
     let scale = 1 / Float(headSize).squareRoot()
 
-    let blocks = try (0..<configuration.size("num_hidden_layers", "n_layer", default: 32)).map { layer in
+    let blocks = try (0..<configuration.layers("num_hidden_layers", "n_layer", default: 32)).map { layer in
       let name = "h.\(layer)."
       // For each group: the queries that share a key-value head, its keys, its values.
       let shared = heads / keyValueHeads
@@ -54,12 +54,14 @@ extension Family {
         residual: isParallel ? .parallel : .sequential, attention: Sublayer(normBefore: first, attention),
         feedForward: Sublayer(normBefore: second, feedForward))
     }
-    let words = try files.weight("word_embeddings.weight", inputs: width, outputs: vocabulary)
+    let (words, head) = try files.wordsAndHead(
+      "word_embeddings", inputs: width, outputs: vocabulary,
+      isTied: configuration.flag("tie_word_embeddings", default: true))
     return try Decoder(
       embedding: Embedding(words: words), rotaries: rotary.map { [$0.rotary] } ?? [], blocks: blocks,
       head: Head(
         norm: files.layerNorm("ln_f", width, epsilon: epsilon),
-        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true))),
+        vocabulary: head),
       maximumPositions: hasALiBi ? nil : positions)
   }
 }

@@ -7,7 +7,7 @@ extension Family {
   static let gpt2 = Family(prefix: "transformer.") { configuration, files in
     let width = try configuration.size("n_embd", "hidden_size", default: 768)
     let heads = try configuration.size("n_head", "num_attention_heads", default: 12)
-    let positions = try configuration.size("n_positions", "max_position_embeddings", default: 1024)
+    let positions = try configuration.length("n_positions", "max_position_embeddings", default: 1024)
     let vocabulary = try configuration.size("vocab_size", default: 50257)
     let inner = try configuration.size("n_inner", default: 4 * width)
     let epsilon = try configuration.positiveNumber("layer_norm_epsilon", default: 1e-5)
@@ -17,7 +17,7 @@ extension Family {
     let headSize = try configuration.headSize(width: width, heads: heads, key: "n_head")
     try configuration.requireFlag("add_cross_attention", false)
 
-    let blocks = try (0..<configuration.size("n_layer", "num_hidden_layers", default: 12)).map { layer in
+    let blocks = try (0..<configuration.layers("n_layer", "num_hidden_layers", default: 12)).map { layer in
       let name = "h.\(layer)."
       let fused = try files.linear(name + "attn.c_attn", width, 3 * width, bias: true, layout: .inputMajor)
       var scale: Float = scaled ? 1 / Float(headSize).squareRoot() : 1
@@ -35,14 +35,16 @@ extension Family {
         attention: Sublayer(normBefore: files.layerNorm(name + "ln_1", width, epsilon: epsilon), attention),
         feedForward: Sublayer(normBefore: files.layerNorm(name + "ln_2", width, epsilon: epsilon), feedForward))
     }
-    let words = try files.weight("wte.weight", inputs: width, outputs: vocabulary)
+    let (words, head) = try files.wordsAndHead(
+      "wte", inputs: width, outputs: vocabulary,
+      isTied: configuration.flag("tie_word_embeddings", default: true))
     return try Decoder(
       embedding: Embedding(
         words: words, positions: files.weight("wpe.weight", inputs: width, outputs: positions)),
       blocks: blocks,
       head: Head(
         norm: files.layerNorm("ln_f", width, epsilon: epsilon),
-        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true))),
+        vocabulary: head),
       maximumPositions: positions)
   }
 }

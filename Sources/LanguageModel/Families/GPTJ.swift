@@ -7,7 +7,7 @@ extension Family {
   static let gptJ = Family(prefix: "transformer.") { configuration, files in
     let width = try configuration.size("n_embd", "hidden_size", default: 4096)
     let heads = try configuration.size("n_head", "num_attention_heads", default: 16)
-    let positions = try configuration.size("n_positions", "max_position_embeddings", default: 2048)
+    let positions = try configuration.length("n_positions", "max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 50400)
     let inner = try configuration.size("n_inner", default: 4 * width)
     let epsilon = try configuration.positiveNumber("layer_norm_epsilon", default: 1e-5)
@@ -18,7 +18,7 @@ extension Family {
       throw configuration.invalid("rotary_dim", "an even number of at most a head's \(headSize) numbers")
     }
 
-    let blocks = try (0..<configuration.size("n_layer", "num_hidden_layers", default: 28)).map { layer in
+    let blocks = try (0..<configuration.layers("n_layer", "num_hidden_layers", default: 28)).map { layer in
       let name = "h.\(layer)."
       let norm = try files.layerNorm(name + "ln_1", width, epsilon: epsilon)
       let attention = try Attention(
@@ -36,14 +36,15 @@ extension Family {
         residual: .parallel, attention: Sublayer(normBefore: norm, attention),
         feedForward: Sublayer(normBefore: norm, feedForward))
     }
-    let words = try files.weight("wte.weight", inputs: width, outputs: vocabulary)
+    let (words, head) = try files.wordsAndHead(
+      "wte", inputs: width, outputs: vocabulary,
+      isTied: configuration.flag("tie_word_embeddings", default: false), headBias: true)
     return try Decoder(
       embedding: Embedding(words: words), rotaries: [Rotary(theta: 10000, size: turned, pairing: .neighbours)],
       blocks: blocks,
       head: Head(
         norm: files.layerNorm("ln_f", width, epsilon: epsilon),
-        vocabulary: files.head(
-          words: words, isTied: configuration.flag("tie_word_embeddings", default: false), bias: true)),
+        vocabulary: head),
       maximumPositions: positions)
   }
 }

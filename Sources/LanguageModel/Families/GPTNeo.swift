@@ -7,14 +7,14 @@ extension Family {
   static let gptNeo = Family(prefix: "transformer.") { configuration, files in
     let width = try configuration.size("hidden_size", default: 2048)
     let heads = try configuration.size("num_heads", "num_attention_heads", default: 16)
-    let layers = try configuration.size("num_layers", "num_hidden_layers", default: 24)
-    let positions = try configuration.size("max_position_embeddings", default: 2048)
+    let layers = try configuration.layers("num_layers", "num_hidden_layers", default: 24)
+    let positions = try configuration.length("max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 50257)
     let inner = try configuration.size("intermediate_size", default: 4 * width)
     let epsilon = try configuration.positiveNumber("layer_norm_epsilon", default: 1e-5)
     let activation = try configuration.activation("activation_function", default: "gelu_new")
     let headSize = try configuration.headSize(width: width, heads: heads, key: "num_heads")
-    let window = try configuration.size("window_size", default: 256)
+    let window = try configuration.length("window_size", default: 256)
     let kinds = try configuration.gptNeoKinds(count: layers)
 
     let blocks = try (0..<layers).map { layer in
@@ -34,14 +34,16 @@ extension Family {
         attention: Sublayer(normBefore: files.layerNorm(name + "ln_1", width, epsilon: epsilon), attention),
         feedForward: Sublayer(normBefore: files.layerNorm(name + "ln_2", width, epsilon: epsilon), feedForward))
     }
-    let words = try files.weight("wte.weight", inputs: width, outputs: vocabulary)
+    let (words, head) = try files.wordsAndHead(
+      "wte", inputs: width, outputs: vocabulary,
+      isTied: configuration.flag("tie_word_embeddings", default: true))
     return try Decoder(
       embedding: Embedding(
         words: words, positions: files.weight("wpe.weight", inputs: width, outputs: positions)),
       blocks: blocks,
       head: Head(
         norm: files.layerNorm("ln_f", width, epsilon: epsilon),
-        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true))),
+        vocabulary: head),
       maximumPositions: positions)
   }
 }
@@ -52,11 +54,15 @@ extension ConfigFile {
     let known = ["global", "local"]
     if let kinds = try kinds("attention_layers", of: known, count: count) { return kinds }
     guard has("attention_types") else { return (0..<count).map { known[$0 % 2] } }
-    let kinds = (json["attention_types"]?.array ?? []).flatMap { entry -> [String] in
+    var kinds: [String] = []
+    for entry in json["attention_types"]?.array ?? [] {
       guard let pair = entry.array, pair.count == 2, let names = pair[0].array?.compactMap(\.string),
-        let times = pair[1].integer, (1...count).contains(times)
-      else { return [] }
-      return (0..<times).flatMap { _ in names }
+        let times = pair[1].integer, (1...count).contains(times), names.count <= count / times
+      else {
+        kinds = []
+        break
+      }
+      for _ in 0..<times where kinds.count <= count { kinds += names }
     }
     guard kinds.count == count, kinds.allSatisfy(known.contains) else {
       throw invalid("attention_types", "[[[\"global\", \"local\"], times], …] for \(count) layers")

@@ -7,7 +7,7 @@ extension Family {
   static let gptNeoX = Family(prefix: "gpt_neox.") { configuration, files in
     let width = try configuration.size("hidden_size", default: 6144)
     let heads = try configuration.size("num_attention_heads", default: 64)
-    let positions = try configuration.size("max_position_embeddings", default: 2048)
+    let positions = try configuration.length("max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 50432)
     let inner = try configuration.size("intermediate_size", default: 24576)
     let epsilon = try configuration.positiveNumber("layer_norm_eps", default: 1e-5)
@@ -19,7 +19,7 @@ extension Family {
       configuration, headSize: headSize, positions: positions,
       family: .init(thetaKey: "rotary_emb_base", partial: ("rotary_pct", 0.25)))
 
-    let blocks = try (0..<configuration.size("num_hidden_layers", default: 44)).map { layer in
+    let blocks = try (0..<configuration.layers("num_hidden_layers", default: 44)).map { layer in
       let name = "layers.\(layer)."
       let fused = try files.linear(name + "attention.query_key_value", width, 3 * width, bias: bias)
       let attention = try Attention(
@@ -40,13 +40,14 @@ extension Family {
         attention: Sublayer(normBefore: norm("input_layernorm"), attention),
         feedForward: Sublayer(normBefore: norm("post_attention_layernorm"), feedForward))
     }
-    let words = try files.weight("embed_in.weight", inputs: width, outputs: vocabulary)
+    let (words, head) = try files.wordsAndHead(
+      "embed_in", heads: ["embed_out", "lm_head"], inputs: width, outputs: vocabulary,
+      isTied: configuration.flag("tie_word_embeddings", default: false))
     return try Decoder(
       embedding: Embedding(words: words), rotaries: [rotary.rotary], blocks: blocks,
       head: Head(
         norm: files.layerNorm("final_layer_norm", width, epsilon: epsilon),
-        vocabulary: files.head(
-          "embed_out", words: words, isTied: configuration.flag("tie_word_embeddings", default: false))),
+        vocabulary: head),
       maximumPositions: rotary.maximumPositions)
   }
 }

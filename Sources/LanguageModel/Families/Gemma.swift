@@ -15,8 +15,8 @@ extension Family {
   static let gemma2 = Family(prefix: "model.") { configuration, files in
     var description = try LlamaDescription(laterGemma: configuration, logitSoftCap: 30)
     description.scoreSoftCap = try configuration.softCap("attn_logit_softcapping", default: 50)
-    let layers = try configuration.size("num_hidden_layers", default: description.layers)
-    let window = try configuration.size("sliding_window", default: 4096)
+    let layers = try configuration.layers("num_hidden_layers", default: description.layers)
+    let window = try configuration.length("sliding_window", default: 4096)
     description.windows = try configuration.windows(window, layers: layers) { $0 % 2 == 0 }
     return try description.decoder(configuration, files)
   }
@@ -30,8 +30,8 @@ extension Family {
     description.positions = 131_072
     description.hasHeadNorms = true
     let sizes = try LlamaDescription.Sizes(configuration, description)
-    let window = try configuration.size("sliding_window", default: 4096)
-    let pattern = try configuration.size("sliding_window_pattern", "_sliding_window_pattern", default: 6)
+    let window = try configuration.length("sliding_window", default: 4096)
+    let pattern = try configuration.length("sliding_window_pattern", "_sliding_window_pattern", default: 6)
     description.windows = try configuration.windows(window, layers: sizes.layers) { ($0 + 1) % pattern != 0 }
     description.rotaries = (
       try configuration.gemma3Rotaries(headSize: sizes.headSize, positions: sizes.positions),

@@ -123,13 +123,15 @@ struct LlamaDescription {
         feedForward: Sublayer(
           normBefore: blockNorm(norms.beforeFeedForward), feedForward, normAfter: blockNorm(norms.afterFeedForward)))
     }
-    let words = try files.weight("embed_tokens.weight", inputs: width, outputs: sizes.vocabulary)
+    let (words, head) = try files.wordsAndHead(
+      "embed_tokens", inputs: width, outputs: sizes.vocabulary,
+      isTied: configuration.flag("tie_word_embeddings", default: isTied))
     return try Decoder(
       embedding: Embedding(words: words, scale: scalesEmbeddings ? Float(width).squareRoot() : 1),
       rotaries: rotaries.list.map(\.rotary), blocks: blocks,
       head: Head(
         norm: norm("norm", width),
-        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: isTied)),
+        vocabulary: head,
         softCap: logitSoftCap.map { Float($0) }),
       maximumPositions: rotaries.list.map(\.maximumPositions).min())
   }
@@ -149,9 +151,9 @@ struct LlamaDescription {
       vocabulary = try configuration.size("vocab_size", default: defaults.vocabulary)
       width = try configuration.size("hidden_size", default: defaults.width)
       feedForward = try configuration.size("intermediate_size", default: defaults.feedForward)
-      layers = try configuration.size("num_hidden_layers", default: defaults.layers)
+      layers = try configuration.layers("num_hidden_layers", default: defaults.layers)
       heads = try configuration.size("num_attention_heads", default: defaults.heads)
-      positions = try configuration.size("max_position_embeddings", default: defaults.positions)
+      positions = try configuration.length("max_position_embeddings", default: defaults.positions)
       // A null means the number of heads; a missing key, the family's default.
       let usual = configuration.json["num_key_value_heads"] == nil ? defaults.keyValueHeads ?? heads : heads
       keyValueHeads = try configuration.keyValueHeads("num_key_value_heads", heads: heads, default: usual)

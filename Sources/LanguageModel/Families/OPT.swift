@@ -8,7 +8,7 @@ extension Family {
     let width = try configuration.size("hidden_size", default: 768)
     let embeddingWidth = try configuration.size("word_embed_proj_dim", default: width)
     let heads = try configuration.size("num_attention_heads", default: 12)
-    let positions = try configuration.size("max_position_embeddings", default: 2048)
+    let positions = try configuration.length("max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 50272)
     let inner = try configuration.size("ffn_dim", default: 3072)
     let activation = try configuration.activation("activation_function", default: "relu")
@@ -24,7 +24,7 @@ extension Family {
         : NormWeights(gain: [Float](repeating: 1, count: width), epsilon: 1e-5)
     }
 
-    let blocks = try (0..<configuration.size("num_hidden_layers", default: 12)).map { layer in
+    let blocks = try (0..<configuration.layers("num_hidden_layers", default: 12)).map { layer in
       let name = "layers.\(layer)."
       let attention = try Attention(
         query: files.linear(name + "self_attn.q_proj", width, width, bias: bias),
@@ -45,7 +45,9 @@ extension Family {
           attention: Sublayer(attention, normAfter: first, joining: .beforeNorm),
           feedForward: Sublayer(feedForward, normAfter: second, joining: .beforeNorm))
     }
-    let words = try files.weight("embed_tokens.weight", inputs: embeddingWidth, outputs: vocabulary)
+    let (words, head) = try files.wordsAndHead(
+      "embed_tokens", inputs: embeddingWidth, outputs: vocabulary,
+      isTied: configuration.flag("tie_word_embeddings", default: true))
     let isProjected = embeddingWidth != width
     return try Decoder(
       embedding: Embedding(
@@ -56,7 +58,7 @@ extension Family {
       head: Head(
         norm: hasFinalNorm ? norm("final_layer_norm") : nil,
         projection: isProjected ? files.linear("project_out", width, embeddingWidth, bias: false) : nil,
-        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true))),
+        vocabulary: head),
       maximumPositions: positions)
   }
 }

@@ -8,7 +8,7 @@ extension Family {
     let width = try configuration.size("hidden_size", default: 2048)
     let heads = try configuration.size("num_attention_heads", default: 32)
     let keyValueHeads = try configuration.keyValueHeads("num_key_value_heads", heads: heads, default: heads)
-    let positions = try configuration.size("max_position_embeddings", default: 2048)
+    let positions = try configuration.length("max_position_embeddings", default: 2048)
     let vocabulary = try configuration.size("vocab_size", default: 51200)
     let inner = try configuration.size("intermediate_size", default: 8192)
     let epsilon = try configuration.positiveNumber("layer_norm_eps", default: 1e-5)
@@ -21,7 +21,7 @@ extension Family {
     let rotary = try RotaryConfiguration(
       configuration, headSize: headSize, positions: positions, family: .init(partial: ("partial_rotary_factor", 0.5)))
 
-    let blocks = try (0..<configuration.size("num_hidden_layers", default: 24)).map { layer in
+    let blocks = try (0..<configuration.layers("num_hidden_layers", default: 24)).map { layer in
       let name = "layers.\(layer).", projections = name + "self_attn."
       let norm = try files.layerNorm(name + "input_layernorm", width, epsilon: epsilon)
       func headNorm(_ part: String) throws -> NormWeights? {
@@ -43,13 +43,14 @@ extension Family {
         residual: .parallel, attention: Sublayer(normBefore: norm, attention),
         feedForward: Sublayer(normBefore: norm, feedForward))
     }
-    let words = try files.weight("embed_tokens.weight", inputs: width, outputs: vocabulary)
+    let (words, head) = try files.wordsAndHead(
+      "embed_tokens", inputs: width, outputs: vocabulary,
+      isTied: configuration.flag("tie_word_embeddings", default: false), headBias: true)
     return try Decoder(
       embedding: Embedding(words: words), rotaries: [rotary.rotary], blocks: blocks,
       head: Head(
         norm: files.layerNorm("final_layernorm", width, epsilon: epsilon),
-        vocabulary: files.head(
-          words: words, isTied: configuration.flag("tie_word_embeddings", default: false), bias: true)),
+        vocabulary: head),
       maximumPositions: rotary.maximumPositions)
   }
 
@@ -65,8 +66,8 @@ extension Family {
     description.epsilon = 1e-5
     description.isFused = true
     description.rotary = .init(partial: ("partial_rotary_factor", 1), originalPositions: 4096)
-    let layers = try configuration.size("num_hidden_layers", default: description.layers)
-    description.windows = [Int?](repeating: try configuration.optionalSize("sliding_window"), count: layers)
+    let layers = try configuration.layers("num_hidden_layers", default: description.layers)
+    description.windows = [Int?](repeating: try configuration.optionalLength("sliding_window"), count: layers)
     return try description.decoder(configuration, files)
   }
 }

@@ -36,9 +36,9 @@ extension ConfigFile {
   /// The windows of the layers from `max_window_layers` on, if `use_sliding_window` is true.
   fileprivate func qwenWindows() throws -> [Int?] {
     let isUsed = try flag("use_sliding_window", default: false)
-    let window = isUsed ? json["sliding_window"] == nil ? 4096 : try optionalSize("sliding_window") : nil
-    let first = json["max_window_layers"]?.integer ?? 28
-    let layers = try size("num_hidden_layers", default: 32)
+    let window = isUsed ? json["sliding_window"] == nil ? 4096 : try optionalLength("sliding_window") : nil
+    let first = try whole(["max_window_layers"], 0...Int(Int32.max), default: 28)
+    let layers = try layers("num_hidden_layers", default: 32)
     guard window != nil else { return [Int?](repeating: nil, count: layers) }
     return try windows(window, layers: layers) { $0 >= first }
   }

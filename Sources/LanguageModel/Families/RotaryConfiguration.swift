@@ -54,10 +54,12 @@ struct RotaryConfiguration {
     } else if type != "default" {
       share = try configuration.positiveNumber("partial_rotary_factor", default: 1)
     }
-    let size = Int(Double(headSize) * share)
+    let size = share <= 1 ? Int(Double(headSize) * share) : 0
     guard size >= 2, size <= headSize, size % 2 == 0 else {
-      throw configuration.invalid(
-        family.partial?.key ?? "head_dim", "such that an even number of a head's \(headSize) numbers are rotated")
+      let isOwn = found?.has("partial_rotary_factor") == true
+      throw (isOwn ? own : configuration).invalid(
+        isOwn ? "partial_rotary_factor" : family.partial?.key ?? "head_dim",
+        "such that an even number of a head's \(headSize) numbers are rotated")
     }
     let plain = (0..<(size / 2)).map { pow(theta, -2 * Double($0) / Double(size)) }
     let key = "original_max_position_embeddings"
@@ -102,6 +104,9 @@ struct RotaryConfiguration {
       throw own.invalid(
         found?.has("rope_type") == true ? "rope_type" : "type",
         "one of \"default\", \"linear\", \"dynamic\", \"llama3\", \"yarn\", \"longrope\"")
+    }
+    guard factor.isFinite, frequencies.allSatisfy(\.isFinite) else {
+      throw configuration.invalid(family.thetaKey, "such that the rotary embedding is finite")
     }
     rotary = Rotary(inverseFrequencies: frequencies.map(Float.init), pairing: family.pairing, factor: Float(factor))
     maximumPositions = limit

@@ -8,20 +8,20 @@ extension Family {
     let width = try configuration.size("hidden_size", default: 3072)
     let heads = try configuration.size("num_attention_heads", default: 24)
     let keyValueHeads = try configuration.keyValueHeads("num_key_value_heads", heads: heads, default: 2)
-    let positions = try configuration.size("max_position_embeddings", default: 4096)
+    let positions = try configuration.length("max_position_embeddings", default: 4096)
     let vocabulary = try configuration.size("vocab_size", default: 49152)
     let inner = try configuration.size("intermediate_size", default: 12288)
     let epsilon = try configuration.positiveNumber("norm_epsilon", default: 1e-5)
     let activation = try configuration.activation("hidden_act", default: "gelu_pytorch_tanh")
     let bias = try configuration.flag("use_bias", default: true)
-    let window = try configuration.optionalSize("sliding_window")
+    let window = try configuration.optionalLength("sliding_window")
     let headSize =
       try configuration.optionalSize("head_dim")
       ?? configuration.headSize(width: width, heads: heads, key: "num_attention_heads")
     let queries = heads * headSize, keys = keyValueHeads * headSize
     let rotary = try RotaryConfiguration(configuration, headSize: headSize, positions: positions)
 
-    let blocks = try (0..<configuration.size("num_hidden_layers", default: 30)).map { layer in
+    let blocks = try (0..<configuration.layers("num_hidden_layers", default: 30)).map { layer in
       let name = "layers.\(layer).", projections = name + "self_attn."
       let attention = try Attention(
         query: files.linear(projections + "q_proj", width, queries, bias: bias),
@@ -40,12 +40,14 @@ extension Family {
         attention: Sublayer(normBefore: norm("input_layernorm"), attention),
         feedForward: Sublayer(normBefore: norm("post_attention_layernorm"), feedForward))
     }
-    let words = try files.weight("embed_tokens.weight", inputs: width, outputs: vocabulary)
+    let (words, head) = try files.wordsAndHead(
+      "embed_tokens", inputs: width, outputs: vocabulary,
+      isTied: configuration.flag("tie_word_embeddings", default: true))
     return try Decoder(
       embedding: Embedding(words: words), rotaries: [rotary.rotary], blocks: blocks,
       head: Head(
         norm: files.layerNorm("norm", width, epsilon: epsilon),
-        vocabulary: files.head(words: words, isTied: configuration.flag("tie_word_embeddings", default: true))),
+        vocabulary: head),
       maximumPositions: rotary.maximumPositions)
   }
 }

@@ -5,15 +5,20 @@ import System
 
 /// The tensors of a Hugging Face model folder: `model.safetensors`, or shards listed in `model.safetensors.index.json`.
 ///
-/// Matrices of float32, float16 and bfloat16 are used in place in the mapped file.
+/// Matrices of float32, float16 and bfloat16 are used in place in the mapped file. A tensor is found under its family's
+/// prefix, without a prefix, or under the prefixes that wrappers of models leave behind ("module.", "_orig_mod.").
+/// Tensors that nobody asks for may have any type, and be missing.
 struct CheckpointFiles: Sendable {
   private let folder: String
   private let files: [SafetensorsFile]
-  private let fileOfTensor: [String: Int]
+  /// By the bytes of the name, without the names of wrappers.
+  private let tensorsByBareName: [[UInt8]: [StoredTensor]]
+  /// The shards that the index lists and the folder lacks.
+  private let missingShards: [String]
   private let prefix: String
   private let quantizing: ThreadTeam?
 
-  /// Opens a folder; tensors are looked up with the prefix before their name, then without.
+  /// Opens a folder; tensors are looked up with the prefix before their name, then without, then with any other.
   ///
   /// - Throws: `InputError.missing` for missing files, `InputError.badData` for malformed ones.
   init(folder: String, prefix: String, quantizing team: ThreadTeam? = nil) throws {
@@ -23,57 +28,129 @@ struct CheckpointFiles: Sendable {
     let single = folder + "/model.safetensors"
     let index = folder + "/model.safetensors.index.json"
     if fileExists(single) {
-      let file = try SafetensorsFile(path: single)
-      files = [file]
-      fileOfTensor = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, 0) })
+      files = [try SafetensorsFile(path: single)]
+      missingShards = []
     } else if fileExists(index) {
-      guard let map = try JSON.read(file: index)["weight_map"]?.object else {
-        throw InputError.badData(index, "expected an object \"weight_map\" from tensor names to files")
+      // Like transformers, only the names of the files count: each tensor is where it is.
+      let shards = try Self.shards(index)
+      let paths = shards.map { folder + "/" + $0 }
+      files = try paths.filter(fileExists).map { try SafetensorsFile(path: $0) }
+      missingShards = shards.filter { !fileExists(folder + "/" + $0) }
+      guard !files.isEmpty else {
+        throw InputError.missing(index, "lists \(missingShards.joined(separator: ", ")), not found; download them too")
       }
-      var opened: [SafetensorsFile] = []
-      var indexOfFile: [String: Int] = [:]
-      var located: [String: Int] = [:]
-      for entry in map {
-        guard let name = entry.value.string, !name.contains("/") else {
+    } else {
+      throw InputError.missing(single, "not found, nor model.safetensors.index.json; " + Self.remedy(folder))
+    }
+    var tensors: [[UInt8]: [StoredTensor]] = [:]
+    for tensor in files.flatMap(\.tensors) { tensors[Self.bareName(tensor.name), default: []].append(tensor) }
+    tensorsByBareName = tensors
+  }
+
+  /// The names of the files in an index, sorted.
+  private static func shards(_ index: String) throws -> [String] {
+    guard let map = try JSON.read(file: index, allowing: .nonFinite)["weight_map"]?.object, !map.isEmpty else {
+      throw InputError.badData(index, "expected an object \"weight_map\" from tensor names to files")
+    }
+    return try Set(
+      map.map { entry in
+        guard let name = entry.value.string, !name.isEmpty else {
           throw InputError.badData(
             index,
             "\"weight_map\".\"\(entry.key)\" must name a file of this folder, found \(entry.value.shortDescription)")
         }
-        if indexOfFile[name] == nil {
-          indexOfFile[name] = opened.count
-          opened.append(try SafetensorsFile(path: folder + "/" + name))
-        }
-        guard let file = indexOfFile[name], opened[file][entry.key] != nil else {
-          throw InputError.badData(folder + "/" + name, "lacks the tensor \"\(entry.key)\" that \(index) lists for it")
-        }
-        located[entry.key] = file
+        return name
       }
-      files = opened
-      fileOfTensor = located
-    } else {
-      throw InputError.missing(
-        single,
-        "not found, nor model.safetensors.index.json; expected the folder of a Hugging Face model in safetensors")
+    ).sorted()
+  }
+
+  /// What to do about a folder that is no model's, from what it has instead.
+  static func remedy(_ folder: String) -> String {
+    let all = names(inDirectory: folder)
+    if all.contains("adapter_config.json") {
+      return "the folder is an adapter's: give that of the model that its adapter_config.json names"
     }
+    let found = all.first { name in
+      [".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".ckpt", ".onnx"].contains(
+        where: name.hasSuffix)
+    }
+    guard let found else { return "expected the folder of a Hugging Face model in safetensors" }
+    if found == "model.safetensors" { return "download it too" }
+    if found.hasSuffix(".safetensors") { return "it has \(found): rename it if it is the whole model" }
+    return "it has \(found): download the model's safetensors, or let transformers' save_pretrained write them"
   }
 
   /// Every tensor in the files.
   var tensors: [StoredTensor] { files.flatMap(\.tensors) }
 
-  private func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
-    for name in [prefix + name, name] {
-      guard let index = fileOfTensor[name], let tensor = files[index][name] else { continue }
-      guard tensor.shape == shape else {
-        throw InputError.badData(
-          tensor.file.path,
-          "tensor \"\(tensor.name)\" has shape \(tensor.shape), config.json asks for \(shape); are both of the same model?"
-        )
-      }
-      return tensor
-    }
-    throw InputError.badData(
-      files.first?.file.path ?? folder, "lacks the tensor \"\(prefix)\(name)\" of shape \(shape)")
+  /// A name without the prefixes of families and the names that wrappers of modules leave.
+  private static func bareName(_ name: String) -> [UInt8] {
+    // FSDP and torch.compile leave theirs at any depth.
+    let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+      .filter { part in !inner.contains { $0.elementsEqual(part) } }
+    let first = parts.firstIndex { part in !outer.contains { $0.elementsEqual(part) } } ?? parts.endIndex
+    return Array(parts[first...].joined(separator: [UInt8(ascii: ".")]))
   }
+
+  private static let inner = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"].map { Array($0.utf8) }
+  private static let outer = [
+    "module", "model", "transformer", "decoder", "gpt_neox", "language_model", "text_model", "base_model",
+  ].map { Array($0.utf8) }
+
+  /// The tensor with this name in the files; nil: there is none.
+  ///
+  /// - Throws: `InputError.badData` when several tensors could be meant.
+  private func stored(_ name: String) throws -> StoredTensor? {
+    let candidates = tensorsByBareName[Array(name.utf8)] ?? []
+    // The last file counts, as in transformers.
+    for name in [prefix + name, name] {
+      if let tensor = candidates.last(where: { $0.name.utf8.elementsEqual(name.utf8) }) { return tensor }
+    }
+    guard let tensor = candidates.last else { return nil }
+    if let other = candidates.first(where: { !$0.name.utf8.elementsEqual(tensor.name.utf8) }) {
+      throw InputError.badData(
+        tensor.file.path,
+        "tensors \"\(other.name)\" and \"\(tensor.name)\" could both be \"\(prefix)\(name)\"; remove one of them")
+    }
+    return tensor
+  }
+
+  private func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
+    guard let tensor = try stored(name) else { throw missing(name, shape: shape) }
+    guard tensor.shape == shape else {
+      throw InputError.badData(
+        tensor.file.path,
+        "tensor \"\(tensor.name)\" has shape \(tensor.shape), config.json asks for \(shape); are both of the same model?"
+      )
+    }
+    return tensor
+  }
+
+  /// The error for a tensor that the files lack, with its probable cause.
+  private func missing(_ name: String, shape: [Int]) -> InputError {
+    let names = tensors.map(\.name)
+    let cause: String
+    if let shard = missingShards.first {
+      cause = "nor is \(shard), which the index lists: download it too"
+    } else if let other = names.first(where: { $0.contains("lora_") }) {
+      cause = "it has \"\(other)\" of a fine-tuned adapter: save the model after PEFT's merge_and_unload"
+    } else if let other = names.first(where: { name in Self.quantizedParts.contains(where: name.hasSuffix) }) {
+      cause = "it has \"\(other)\" of a quantised model: download the original weights"
+    } else if name == "lm_head.weight" || name == "embed_out.weight" {
+      cause = "a model without a head of its own has \"tie_word_embeddings\": true in config.json"
+    } else {
+      let example = names.first.map { ", such as \"\($0)\"" } ?? ""
+      cause = "it has \(names.count) others\(example): are config.json and weights of the same model?"
+    }
+    let isHead = name.hasPrefix("lm_head.") || name.hasPrefix("embed_out.")
+    let path = files.count == 1 ? files[0].file.path : folder
+    return .badData(path, "lacks the tensor \"\(isHead ? "" : prefix)\(name)\" of shape \(shape); \(cause)")
+  }
+
+  private static let quantizedParts = [
+    ".qweight", ".qzeros", ".scales", ".absmax", ".quant_map", ".SCB", ".weight_scale", ".weight_scale_inv",
+    ".weight_packed", ".weight_quantized",
+  ]
 
   /// A vector of this length (a bias, a norm's gain).
   func vector(_ name: String, count: Int) throws -> [Float] {
@@ -122,11 +199,25 @@ struct CheckpointFiles: Sendable {
       .rootMeanSquare, gain: vector(name + ".weight", count: size).map { $0 + offset }, epsilon: Float(epsilon))
   }
 
-  /// The head: the word embeddings if they are tied, else `name.weight`; and `name.bias`, if there is one.
-  func head(
-    _ name: String = "lm_head", words: Weight, isTied: Bool, bias: Bool = false
-  ) throws -> LinearLayer {
-    let weight = isTied ? words : try weight(name + ".weight", inputs: words.inputs, outputs: words.outputs)
-    return LinearLayer(weight: weight, bias: bias ? try vector(name + ".bias", count: words.outputs) : [])
+  /// The word embeddings `words.weight`, and the head: `head.weight` and `head.bias`, if there is one.
+  ///
+  /// `heads` are the head's names in old and new files.
+  /// A tied head is the word embeddings. As in transformers, a head that is stored nevertheless and differs from them
+  /// counts, and if only the head is stored, it is the embeddings too.
+  func wordsAndHead(
+    _ words: String, heads: [String] = ["lm_head"], inputs: Int, outputs: Int, isTied: Bool, headBias: Bool = false
+  ) throws -> (words: Weight, head: LinearLayer) {
+    let head = try heads.first { try stored($0 + ".weight") != nil } ?? heads[0]
+    let wordsName = words + ".weight", headName = head + ".weight"
+    let storedWords = try stored(wordsName), storedHead = try stored(headName)
+    let embedding = try weight(
+      isTied && storedWords == nil && storedHead != nil ? headName : wordsName, inputs: inputs, outputs: outputs)
+    var isShared = isTied
+    if isTied, let storedWords, let storedHead {
+      isShared = storedHead.equals(storedWords)
+      for tensor in [storedWords, storedHead] { tensor.file.release(tensor.bytes) }
+    }
+    let weight = isShared ? embedding : try weight(headName, inputs: inputs, outputs: outputs)
+    return (embedding, LinearLayer(weight: weight, bias: headBias ? try vector(head + ".bias", count: outputs) : []))
   }
 }

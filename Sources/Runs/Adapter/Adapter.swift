@@ -44,7 +44,7 @@ package struct Adapter: Sendable {
       throw InputError.missing(file, "not found; expected the folder of a CPT adapter, such as a run's best/")
     }
     self.folder = folder
-    if let type = try JSON.read(file: file)["peft_type"], type != .string("CPT") {
+    if let type = try JSON.read(file: file, allowing: [.comments, .nonFinite])["peft_type"], type != .string("CPT") {
       throw InputError.badData(
         file, "\"peft_type\" is \(type.shortDescription); expected a CPT adapter, such as a run's best/")
     }

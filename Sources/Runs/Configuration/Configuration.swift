@@ -5,8 +5,9 @@ import System
 
 /// Everything a run depends on: PEFT's CPTConfig and sections for template, data and training.
 ///
-/// The file is a JSON object and may have `//` comments. PEFT's own `adapter_config.json` is valid too. Paths are
-/// relative to the file.
+/// The file is a JSON object and may have `//` comments. PEFT's own `adapter_config.json` is valid too, also that of a
+/// later version with keys unknown here. Paths are relative to the file, and those of standard input to the current
+/// folder.
 package struct Configuration: Sendable, Equatable {
   // PEFT's fields, under its names.
   var peftType = "CPT"
@@ -38,6 +39,9 @@ package struct Configuration: Sendable, Equatable {
   /// An adapter folder to continue from; its token ids are the context.
   package var initialAdapter: String?
   package var outputDirectory: String?
+
+  /// The keys of an `adapter_config.json` that this version does not know; like PEFT, it ignores them.
+  package internal(set) var ignoredKeys: [String] = []
 
   package init() {}
 }
@@ -104,12 +108,23 @@ extension Configuration {
   ///
   /// - Throws: `InputError` naming file and key.
   package init(file: String, overrides: [(path: String, value: JSON)] = []) throws {
-    try self.init(text: readBytes(of: file), file: file, overrides: overrides)
+    try self.init(text: Self.text(of: file), file: file, overrides: overrides)
+  }
+
+  /// The path of standard input.
+  package static let standardInput = "-"
+
+  /// The contents of a configuration file, or of standard input for `-`.
+  ///
+  /// - Throws: `InputError.missing` when it cannot be read.
+  package static func text(of file: String) throws -> [UInt8] {
+    try readBytes(of: file == standardInput ? "/dev/stdin" : file)
   }
 
   /// The same for the contents of a configuration file, which need not exist yet.
   package init(text: [UInt8], file: String, overrides: [(path: String, value: JSON)] = []) throws {
-    var json = try JSON(parsing: text, file: file, allowsComments: true)
+    let isAdapter = lastComponent(of: file) == Adapter.configurationFile
+    var json = try JSON(parsing: text, file: file, allowing: isAdapter ? [.comments, .nonFinite] : .comments)
     for override in overrides {
       json = try json.setting(
         override.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init), to: override.value)
@@ -117,9 +132,15 @@ extension Configuration {
     let origin = FieldOrigin(
       file, otherPlaces: Dictionary(overrides.map { ($0.path, "--set \($0.path)") }) { first, _ in first })
     self.init()
+    if isAdapter, case .object(let members) = json {
+      let known = Self.fields.map(\.name)
+      json = .object(members.filter { known.contains($0.key) })
+      ignoredKeys = members.map(\.key).filter { !known.contains($0) }
+    }
     try read(json, origin)
     try validate(origin)
-    resolvePaths(relativeTo: folder(of: file))
+    let isRead = file == Self.standardInput || file.hasPrefix("/dev/") || isStream(file)
+    resolvePaths(relativeTo: isRead ? "." : folder(of: file))
   }
 
   private mutating func resolvePaths(relativeTo folder: String) {

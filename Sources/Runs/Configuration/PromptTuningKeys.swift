@@ -3,9 +3,9 @@ import Method
 
 extension PromptTuningConfiguration: ConfigurationSection {
   package static let fields: [Field<PromptTuningConfiguration>] = [
-    Field("num_virtual_tokens", \.virtualTokens, .integer(from: 1), "virtual tokens to train"),
+    Field("num_virtual_tokens", \.virtualTokens, .integer(from: 1, to: 100_000), "virtual tokens to train"),
     Field(
-      "prompt_tuning_init", \.initialization, .choice,
+      "prompt_tuning_init", \.initialization, .choice(also: ["SAMPLE_VOCAB": .random, "TEXT": .text]),
       "how they are initialised: \"random\": from tokens drawn by the seed; \"text\": from prompt_tuning_init_text"),
     Field(
       "prompt_tuning_init_text", \.text, .null(or: .text), "text whose tokens, truncated or repeated, initialise them"),

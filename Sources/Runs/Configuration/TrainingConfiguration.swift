@@ -27,16 +27,62 @@ package struct TrainingConfiguration: Sendable, Equatable {
   package var optimizer = OptimizerKind.adamW
   package var weightDecay = 0.0
   package var schedule = ScheduleKind.linear
-  package var warmupSteps = 0
+  package var warmupSteps = StepCount.steps(0)
   package var warmupRatio: Double?
   package var maxGradientNorm: Double? = 1.0
   package var seed = 0
   package var shuffles = true
-  package var evaluationSteps: Int?
-  package var saveSteps: Int?
+  package var evaluationSteps: StepCount?
+  package var saveSteps: StepCount?
   package var saveTotalLimit: Int?
   package var bestMetric = Metric.accuracy
   package var report = Report.none
+}
+
+/// A number of optimiser steps.
+package enum StepCount: Sendable, Equatable {
+  case steps(Int)
+  /// A share of all steps, above 0 and below 1, rounded up.
+  case share(Double)
+
+  /// The number of steps for a run of `total` steps.
+  package func count(of total: Int) -> Int {
+    switch self {
+    case .steps(let count): count
+    case .share(let share): Int((Double(total) * share).rounded(.up))
+    }
+  }
+}
+
+extension FieldType where Value == StepCount {
+  /// Whole numbers of at least `lowest`, and shares of all steps, as transformers has both.
+  static func steps(from lowest: Int) -> FieldType {
+    FieldType(
+      expected: "a whole number from \(lowest) to \(Int32.max), or a share of all steps above 0 and below 1",
+      read: { json in
+        if let count = json.integer { return (lowest...Int(Int32.max)).contains(count) ? .steps(count) : nil }
+        return json.number.flatMap { $0 > 0 && $0 < 1 ? .share($0) : nil }
+      },
+      write: { count in
+        switch count {
+        case .steps(let count): .integer(count)
+        case .share(let share): .number(share)
+        }
+      })
+  }
+}
+
+extension FieldType where Value == TrainingConfiguration.Report {
+  /// The names, or as in transformers a list of at most one.
+  fileprivate static var reports: FieldType {
+    FieldType(
+      expected: "\"none\" or \"tensorboard\"",
+      read: { json in
+        guard let list = json.array else { return json.string.flatMap(Value.init) }
+        return list.isEmpty ? Value.none : list.count == 1 ? list[0].string.flatMap(Value.init) : nil
+      },
+      write: { .string($0.rawValue) })
+  }
 }
 
 extension TrainingConfiguration: ConfigurationSection {
@@ -48,7 +94,8 @@ extension TrainingConfiguration: ConfigurationSection {
     Field("learning_rate", \.learningRate, .positive, "step size of the optimiser, before the schedule"),
     Field("num_train_epochs", \.epochs, .positive, "passes over the training rows"),
     Field(
-      "max_steps", \.maxSteps, .null(or: .integer(from: 1)), "optimiser steps in all, in place of num_train_epochs"),
+      "max_steps", \.maxSteps, .null(or: .integer(from: 1), number: -1),
+      "optimiser steps in all, in place of num_train_epochs"),
     Field("batch_size", \.batchSize, .integer(from: 1), "examples per batch"),
     Field(
       "gradient_accumulation_steps", \.accumulationSteps, .integer(from: 1),
@@ -56,34 +103,38 @@ extension TrainingConfiguration: ConfigurationSection {
     Field(
       "memory_limit", \.memoryLimit, .null(or: .bytes),
       "memory limit, met by recomputing and by computing fewer examples together; null: 80 % of the machine's memory"),
-    Field("optim", \.optimizer, .choice, "the optimiser"),
+    Field(
+      "optim", \.optimizer, .choice(also: ["adamw_torch": .adamW, "adamw_torch_fused": .adamW]),
+      "the optimiser; \"adamw_torch\" is read as \"adamw\""),
     Field("weight_decay", \.weightDecay, .nonNegative, "decoupled for adamw, added to the gradient for sgd"),
     Field("lr_scheduler_type", \.schedule, .choice, "how the learning rate changes after the warm-up"),
-    Field("warmup_steps", \.warmupSteps, .integer(from: 0), "steps over which the learning rate rises from 0"),
+    Field("warmup_steps", \.warmupSteps, .steps(from: 0), "steps over which the learning rate rises from 0"),
     Field(
-      "warmup_ratio", \.warmupRatio, .null(or: .fraction), "warm-up as a share of all steps, in place of warmup_steps"),
+      "warmup_ratio", \.warmupRatio, .null(or: .share), "warm-up as a share of all steps, in place of warmup_steps"),
     Field(
-      "max_grad_norm", \.maxGradientNorm, .null(or: .positive),
-      "gradient clipping: a larger norm is scaled down to this; null: none"),
+      "max_grad_norm", \.maxGradientNorm, .null(or: .positive, number: 0),
+      "gradient clipping: a larger norm is scaled down to this; null or 0: none"),
     Field("seed", \.seed, .integer(from: 0), "determines splits, context, training rows and their order"),
     Field("shuffle", \.shuffles, .flag, "draw a new order of the training rows for every epoch"),
     Field(
-      "eval_steps", \.evaluationSteps, .null(or: .integer(from: 1)),
+      "eval_steps", \.evaluationSteps, .null(or: .steps(from: 1)),
       "steps between evaluations; the run always ends with one; null: only at the end"),
     Field(
-      "save_steps", \.saveSteps, .null(or: .integer(from: 1)),
+      "save_steps", \.saveSteps, .null(or: .steps(from: 1)),
       "steps between checkpoints; the run always ends with one; null: only at the end"),
     Field(
-      "save_total_limit", \.saveTotalLimit, .null(or: .integer(from: 1)),
-      "number of newest checkpoints to keep; null: all"),
+      "save_total_limit", \.saveTotalLimit, .null(or: .integer(from: 1), number: 0),
+      "number of newest checkpoints to keep; null or 0: all"),
     Field(
-      "metric_for_best_model", \.bestMetric, .choice, "metric on the validation rows that selects the best checkpoint"),
+      "metric_for_best_model", \.bestMetric,
+      .choice(also: ["eval_accuracy": .accuracy, "eval_macro_f1": .macroF1, "eval_loss": .loss]),
+      "metric on the validation rows that selects the best checkpoint"),
     Field(
-      "report_to", \.report, .choice, "\"tensorboard\": also write event files, into the run's folder tensorboard/"),
+      "report_to", \.report, .reports, "\"tensorboard\": also write event files, into the run's folder tensorboard/"),
   ]
 
   func validate(_ origin: FieldOrigin) throws {
-    if warmupRatio != nil, warmupSteps > 0 {
+    if warmupRatio ?? 0 > 0, warmupSteps != .steps(0) {
       throw origin.error("warmup_ratio", "contradicts \"training.warmup_steps\"; give one of them")
     }
   }

@@ -51,7 +51,8 @@ package struct TrainingSetup: Sendable {
     let context: Context
     if method.trainsVirtualTokens {
       let virtual = try configuration.promptTuning.tokens(
-        vocabularySize: decoder.vocabularySize, tokenizer: source.tokenizer, seed: seed)
+        vocabularySize: decoder.vocabularySize, maximumPositions: decoder.maximumPositions ?? .max,
+        tokenizer: source.tokenizer, seed: seed)
       let examples = try method.showsExamples ? given ?? examplesInContext() : examplesInContext()
       context = Context(virtualTokens: virtual, before: examples.tokens)
     } else {

@@ -53,8 +53,8 @@ package struct Trainer {
     work = RunWork(
       step: step, examples: examples, order: order, plan: computing.plan, steps: total,
       evaluation: computing.evaluation)
-    let warmup = training.warmupRatio.map { Int((Double(total) * $0).rounded(.up)) } ?? training.warmupSteps
-    schedule = LearningRateSchedule(kind: training.schedule, warmupSteps: warmup, totalSteps: total)
+    let warmup = training.warmupRatio.flatMap { $0 > 0 ? .share($0) : nil } ?? training.warmupSteps
+    schedule = LearningRateSchedule(kind: training.schedule, warmupSteps: warmup.count(of: total), totalSteps: total)
     state = Checkpoint(
       prompt: setup.startingPrompt,
       optimizer: Optimizer(
@@ -156,6 +156,9 @@ package struct Trainer {
       try metrics.append(line: evaluation.json.compact)
       try report(.evaluated(evaluation, isBest: isBest))
     }
+    func isDue(_ interval: StepCount?) -> Bool {
+      interval.map { state.step % max(1, $0.count(of: totalSteps)) == 0 } ?? false
+    }
     if totalSteps == 0 { try validate() }
     while state.step < totalSteps {
       let stepStart = monotonicSeconds()
@@ -185,9 +188,9 @@ package struct Trainer {
       try report(.step(line))
 
       let isLast = state.step == totalSteps
-      if isLast || training.evaluationSteps.map({ state.step % $0 == 0 }) == true { try validate() }
+      if isLast || isDue(training.evaluationSteps) { try validate() }
       wasInterrupted = !isLast && (shouldStop() || stopAfter.map { state.step >= $0 } == true)
-      if isLast || wasInterrupted || training.saveSteps.map({ state.step % $0 == 0 }) == true { try save(report) }
+      if isLast || wasInterrupted || isDue(training.saveSteps) { try save(report) }
       if wasInterrupted { break }
     }
     if !wasInterrupted {

@@ -1,0 +1,19 @@
+/// What a file that should be JSON or safetensors is instead, by its first bytes, and what to do; nil: not known.
+///
+/// Downloads often leave such files under the expected name.
+func otherKind(of start: some Collection<UInt8>) -> String? {
+  let kinds: [([UInt8], String)] = [
+    (Array("version https://git-lfs".utf8), "a git-lfs pointer (run `git lfs pull` in its folder)"),
+    (Array("<".utf8), "an HTML or XML page (download the file itself)"),
+    (Array("GGUF".utf8), "a GGUF file (download the model's original weights)"),
+    (Array("PK\u{3}\u{4}".utf8), "a zip archive, such as PyTorch's (download or convert to safetensors)"),
+    ([0x80, 2], "a Python pickle (download or convert to safetensors)"),
+    ([0x80, 3], "a Python pickle (download or convert to safetensors)"),
+    ([0x80, 4], "a Python pickle (download or convert to safetensors)"),
+    ([0x80, 5], "a Python pickle (download or convert to safetensors)"),
+    ([0x89] + Array("HDF".utf8), "an HDF5 file, such as TensorFlow's (download or convert to safetensors)"),
+    ([0x1F, 0x8B], "a gzip archive (unpack it)"),
+  ]
+  if start.isEmpty { return "empty" }
+  return kinds.first { start.starts(with: $0.0) }?.1
+}
