@@ -42,7 +42,10 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   let run = RunDirectory(output)
   var trainer = try Trainer(setup, run: run)
   let stopAfter = try arguments.integer("--stop-after", from: 1)
+  let notes = trainer.findings(of: setup)
+  func showNotes() { for note in notes { writeToStandardError("note: \(visible(note, space: " "))\n") } }
   if arguments.has("--dry-run") {
+    showNotes()
     let facts = RunForecast(trainer, setup).facts, resolved = setup.configuration.resolvedJSON
     try printResult(
       arguments.has("--json")
@@ -51,6 +54,7 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   }
   try run.claim(resuming: arguments.has("--resume"), overwriting: arguments.has("--overwrite"))
   if arguments.has("--resume") { try trainer.resume() }
+  showNotes()
 
   catchSignals()
   var progress = TrainingProgress(terminal: Terminal())
@@ -66,7 +70,7 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   progress.end()
   let times = profile.map { ProfileReport($0, seconds: summary.elapsedSeconds, machineRate: team.matrixProductRate()) }
   if arguments.has("--json") {
-    try printResult(json(of: summary, in: run, times).pretty)
+    try printResult(json(of: summary, in: run, notes, times).pretty)
   } else {
     if let times { try printResult(times.text + "\n") }
     try printResult(text(of: summary, in: run))
@@ -87,7 +91,9 @@ private func text(of summary: TrainingSummary, in run: RunDirectory) -> String {
   return lines.joined(separator: "\n")
 }
 
-private func json(of summary: TrainingSummary, in run: RunDirectory, _ times: ProfileReport?) -> JSON {
+private func json(
+  of summary: TrainingSummary, in run: RunDirectory, _ notes: [String], _ times: ProfileReport?
+) -> JSON {
   let profile = times.map { [JSON.Member("profile", $0.json)] } ?? []
   return .object(
     [
@@ -98,6 +104,7 @@ private func json(of summary: TrainingSummary, in run: RunDirectory, _ times: Pr
       .init("elapsed_seconds", .number(summary.elapsedSeconds)),
       .init("planned_memory_bytes", .integer(summary.plannedMemory)),
       .init("peak_memory_bytes", Memory.peak.map(JSON.integer) ?? .null),
+      .init("warnings", .array(notes.map(JSON.string))),
     ] + profile)
 }
 
