@@ -166,6 +166,16 @@ extension DataSurvey {
       (column: column, rank: (-column.hint(labelNames), column.isNumeric ? 1 : 0, column.distinct))
     }.sorted { $0.rank < $1.rank }
     guard let best = ranked.first else {
+      let named = columns.filter { $0.name != text && $0.hint(labelNames) > 0 }
+      if let single = named.first(where: { $0.distinct == 1 }) {
+        throw InputError.badData(
+          file,
+          "the label column \"\(single.name)\" has only one value in \(rows) rows; --label-column NAME chooses another column")
+      }
+      if let few = named.first, rows < 4 * few.distinct {
+        throw InputError.badData(
+          file, "has only \(rows) rows for \(few.distinct) values of the column \"\(few.name)\"; add rows, at least four of each label")
+      }
       throw InputError.badData(
         file, "no column other than \"\(text)\" has few enough values for labels; choose one with --label-column NAME")
     }

@@ -41,6 +41,7 @@ package struct DataFindings: Sendable {
   /// Labels that a reader takes for one.
   private mutating func findSimilar(_ labels: [String]) {
     var first: [String: String] = [:]
+    var found: [(difference: String, pair: String)] = []
     for label in labels {
       let words = label.split(whereSeparator: \.isWhitespace).joined(separator: " ")
       let visible = String(
@@ -54,9 +55,13 @@ package struct DataFindings: Sendable {
         other == label
         ? "Unicode normalization" : otherWords == words ? "white space" : words.lowercased() == otherWords.lowercased()
           ? "case" : "characters that are not visible"
+      found.append((difference, "\"\(other)\" and \"\(label)\""))
+    }
+    for difference in found.map(\.difference) where !sentences.contains(where: { $0.contains(" only in \(difference);") }) {
+      let pairs = found.filter { $0.difference == difference }.map(\.pair)
       sentences.append(
-        "the labels \"\(other)\" and \"\(label)\" differ only in \(difference); they count as two until you merge them in "
-          + "the data")
+        "labels differ only in \(difference); they count as different until you merge them in the data: "
+          + pairs.prefix(3).joined(separator: ", ") + (pairs.count > 3 ? " and \(pairs.count - 3) more pairs" : ""))
     }
   }
 
@@ -103,14 +108,14 @@ package struct DataFindings: Sendable {
     if let (row, other) = repeats.first {
       sentences.append(
         "\(Self.count(repeats.count, "row")) to learn from repeat\(repeats.count == 1 ? "s" : "") another one: "
-          + "\(row.place) is \(other.place)" + (repeats.count > 1 ? ", for example" : ""))
+          + Self.places(row, other) + (repeats.count > 1 ? ", for example" : ""))
     }
     if let (row, other) = conflicts.first, case .text(_, let label) = row.content,
       case .text(_, let otherLabel) = other.content
     {
       sentences.append(
         "\(Self.count(conflicts.count, "row")) to learn from \(conflicts.count == 1 ? "has" : "have") the same text as "
-          + "another one and another label: \(other.place) is \"\(otherLabel)\" and \(row.place) \"\(label)\""
+          + "another one and another label: \(Self.places(row, other)), for \"\(label)\" and \"\(otherLabel)\""
           + (conflicts.count > 1 ? ", for example" : ""))
     }
     return first
@@ -125,21 +130,29 @@ package struct DataFindings: Sendable {
     for (split, file) in [(Split.validation, data.validation), (.test, data.test)] {
       if isSame(file, data.train) {
         sentences.append(
-          "data.\(split.rawValue) is the training file: the context and the rows to train on are also \(split.rawValue) "
-            + "rows, so results on them say nothing about new rows")
+          "the same file is data.train and data.\(split.rawValue): its rows are in the context or trained on, so results "
+            + "on them say nothing about new rows")
         continue
       }
       let found = rows[split].compactMap { row in first[Key(row)].map { (row, $0) } }
       guard let (row, other) = found.first else { continue }
       sentences.append(
         "\(found.count) of \(Self.count(rows[split].count, "\(split.rawValue) row")) \(found.count == 1 ? "is" : "are") also "
-          + "in the context or trained on (the same text: \(row.place) and \(other.place)), so results on "
+          + "in the context or trained on (the same text: \(Self.places(row, other))), so results on "
           + "\(found.count == 1 ? "it" : "them") say nothing about new rows")
     }
     if isSame(data.validation, data.test), !isSame(data.test, data.train) {
       sentences.append(
-        "data.test is the validation file: best/ is chosen by the same rows that it is tested on")
+        "the same file is data.validation and data.test: best/ is chosen by the rows that it is tested on")
     }
+  }
+
+  /// "lines 3 and 12 of train.csv", or "test.csv:3 and train.csv:12".
+  private static func places(_ row: DataRow, _ other: DataRow) -> String {
+    let parts = [row, other].map { row in row.place.lastIndex(of: ":").map { row.place[..<$0] } ?? "" }
+    let lines = [row, other].compactMap { row in Int(row.place.split(separator: ":").last ?? "") }.sorted()
+    guard parts[0] == parts[1], lines.count == 2 else { return "\(row.place) and \(other.place)" }
+    return "lines \(lines[0]) and \(lines[1]) of \(parts[0])"
   }
 
   private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

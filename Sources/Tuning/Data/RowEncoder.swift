@@ -199,6 +199,16 @@ package struct RowEncoder: Sendable {
     guard let encoder else {
       throw InputError.missing(place, "holds text and there is no tokenizer; set tokenizer_name_or_path")
     }
+    // A text that cannot fit is refused before its tokens take a hundred times its memory.
+    if !truncatesText, text.utf8.count / 64 > max(room, 64), let largest = encoder.tokenizer.largestToken {
+      let visible = text.unicodeScalars.reduce(0) { $0 + ($1.properties.isWhitespace ? 0 : UTF8.width($1)) }
+      if visible / largest - 1 > room {
+        throw InputError.badData(
+          place,
+          "a text of \(text.utf8.count) bytes, at least \(visible / largest) tokens, does not fit behind a context of "
+            + "\(contextCount): the model has \(contextCount + room) positions; shorten it, or set data.truncate_text to true")
+      }
+    }
     return encoder.encode(text: text, label: word)
   }
 
