@@ -12,7 +12,8 @@ struct ForeignFormat: Sendable {
   let remedy: @Sendable (_ file: String, _ result: String) -> String
 
   private init(
-    _ name: String, _ endings: [String], _ magic: [String], _ remedy: @escaping @Sendable (_ file: String, _ result: String) -> String
+    _ name: String, _ endings: [String], _ magic: [String],
+    _ remedy: @escaping @Sendable (_ file: String, _ result: String) -> String
   ) {
     self.name = name
     self.endings = endings
@@ -79,7 +80,9 @@ struct ForeignFormat: Sendable {
 
   private static func begins(_ bytes: [UInt8], with prefix: [UInt8]) -> Bool {
     func folded(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
-    guard prefix.first == UInt8(ascii: "<") || bytes.first == UInt8(ascii: "<") else { return bytes.starts(with: prefix) }
+    guard prefix.first == UInt8(ascii: "<") || bytes.first == UInt8(ascii: "<") else {
+      return bytes.starts(with: prefix)
+    }
     return bytes.starts(with: prefix) { folded($0) == folded($1) }
   }
 

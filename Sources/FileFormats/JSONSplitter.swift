@@ -29,6 +29,8 @@ struct JSONSplitter {
   private var depth = 0
   private var isInString = false
   private var isEscaped = false
+  /// Where the string starts in `bytes`.
+  private var stringStart = 0
   private var followsCarriageReturn = false
   private var line = 1
   private var column = 0
@@ -102,7 +104,8 @@ struct JSONSplitter {
     switch state {
     case .value where depth == 0 && !isInString && !isList: return end()
     case .value:
-      throw InputError.badData("\(file):\(start.line)", "the JSON value that starts here is not closed when the file ends")
+      throw InputError.badData(
+        "\(file):\(start.line)", "the JSON value that starts here is not closed when the file ends")
     case .beforeValue where isList, .behindValue where isList:
       throw InputError.badData("\(file):\(line)", "the file ends before the \"]\" of its JSON list; is it complete?")
     default: return nil
@@ -127,27 +130,44 @@ struct JSONSplitter {
     guard bytes.count < limit else {
       throw InputError.badData(
         "\(file):\(start.line)",
-        "a JSON value of more than \(limit >> 20) MB starts here; expected rows, as a list of objects or an object a line")
+        "a JSON value of more than \(limit >> 20) MB starts here; expected rows, as a list of objects or an object a line"
+      )
     }
     bytes.append(byte)
     if isInString {
-      // A string holds no line break: the mistake is this value's alone.
+      if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") { return endOpenString() }
       if isEscaped {
         isEscaped = false
       } else if byte == UInt8(ascii: "\\") {
         isEscaped = true
-      } else if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") {
+      } else if byte == UInt8(ascii: "\"") {
         isInString = false
       }
       return nil
     }
     switch byte {
-    case UInt8(ascii: "\""): isInString = true
+    case UInt8(ascii: "\""):
+      isInString = true
+      stringStart = bytes.count
     case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
     case UInt8(ascii: "}"), UInt8(ascii: "]"):
       depth -= 1
       if depth <= 0 { return end() }
     default: break
+    }
+    return nil
+  }
+
+  /// Ends a string at a line break, which it cannot hold: its brackets count, so that the mistake is this value's alone.
+  private mutating func endOpenString() -> Result<JSONText, InputError>? {
+    isInString = false
+    isEscaped = false
+    for (index, byte) in bytes[stringStart...].enumerated() {
+      if byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") { depth += 1 }
+      if byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]") { depth -= 1 }
+      guard depth <= 0 else { continue }
+      let endsWithComma = bytes[(stringStart + index)...].contains(UInt8(ascii: ","))
+      return end(then: isList && endsWithComma ? .beforeValue(isFirst: false) : nil)
     }
     return nil
   }

@@ -31,7 +31,8 @@ package enum DataFormat: String, CaseIterable, Sendable {
     if let format = DataFormat(endingOf: path), format != .lines { return format }
     try refuseForeign(path)
     throw InputError.badData(
-      path, "unknown file type; expected a name that ends in .jsonl, .json, .csv or .tsv, and .gz behind it if compressed")
+      path,
+      "unknown file type; expected a name that ends in .jsonl, .json, .csv or .tsv, and .gz behind it if compressed")
   }
 }
 
@@ -188,7 +189,9 @@ package struct RecordReader {
       throw InputError.badData(
         headerPlace,
         "has no column \"\(name)\"" + suggestion(for: name, among: header) + " (\(remedy))"
-          + (other.map { "; the header is one column with \"\($0 == "\t" ? "a tab" : $0)\" in it: is its extension right?" } ?? ""))
+          + (other.map {
+            "; the header is one column with \"\($0 == "\t" ? "a tab" : $0)\" in it: is its extension right?"
+          } ?? ""))
     }
     return RecordColumn(name: name, index: index)
   }
@@ -269,7 +272,9 @@ package struct RecordReader {
     return try parser.finish()?.map(Self.text)
   }
 
-  private static func text(_ record: DelimitedRecord) -> RecordText { RecordText(line: record.line, fields: record.fields) }
+  private static func text(_ record: DelimitedRecord) -> RecordText {
+    RecordText(line: record.line, fields: record.fields)
+  }
 
   private func text(_ value: JSONText) -> Result<RecordText, InputError> {
     guard let text = String(validating: value.bytes, as: UTF8.self) else {
@@ -361,7 +366,9 @@ extension DataRecord {
           "\"\(column.name)\" must be a string, a whole number, or true or false, found \(found.shortDescription)")
       }
     }
-    guard label.contains(where: { !$0.isWhitespace }) else { throw InputError.badData(place, "the label (column \"\(column.name)\") is empty") }
+    guard label.contains(where: { !$0.isWhitespace }) else {
+      throw InputError.badData(place, "the label (column \"\(column.name)\") is empty")
+    }
     return label
   }
 
@@ -369,7 +376,7 @@ extension DataRecord {
   ///
   /// - Throws: `InputError.badData` naming the key with the rows, or for columns as lists or objects.
   package func refuseTable(_ json: JSON) throws {
-    guard let members = json.object else { return }
+    guard let members = json.object, json["input_ids"] == nil else { return }
     let sizes = members.map { $0.value.array?.count ?? $0.value.object?.count }
     if members.count > 1, let first = sizes[0], first > 0, sizes.allSatisfy({ $0 == first }) {
       throw InputError.badData(

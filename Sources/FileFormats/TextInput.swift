@@ -54,7 +54,9 @@ struct TextInput {
     if input.isCompressed, name.lowercased().hasSuffix(".gz") { name.removeLast(3) }
     let dot = name.lastIndex { $0 == "." || $0 == "/" }.flatMap { name[$0] == "." ? $0 : nil } ?? name.endIndex
     let result = shellQuoted(name[..<dot] + "." + middle + name[dot...]), file = shellQuoted(path)
-    let reading = input.isCompressed ? "zcat \(file) | \(pipe)" : (["\(filters[0]) \(file)"] + filters.dropFirst()).joined(separator: " | ")
+    let reading =
+      input.isCompressed
+      ? "zcat \(file) | \(pipe)" : (["\(filters[0]) \(file)"] + filters.dropFirst()).joined(separator: " | ")
     return "\(reading) > \(result)"
   }
 
@@ -63,7 +65,8 @@ struct TextInput {
     if isUTF16 {
       return command(["iconv -f UTF-16 -t UTF-8", "sed " + shellQuoted("1i " + header)], middle: "header")
     }
-    return command(["sed " + shellQuoted((hasMark ? "1s/^\\xEF\\xBB\\xBF//; " : "") + "1i " + header)], middle: "header")
+    return command(
+      ["sed " + shellQuoted((hasMark ? "1s/^\\xEF\\xBB\\xBF//; " : "") + "1i " + header)], middle: "header")
   }
 
   /// The remedy for bytes that are not UTF-8.
@@ -105,10 +108,13 @@ struct TextInput {
   /// Reads the first bytes and what they say about the encoding.
   private mutating func begin(beforeWaiting: () throws -> Void) throws -> [UInt8] {
     let marks: [(bytes: [UInt8], encoding: Encoding)] = [
-      ([0xEF, 0xBB, 0xBF], .utf8), ([0xFF, 0xFE], .utf16(isBigEndian: false)), ([0xFE, 0xFF], .utf16(isBigEndian: true)),
+      ([0xEF, 0xBB, 0xBF], .utf8), ([0xFF, 0xFE], .utf16(isBigEndian: false)),
+      ([0xFE, 0xFF], .utf16(isBigEndian: true)),
     ]
     var bytes = try input.next(beforeWaiting: beforeWaiting)
-    while !bytes.isEmpty, ForeignFormat.mayBegin(with: bytes) || marks.contains(where: { $0.bytes.starts(with: bytes) && $0.bytes != bytes })
+    while !bytes.isEmpty,
+      ForeignFormat.mayBegin(with: bytes)
+        || marks.contains(where: { $0.bytes.starts(with: bytes) && $0.bytes != bytes })
     {
       let more = try input.next()
       if more.isEmpty { break }

@@ -47,7 +47,8 @@ package struct DataSurvey: Sendable {
         throw InputError.usage(flag, "\(file) has no column \"\(name)\"" + suggestion(for: name, among: table.columns))
       }
     }
-    var notes = table.peculiarities.isEmpty ? [] : ["\(file) is read as: \(table.peculiarities.joined(separator: ", "))"]
+    var notes =
+      table.peculiarities.isEmpty ? [] : ["\(file) is read as: \(table.peculiarities.joined(separator: ", "))"]
     let text = try textColumn ?? Self.text(of: columns, butNot: labelColumn, file: file, notes: &notes)
     let label = try labelColumn ?? Self.label(of: columns, rows: table.rows.count, butNot: text, file, notes: &notes)
     guard text != label else {
@@ -170,11 +171,14 @@ extension DataSurvey {
       if let single = named.first(where: { $0.distinct == 1 }) {
         throw InputError.badData(
           file,
-          "the label column \"\(single.name)\" has only one value in \(rows) rows; --label-column NAME chooses another column")
+          "the label column \"\(single.name)\" has only one value in \(rows) rows; --label-column NAME chooses another column"
+        )
       }
       if let few = named.first, rows < 4 * few.distinct {
         throw InputError.badData(
-          file, "has only \(rows) rows for \(few.distinct) values of the column \"\(few.name)\"; add rows, at least four of each label")
+          file,
+          "has only \(rows) rows for \(few.distinct) values of the column \"\(few.name)\"; add rows, at least four of each label"
+        )
       }
       throw InputError.badData(
         file, "no column other than \"\(text)\" has few enough values for labels; choose one with --label-column NAME")

@@ -42,7 +42,8 @@ package enum DataFile {
       }
       if let first = rows.first, first.isText, !row.isText {
         throw InputError.badData(
-          row.place, "holds tokens (\"input_ids\"), and the rows before it hold text; keep tokens and texts in two files")
+          row.place,
+          "holds tokens (\"input_ids\"), and the rows before it hold text; keep tokens and texts in two files")
       }
       rows.append(row)
     }

@@ -45,7 +45,8 @@ package struct DataFindings: Sendable {
     for label in labels {
       let words = label.split(whereSeparator: \.isWhitespace).joined(separator: " ")
       let visible = String(
-        String.UnicodeScalarView(words.lowercased().unicodeScalars.filter { !$0.properties.isDefaultIgnorableCodePoint }))
+        String.UnicodeScalarView(
+          words.lowercased().unicodeScalars.filter { !$0.properties.isDefaultIgnorableCodePoint }))
       guard let other = first[visible] else {
         first[visible] = label
         continue
@@ -53,11 +54,15 @@ package struct DataFindings: Sendable {
       let otherWords = other.split(whereSeparator: \.isWhitespace).joined(separator: " ")
       let difference =
         other == label
-        ? "Unicode normalization" : otherWords == words ? "white space" : words.lowercased() == otherWords.lowercased()
-          ? "case" : "characters that are not visible"
+        ? "Unicode normalization"
+        : otherWords == words
+          ? "white space"
+          : words.lowercased() == otherWords.lowercased()
+            ? "case" : "characters that are not visible"
       found.append((difference, "\"\(other)\" and \"\(label)\""))
     }
-    for difference in found.map(\.difference) where !sentences.contains(where: { $0.contains(" only in \(difference);") }) {
+    for difference in found.map(\.difference)
+    where !sentences.contains(where: { $0.contains(" only in \(difference);") }) {
       let pairs = found.filter { $0.difference == difference }.map(\.pair)
       sentences.append(
         "labels differ only in \(difference); they count as different until you merge them in the data: "
@@ -167,6 +172,10 @@ extension Trainer {
       (validation.count { $0.row.isTruncated }, validation.count, .validation),
     ] where count > 0 {
       findings.append("\(count) of \(all) \(split.rawValue) rows are truncated to fit the model's window")
+    }
+    if let (label, longer) = setup.encoder.tokenLabelThatBeginsAnother, setup.rows.labels.isEmpty {
+      findings.append(
+        "the label tokens \(label) begin the label tokens \(longer), which could never win: an evaluation refuses them")
     }
     return findings
   }

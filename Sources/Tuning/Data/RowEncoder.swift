@@ -159,18 +159,22 @@ package struct RowEncoder: Sendable {
       place: place, text: text, candidates: fitted.map(\.tokens), isTruncated: fitted.contains(where: \.isTruncated))
   }
 
-  /// Rejects rows to train on that leave nothing to tell apart: labels that begin others, or a single label.
+  /// The first of the labels that come as tokens whose tokens begin another's, and that other; nil if there is none.
+  var tokenLabelThatBeginsAnother: (label: [Int], longer: [Int])? {
+    // They are sorted, so the longer one follows.
+    zip(tokenLabels, tokenLabels.dropFirst()).first { $1.starts(with: $0) }.map { (label: $0, longer: $1) }
+  }
+
+  /// Rejects texts to train on that leave nothing to tell apart: labels that begin others, or a single label.
   ///
   /// - Throws: `InputError.badData` naming the labels.
   func requireLabelsToTellApart(in rows: [DataRow], labelColumn: String) throws {
-    guard let first = rows.first else { return }
-    let candidates =
-      if case .text(let text, _) = first.content { try self.candidates(of: text, at: first.place).candidates } else {
-        tokenLabels.map { TypedTokens(ids: $0, types: $0.map { _ in TokenRole.label.rawValue }) }
-      }
-    try refuseLabelsThatBeginOthers(in: candidates)
-    let found = Set(rows.compactMap { row in if case .text(_, let label) = row.content { ExactText(label) } else { nil } })
-    if first.isText, found.count == 1, case .text(_, let label) = first.content {
+    // Labels that come as tokens are PEFT's own; only an evaluation compares them.
+    guard let first = rows.first, case .text(let text, let label) = first.content else { return }
+    try refuseLabelsThatBeginOthers(in: candidates(of: text, at: first.place).candidates)
+    let found = Set(
+      rows.compactMap { row in if case .text(_, let label) = row.content { ExactText(label) } else { nil } })
+    if found.count == 1 {
       throw InputError.badData(
         first.place,
         "has the label \"\(label)\" like every row to train on, so there is nothing to tell apart; is data.label_column "
@@ -206,7 +210,8 @@ package struct RowEncoder: Sendable {
         throw InputError.badData(
           place,
           "a text of \(text.utf8.count) bytes, at least \(visible / largest) tokens, does not fit behind a context of "
-            + "\(contextCount): the model has \(contextCount + room) positions; shorten it, or set data.truncate_text to true")
+            + "\(contextCount): the model has \(contextCount + room) positions; shorten it, or set data.truncate_text to true"
+        )
       }
     }
     return encoder.encode(text: text, label: word)
