@@ -32,8 +32,12 @@ let package = Package(
       name: "CUTF8Proc",
       providers: [.apt(["libutf8proc-dev"])]
     ),
+    .systemLibrary(
+      name: "CZlib",
+      providers: [.apt(["zlib1g-dev"])]
+    ),
     .target(name: "Diagnostics", swiftSettings: safeSettings),
-    .target(name: "System", dependencies: ["Diagnostics"]),
+    .target(name: "System", dependencies: ["CZlib", "Diagnostics"]),
     .target(name: "FileFormats", dependencies: ["Diagnostics", "System"]),
     .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: machineSettings),
     .target(

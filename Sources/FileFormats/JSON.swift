@@ -87,13 +87,15 @@ extension JSON {
     return try JSON(parsing: bytes, file: path, allowing: extensions)
   }
 
-  /// Parses one JSON value (RFC 8259) from UTF-8 bytes; `file` and `firstLine` are for messages.
+  /// Parses one JSON value (RFC 8259) from UTF-8 bytes; `file`, `firstLine` and `firstColumn` are for messages.
   ///
   /// - Throws: `InputError.badData` with line and column.
   package init(
-    parsing bytes: [UInt8], file: String, firstLine: Int = 1, allowing extensions: JSONExtensions = []
+    parsing bytes: [UInt8], file: String, firstLine: Int = 1, firstColumn: Int = 1,
+    allowing extensions: JSONExtensions = []
   ) throws {
-    var parser = JSONParser(bytes: bytes, file: file, firstLine: firstLine, extensions: extensions)
+    var parser = JSONParser(
+      bytes: bytes, file: file, firstLine: firstLine, firstColumn: firstColumn, extensions: extensions)
     self = try parser.parseDocument()
   }
 }
@@ -114,14 +116,16 @@ private struct JSONParser {
   let bytes: [UInt8]
   let file: String
   let firstLine: Int
+  let firstColumn: Int
   let extensions: JSONExtensions
   var position = 0
   static let maximumDepth = 256
 
-  init(bytes: [UInt8], file: String, firstLine: Int, extensions: JSONExtensions) {
+  init(bytes: [UInt8], file: String, firstLine: Int, firstColumn: Int, extensions: JSONExtensions) {
     self.bytes = bytes
     self.file = file
     self.firstLine = firstLine
+    self.firstColumn = firstColumn
     self.extensions = extensions
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
   }
@@ -137,7 +141,7 @@ private struct JSONParser {
     let end = min(offset ?? position, bytes.count)
     let before = bytes[..<end]
     let line = before.count { $0 == UInt8(ascii: "\n") }
-    let column = end - ((before.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1) + 1
+    let column = end - ((before.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1) + (line == 0 ? firstColumn : 1)
     let found = end < bytes.count ? "found \(quoted(bytes[end]))" : "the file ends"
     return .badData("\(file):\(firstLine + line):\(column)", "malformed JSON: expected \(expected), \(found)")
   }

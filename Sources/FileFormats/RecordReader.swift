@@ -3,18 +3,19 @@ import System
 
 /// The format of a data file.
 package enum DataFormat: String, CaseIterable, Sendable {
-  /// One JSON object per line.
+  /// One JSON object per line, or a list of objects.
   case jsonl
-  /// A header line, then rows; RFC 4180.
+  /// A header line, then rows; RFC 4180, with commas, semicolons, tabs or `|` as its first lines show.
   case csv
   /// A header line, then rows; tabs between fields, quotes are ordinary characters.
   case tsv
   /// One text per line.
   case lines
 
-  /// The format of a file by its extension; nil for an unknown extension.
+  /// The format of a file by its extension, `.gz` aside; nil for an unknown extension.
   package init?(endingOf path: String) {
-    switch path.split(separator: ".").last.map({ $0.lowercased() }) {
+    let parts = path.split(separator: ".").map { $0.lowercased() }
+    switch (parts.last == "gz" ? parts.dropLast() : parts[...]).last {
     case "jsonl", "json", "ndjson": self = .jsonl
     case "csv": self = .csv
     case "tsv": self = .tsv
@@ -23,12 +24,24 @@ package enum DataFormat: String, CaseIterable, Sendable {
     }
   }
 
-  fileprivate var delimited: DelimitedFormat {
-    switch self {
-    case .csv: .commaSeparated
-    case .tsv: .tabSeparated
-    case .jsonl, .lines: .lines
-    }
+  /// The format of a file of labelled rows by its extension.
+  ///
+  /// - Throws: `InputError.badData` for another extension; it names the command that converts a format that is known.
+  package static func ofRows(in path: String) throws -> DataFormat {
+    if let format = DataFormat(endingOf: path), format != .lines { return format }
+    try refuseForeign(path)
+    throw InputError.badData(
+      path,
+      "unknown file type; expected a name that ends in .jsonl, .json, .csv or .tsv, and .gz behind it if compressed")
+  }
+}
+
+extension DataFormat {
+  /// Rejects a file whose extension is that of another format.
+  ///
+  /// - Throws: `InputError.badData` with the command that converts it.
+  package static func refuseForeign(_ path: String) throws {
+    if let foreign = ForeignFormat(endingOf: path), fileExists(path) { throw foreign.refusal(of: path, path: path) }
   }
 }
 
@@ -54,48 +67,149 @@ package struct RecordColumn: Sendable {
   fileprivate let index: Int?
 }
 
-/// Reads the records of a file or of standard input one by one, in constant memory.
+/// Reads the records of a file or of standard input one by one, in memory for the longest record.
 package struct RecordReader {
   package let format: DataFormat
+  /// How fields are separated, for tables.
+  package private(set) var table: DelimitedFormat
   /// The names of the columns; nil if the format has none.
   package private(set) var header: [String]?
+  /// How the input differs from plain UTF-8 with the format's usual separator or layout, in words.
+  package private(set) var peculiarities: [String] = []
   /// The place of the header, for messages.
-  private var headerPlace: String
-  private let input: ChunkedInput
+  package private(set) var headerPlace: String
+  private var input: TextInput
   private var parser: DelimitedParser
+  /// What splits the input in place of `parser`, for JSON that is not one object per line.
+  private var json: JSONSplitter?
   /// Input that is not parsed yet.
   private var bytes: ArraySlice<UInt8> = []
   private var isAtEnd = false
+  /// Whether the first line names the separator.
+  private var isSeparatorNamed = false
 
   /// Opens a file (`-`: standard input) and reads its header.
   ///
   /// - Throws: `InputError` when it cannot be read or lacks a header.
   package init(_ path: String, format: DataFormat) throws {
     self.format = format
-    input = try ChunkedInput(path: path)
-    parser = DelimitedParser(format.delimited, file: input.name)
+    input = try TextInput(path: path)
     headerPlace = input.name
+    table = .lines
+    parser = DelimitedParser(.lines, file: input.name)
+    switch format {
+    case .lines: break
+    case .jsonl: try findLayout()
+    case .tsv: table = .tabSeparated
+    case .csv: try findSeparator()
+    }
+    parser = DelimitedParser(
+      table, file: input.name, remedyForOtherEncodings: input.remedyForOtherEncodings)
+    peculiarities += input.conversions
     guard format == .csv || format == .tsv else { return }
-    guard let first = try nextLine(beforeWaiting: {})?.get() else {
+    // The line that names the separator is no header.
+    if isSeparatorNamed { _ = try nextText(beforeWaiting: {}) }
+    guard let first = try nextText(beforeWaiting: {})?.get() else {
       throw InputError.badData(input.name, "is empty; expected a header line")
     }
     header = first.fields
     headerPlace = "\(input.name):\(first.line)"
   }
 
-  /// Finds a column; for JSON lines, each record decides whether it has the key.
+  /// Reads as much of a table as shows its separator.
+  private mutating func findSeparator() throws {
+    var finder = SeparatorFinder()
+    var separator: UInt8?
+    var read: [UInt8] = []
+    while separator == nil, case let more = try input.next(), !more.isEmpty {
+      read += more
+      for byte in more {
+        separator = finder.take(byte)
+        if separator != nil { break }
+      }
+      // Behind a quote that is never closed there are no more records.
+      if read.count > 1 << 20 { break }
+    }
+    let found = separator ?? finder.finish()
+    bytes = read[...]
+    table = .quoted(separator: found)
+    isSeparatorNamed = finder.isNamed
+    let names = [UInt8(ascii: ","): "commas", UInt8(ascii: ";"): "semicolons", UInt8(ascii: "\t"): "tabs"]
+    if table != .commaSeparated {
+      peculiarities.append(
+        "fields separated by \(names[found] ?? "\"\(Character(Unicode.Scalar(found)))\"")"
+          + (finder.isNamed ? ", as its first line says" : ""))
+    }
+  }
+
+  /// Reads the first bytes of JSON: a list begins with `[`; an object over several lines begins with a line `{`.
+  private mutating func findLayout() throws {
+    var read: [UInt8] = []
+    var layout: UInt8?
+    var isOpen = true
+    while isOpen, case let more = try input.next(), !more.isEmpty {
+      read += more
+      for byte in more where isOpen {
+        if layout == nil, byte == 0x20 || (0x09...0x0D).contains(byte) { continue }
+        if layout == UInt8(ascii: "{"), byte == 0x20 || byte == 0x09 { continue }
+        isOpen = layout == nil && byte == UInt8(ascii: "{")
+        if layout == nil {
+          layout = byte
+        } else if byte != UInt8(ascii: "\n"), byte != UInt8(ascii: "\r") {
+          layout = nil
+        }
+      }
+    }
+    bytes = read[...]
+    if layout == UInt8(ascii: "[") {
+      json = JSONSplitter(isList: true, file: input.name)
+      peculiarities.append("a JSON list")
+    } else if layout == UInt8(ascii: "{") {
+      json = JSONSplitter(isList: false, file: input.name)
+      peculiarities.append("JSON objects over several lines")
+    }
+  }
+
+  /// Finds a column; for JSON, each record decides whether it has the key.
   ///
   /// - Throws: `InputError.badData` when the header lacks it or has it twice; `remedy` ends the message.
   package func column(_ name: String, remedy: String) throws -> RecordColumn {
     guard let header else { return RecordColumn(name: name, index: nil) }
-    if header.count(where: { $0 == name }) > 1 {
+    var found = header.indices.filter { header[$0].utf8.elementsEqual(name.utf8) }
+    if found.isEmpty { found = header.indices.filter { header[$0] == name } }
+    if found.count > 1 {
       throw InputError.badData(headerPlace, "has the column \"\(name)\" twice; rename one of them")
     }
-    guard let index = header.firstIndex(of: name) else {
+    guard let index = found.first else {
+      if header.contains(where: Self.looksLikeData) {
+        throw InputError.badData(
+          headerPlace, "has no column \"\(name)\" and looks like a row, not like a header; \(remedyForMissingHeader())")
+      }
+      let other = [",", ";", "\t", "|"].first { (other: String) in header.count == 1 && header[0].contains(other) }
       throw InputError.badData(
-        headerPlace, "has no column \"\(name)\"" + suggestion(for: name, among: header) + " (\(remedy))")
+        headerPlace,
+        "has no column \"\(name)\"" + suggestion(for: name, among: header) + " (\(remedy))"
+          + (other.map {
+            "; the header is one column with \"\($0 == "\t" ? "a tab" : $0)\" in it: is its extension right?"
+          } ?? ""))
     }
     return RecordColumn(name: name, index: index)
+  }
+
+  /// Whether a header's cell looks like a value: a number, or a sentence.
+  package static func looksLikeData(_ cell: String) -> Bool {
+    let words = cell.split(whereSeparator: \.isWhitespace)
+    guard let last = words.last?.last else { return false }
+    return Double(cell) != nil || words.count > 10 || words.count > 3 && (last == "." || last == "!")
+  }
+
+  /// What to do about a table without a header; the column of the label, if it is known, names the others texts.
+  package func remedyForMissingHeader(label: Int? = nil, text: Int? = nil) -> String {
+    guard let header else { return "" }
+    let text = text ?? header.indices.filter { $0 != label }.max { header[$0].utf8.count < header[$1].utf8.count } ?? 0
+    let label = label ?? (header.indices.last { $0 != text } ?? text)
+    let names = header.indices.map { $0 == text ? "text" : $0 == label ? "label" : "column_\($0 + 1)" }
+    return "add a header line: " + input.commandThatAddsHeader(String(table.line(names).dropLast()))
   }
 
   /// Checks that the columns to add do not exist yet.
@@ -113,45 +227,98 @@ package struct RecordReader {
   /// - Returns: the record or its error; nil at the end.
   /// - Throws: `InputError` when reading cannot continue, and what `beforeWaiting` throws.
   package mutating func next(beforeWaiting: () throws -> Void = {}) throws -> Result<DataRecord, any Error>? {
-    try nextLine(beforeWaiting: beforeWaiting).map { line in Result { try record(line.get()) } }
+    try nextText(beforeWaiting: beforeWaiting).map { text in Result { try record(text.get()) } }
   }
 
-  private mutating func nextLine(beforeWaiting: () throws -> Void) throws -> Result<DelimitedRecord, InputError>? {
+  /// A record as text: the fields of a line, or a JSON value.
+  private struct RecordText {
+    let line: Int
+    var column = 1
+    let fields: [String]
+  }
+
+  private mutating func nextText(beforeWaiting: () throws -> Void) throws -> Result<RecordText, InputError>? {
     while !isAtEnd {
       while let byte = bytes.popFirst() {
-        if let found = parser.take(byte), !isBlank(found) { return found }
+        if let found = try take(byte), !isBlank(found) { return found }
       }
-      bytes = try input.next(beforeWaiting: beforeWaiting)[...]
+      do {
+        bytes = try input.next(beforeWaiting: beforeWaiting)[...]
+      } catch {
+        isAtEnd = true
+        throw error
+      }
       if bytes.isEmpty {
         isAtEnd = true
-        if let last = try parser.finish(), !isBlank(last) { return last }
+        if let last = try finish(), !isBlank(last) { return last }
       }
     }
     return nil
   }
 
-  private func isBlank(_ found: Result<DelimitedRecord, InputError>) -> Bool {
-    guard case .success(let record) = found, record.fields.count == 1 else { return false }
-    return switch format {
-    case .csv, .tsv: record.fields[0].isEmpty
-    case .jsonl: record.fields[0].utf8.allSatisfy { $0 == 0x20 || (0x09...0x0D).contains($0) }
-    case .lines: false
+  private mutating func take(_ byte: UInt8) throws -> Result<RecordText, InputError>? {
+    do {
+      if json != nil { return try json?.take(byte)?.flatMap(text) }
+      return try parser.take(byte)?.map(Self.text)
+    } catch {
+      isAtEnd = true
+      bytes = []
+      throw error
     }
   }
 
-  private func record(_ line: DelimitedRecord) throws -> DataRecord {
-    let place = "\(input.name):\(line.line)"
-    if let header {
-      guard line.fields.count == header.count else {
-        throw InputError.badData(
-          place, "expected \(header.count) fields as in the header, found \(line.fields.count)")
-      }
-      return DataRecord(place: place, content: .fields(line.fields))
+  private mutating func finish() throws -> Result<RecordText, InputError>? {
+    if json != nil { return try json?.finish()?.flatMap(text) }
+    return try parser.finish()?.map(Self.text)
+  }
+
+  private static func text(_ record: DelimitedRecord) -> RecordText {
+    RecordText(line: record.line, fields: record.fields)
+  }
+
+  private func text(_ value: JSONText) -> Result<RecordText, InputError> {
+    guard let text = String(validating: value.bytes, as: UTF8.self) else {
+      return .failure(.badData("\(input.name):\(value.line)", "expected UTF-8 text; \(input.remedyForOtherEncodings)"))
     }
-    guard format == .jsonl else { return DataRecord(place: place, content: .line(line.fields[0])) }
-    let json = try JSON(parsing: Array(line.fields[0].utf8), file: input.name, firstLine: line.line)
-    guard json.object != nil else { throw InputError.badData(place, "expected an object { … } on each line") }
-    return DataRecord(place: place, content: .object(json, line: line.fields[0]))
+    return .success(RecordText(line: value.line, column: value.column, fields: [text]))
+  }
+
+  /// Whether a line of JSON lines is blank; blank lines of tables are no records.
+  private func isBlank(_ found: Result<RecordText, InputError>) -> Bool {
+    guard format == .jsonl, case .success(let record) = found else { return false }
+    return record.fields[0].utf8.allSatisfy { $0 == 0x20 || (0x09...0x0D).contains($0) }
+  }
+
+  private func record(_ text: RecordText) throws -> DataRecord {
+    let place = "\(input.name):\(text.line)"
+    if let header {
+      guard text.fields.count == header.count else {
+        throw InputError.badData(
+          place, "expected \(header.count) fields as in the header, found \(text.fields.count)")
+      }
+      if header.count > 1, text.fields == header {
+        throw InputError.badData(place, "repeats the header; remove the line")
+      }
+      return DataRecord(place: place, content: .fields(text.fields))
+    }
+    guard format == .jsonl else { return DataRecord(place: place, content: .line(text.fields[0])) }
+    let json = try JSON(
+      parsing: Array(text.fields[0].utf8), file: input.name, firstLine: text.line, firstColumn: text.column)
+    guard json.object != nil else {
+      throw InputError.badData(
+        place, "expected an object { … }\(isSplitAtLines ? " on each line" : ""), found \(json.shortDescription)")
+    }
+    return DataRecord(place: place, content: .object(json, line: oneLine(text.fields[0])))
+  }
+
+  private var isSplitAtLines: Bool { json == nil }
+
+  /// JSON without the line breaks between its parts.
+  private func oneLine(_ text: String) -> String {
+    if isSplitAtLines { return text }
+    return text.split(whereSeparator: \.isNewline).map { part in
+      String(part.drop(while: \.isWhitespace))
+    }.joined(separator: " ")
   }
 }
 
@@ -166,9 +333,13 @@ extension DataRecord {
     case .fields(let fields): text = column.index.map { fields[$0] } ?? ""
     case .object(let json, _):
       if let found = try member(column, of: json), found.string == nil {
+        try refuseTable(json)
         throw InputError.badData(place, "\"\(column.name)\" must be a string, found \(found.shortDescription)")
       }
-      guard let found = json[column.name]?.string else { throw lacks("text", column, json) }
+      guard let found = json[column.name]?.string else {
+        try refuseTable(json)
+        throw lacks("text", column, json)
+      }
       text = found
     }
     guard text.contains(where: { !$0.isWhitespace }) else { throw InputError.badData(place, "the text is empty") }
@@ -195,8 +366,33 @@ extension DataRecord {
           "\"\(column.name)\" must be a string, a whole number, or true or false, found \(found.shortDescription)")
       }
     }
-    guard !label.isEmpty else { throw InputError.badData(place, "the label (column \"\(column.name)\") is empty") }
+    guard label.contains(where: { !$0.isWhitespace }) else {
+      throw InputError.badData(place, "the label (column \"\(column.name)\") is empty")
+    }
     return label
+  }
+
+  /// Rejects an object that holds all rows.
+  ///
+  /// - Throws: `InputError.badData` naming the key with the rows, or for columns as lists or objects.
+  package func refuseTable(_ json: JSON) throws {
+    guard let members = json.object, json["input_ids"] == nil else { return }
+    let sizes = members.map { $0.value.array?.count ?? $0.value.object?.count }
+    if members.count > 1, let first = sizes[0], first > 0, sizes.allSatisfy({ $0 == first }) {
+      throw InputError.badData(
+        place,
+        "holds columns (\(members.prefix(3).map { "\"\($0.key)\"" }.joined(separator: ", "))), expected rows: a list of "
+          + "objects or an object a line (pandas: to_json(…, orient=\"records\", lines=True))")
+    }
+    let holder = members.first { member in
+      member.value.array.map { !$0.isEmpty && $0.allSatisfy { $0.object != nil } } == true
+    }
+    if let holder {
+      throw InputError.badData(
+        place,
+        "holds its rows under \"\(holder.key)\"; expected the rows themselves, as a list of objects or an object a line "
+          + "(jq -c '.[\"\(holder.key)\"][]' writes them)")
+    }
   }
 
   private func member(_ column: RecordColumn, of json: JSON) throws -> JSON? {

@@ -1,13 +1,17 @@
 import Diagnostics
 import Glibc
 
-/// The bytes of a file or of standard input, in chunks; a byte-order mark at the start is skipped.
+/// The bytes of a file or of standard input, in chunks; gzip data, known by its first bytes, is decompressed.
 package final class ChunkedInput {
   /// The name in messages: its path, or "standard input".
   package let name: String
   private let path: String
   private let descriptor: Int32
   private var isAtStart = true
+  private var decoder: GzipDecoder?
+
+  /// Whether what was read so far is gzip data.
+  package var isCompressed: Bool { decoder != nil }
 
   /// Opens a file; `-` is standard input.
   ///
@@ -26,19 +30,25 @@ package final class ChunkedInput {
   ///
   /// - Parameter beforeWaiting: called before waiting for bytes, for example from a pipe with a slow writer.
   /// - Returns: the bytes; none at the end.
-  /// - Throws: `InputError.missing` when reading fails, and what `beforeWaiting` throws.
+  /// - Throws: `InputError.missing` when reading fails, `InputError.badData` for corrupt gzip data, and what
+  ///   `beforeWaiting` throws.
   package func next(beforeWaiting: () throws -> Void = {}) throws -> [UInt8] {
-    if !isReadable { try beforeWaiting() }
-    var bytes = try readSome()
-    guard isAtStart else { return bytes }
-    isAtStart = false
-    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    while bytes.count < mark.count, !bytes.isEmpty, mark.starts(with: bytes) {
-      let more = try readSome()
-      if more.isEmpty { break }
-      bytes += more
+    while true {
+      if let bytes = try decoder?.next(), !bytes.isEmpty { return bytes }
+      if !isReadable { try beforeWaiting() }
+      var bytes = try readSome()
+      if isAtStart {
+        isAtStart = false
+        if bytes.count == 1, bytes[0] == GzipDecoder.magic[0] { bytes += try readSome() }
+        if bytes.starts(with: GzipDecoder.magic) { decoder = GzipDecoder(name: name) }
+      }
+      guard let decoder else { return bytes }
+      if bytes.isEmpty {
+        try decoder.finish()
+        return []
+      }
+      decoder.add(bytes)
     }
-    return bytes.starts(with: mark) ? Array(bytes.dropFirst(mark.count)) : bytes
   }
 
   /// Whether a read returns at once: with bytes, the end or an error.

@@ -15,7 +15,7 @@ extension Command {
     summary: "Write a configuration for a file of labelled rows.",
     example: "cpt init --data tickets.csv --model models/gpt2",
     flags: [
-      Flag(name: "--data", value: .file, help: "labelled rows: .csv, .tsv or .jsonl", isRequired: true),
+      Flag(name: "--data", value: .file, help: "labelled rows: .csv, .tsv, .jsonl or .json", isRequired: true),
       Flag(name: "--model", value: .folder, help: "the model; settings are chosen for it"),
       Flag(name: "--text-column", value: .text("NAME"), help: "column of the texts (default: guessed and reported)"),
       Flag(name: "--label-column", value: .text("NAME"), help: "column of the labels (default: guessed and reported)"),
@@ -47,7 +47,7 @@ private func runInit(_ arguments: Arguments) throws -> Int32 {
   }
   let drafts = model == nil ? [draft(.whole)] : [draft(.whole), draft(.pieces)]
   let (chosen, measured) = try likeliest(of: drafts, at: output, team: arguments.team())
-  let notes = chosen.notes + measured
+  let notes = try chosen.notes + findings(of: chosen, at: output, saysErrors: measured.isEmpty) + measured
   try write(chosen.text, to: output)
   if output == standardStream {
     writeToStandardError(findings(chosen, notes) + "\n")
@@ -59,6 +59,18 @@ private func runInit(_ arguments: Arguments) throws -> Int32 {
         + "  cpt train --config \(output)")
   }
   return 0
+}
+
+/// The findings about the rows that the draft reads.
+private func findings(of draft: ConfigurationDraft, at path: String, saysErrors: Bool) throws -> [String] {
+  do {
+    let configuration = try draft.configuration(at: path)
+    let rows = try TrainingRows(
+      configuration.data, seed: configuration.training.seed, drawsContext: true, showsContext: true)
+    return DataFindings(rows, configuration).sentences
+  } catch let error as InputError {
+    return saysErrors ? ["training would stop with an error: \(error)"] : []
+  }
 }
 
 /// The draft under which the untrained context gives the labels the highest probability, on a few validation rows.
@@ -97,7 +109,8 @@ private func untrainedLoss(_ configuration: Configuration, team: ThreadTeam) thr
 
 /// "a/tickets.2024.csv" → "tickets.2024", "sst2/train.tsv" → "sst2".
 private func runName(for file: String) -> String {
-  let stem = lastComponent(of: file).split(separator: ".").dropLast().joined(separator: ".")
+  let parts = lastComponent(of: file).split(separator: ".")
+  let stem = (parts.last == "gz" ? parts.dropLast() : parts[...]).dropLast().joined(separator: ".")
   return stem == "train" ? lastComponent(of: folder(of: absolutePath(file))) : stem
 }
 

@@ -7,12 +7,15 @@ import Tuning
 struct LabelledRows {
   private let format: DataFormat
   private let header: [String]?
+  /// How the fields of a table that is written are separated; plain lines become one of tabs.
+  private let table: DelimitedFormat
   private let labels: [String]
 
   /// - Throws: `InputError.badData` when the rows have such columns already, or a label cannot name a column.
   init(of reader: RecordReader, labels: [String], asJSON: Bool) throws {
     format = asJSON ? .jsonl : reader.format
     header = reader.header
+    table = reader.format == .csv ? reader.table : .tabSeparated
     self.labels = labels
     try reader.refuseColumns(format == .jsonl ? LabelPrediction.fields.map(\.name) : columns)
     if let label = labels.first(where: { $0.contains { $0 == "\t" || $0.isNewline } }), [.tsv, .lines].contains(format)
@@ -26,9 +29,6 @@ struct LabelledRows {
     [LabelPrediction.predictionField.name, LabelPrediction.probabilityField.name]
       + labels.map { "log_probability_" + $0 }
   }
-
-  /// The table that is written; plain lines become one of tabs.
-  private var table: DelimitedFormat { format == .csv ? .commaSeparated : .tabSeparated }
 
   /// What comes before the rows: a table's header.
   var start: String {

@@ -55,6 +55,8 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   var progress = PredictionProgress(isShown: destination != nil || isatty(STDOUT_FILENO) == 0)
   defer { progress.clear() }
 
+  /// The error after which no row could be read.
+  var lost: InputError?
   try classifier.withScorer(scoring) { emptyPack, scores in
     var pack = emptyPack
     var records: [DataRecord] = []
@@ -67,12 +69,26 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
     }
     func add(_ record: DataRecord) throws {
       try rows.check(record)
-      try pack.append(classifier.candidates(of: record.text(in: column), at: record.place))
+      let row = try classifier.candidates(of: record.text(in: column), at: record.place)
+      try pack.append(row)
+      if row.isTruncated { progress.truncated += 1 }
       records.append(record)
     }
     try output.write(rows.start)
-    // Answer the rows that have arrived before waiting for more.
-    while !output.isClosed, let record = try reader.next(beforeWaiting: finishPack) {
+    /// The next record; rows before the place where reading ends for good are answered.
+    func next() throws -> Result<DataRecord, any Error>? {
+      do {
+        // Answer the rows that have arrived before waiting for more.
+        return try reader.next(beforeWaiting: finishPack)
+      } catch let error as InputError where arguments.has("--skip-bad") {
+        lost = error
+        return nil
+      } catch {
+        try finishPack()
+        throw error
+      }
+    }
+    while !output.isClosed, let record = try next() {
       do {
         try add(record.get())
       } catch let error as InputError where arguments.has("--skip-bad") {
@@ -87,6 +103,7 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   }
   try output.finish()
   progress.end()
+  if let lost { throw lost }
   return 0
 }
 
@@ -94,6 +111,7 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
 private func dataFormat(_ arguments: Arguments, of path: String) throws -> DataFormat {
   if arguments.has("--format") || path == "-" { return arguments.choice("--format", default: .lines) }
   guard let format = DataFormat(endingOf: path) else {
+    try DataFormat.refuseForeign(path)
     throw InputError.usage(
       path,
       "has none of the extensions .jsonl, .csv, .tsv and .txt; name its format with --format (jsonl, csv, tsv or lines)"
@@ -134,6 +152,8 @@ private struct PredictionProgress {
   private let start = ContinuousClock.now
   private var rows = 0
   private var skipped = 0
+  /// Rows whose text was truncated to fit the model.
+  var truncated = 0
 
   init(isShown: Bool) { self.isShown = isShown }
 
@@ -150,12 +170,12 @@ private struct PredictionProgress {
   func clear() { terminal.clear() }
 
   func end() {
-    if isShown || skipped > 0 { terminal.line(summary) }
+    if isShown || skipped > 0 || truncated > 0 { terminal.line(summary) }
   }
 
   private var summary: String {
     let rate = Double(rows) / max(1e-9, (ContinuousClock.now - start) / .seconds(1))
     return "\(rows) row\(rows == 1 ? "" : "s"), \(fixed(rate, rate < 10 ? 1 : 0)) per second"
-      + (skipped > 0 ? ", \(skipped) skipped" : "")
+      + (skipped > 0 ? ", \(skipped) skipped" : "") + (truncated > 0 ? ", \(truncated) truncated" : "")
   }
 }

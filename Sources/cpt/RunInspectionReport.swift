@@ -12,10 +12,16 @@ extension RunInspection {
     var warnings = findings.map { wrapped($0.text, behind: "! ") }
     let hidden = labels.findings.count - findings.count
     if hidden > 0 { warnings.append("… \(hidden) more (--all shows them)") }
+    warnings += self.findings.map { wrapped(sentence($0), behind: "! ") }
     if case .failure(let error) = forecast { warnings.append(wrapped("cpt train would stop: \(error)", behind: "! ")) }
     if !warnings.isEmpty { parts.append(warnings.joined(separator: "\n")) }
     if case .success(let (run, time)) = forecast { parts.append((run.facts + time.facts(of: run)).text) }
     return parts.joined(separator: "\n\n")
+  }
+
+  /// A finding about the rows as a sentence of its own.
+  private func sentence(_ finding: String) -> String {
+    finding.prefix(1).uppercased() + visible(String(finding.dropFirst()), space: " ") + "."
   }
 
   private func tokenTable(showsAll: Bool) -> String {
@@ -57,7 +63,7 @@ extension RunInspection {
         "example",
         .object([.init("row", .string(place)), .init("tokens", .array(listing.example.map(\.json)))])),
       .init("labels", .array(labels.entries.map(\.json))),
-      .init("warnings", .array(labels.findings.map { .string($0.text) })),
+      .init("warnings", .array((labels.findings.map(\.text) + findings.map(sentence)).map(JSON.string))),
     ]
     switch forecast {
     case .success(let (run, time)): members.append(.init("forecast", (run.facts + time.facts(of: run)).json))

@@ -60,7 +60,7 @@ func writeToStandardError(_ text: String) {
 
 /// Tells the user something that is not an error.
 func note(_ text: String) {
-  writeToStandardError("cpt: note: \(messageLine(text))\n")
+  writeToStandardError("note: \(messageLine(text))\n")
 }
 
 /// Tells the user that nothing keeps other processes out of a folder.

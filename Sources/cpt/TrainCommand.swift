@@ -43,7 +43,10 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   let setup = try TrainingSetup(configuration, team: team)
   var trainer = try Trainer(setup, run: run)
   let stopAfter = try arguments.integer("--stop-after", from: 1)
+  let notes = trainer.findings(of: setup)
+  func showNotes() { for text in notes { note(text) } }
   if arguments.has("--dry-run") {
+    showNotes()
     let facts = RunForecast(trainer, setup).facts, resolved = setup.configuration.resolvedJSON
     try printResult(
       arguments.has("--json")
@@ -52,6 +55,7 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   }
   let isExclusive = try trainer.begin(arguments.earlierRun)
   if !isExclusive { note(inFolderWithoutLocks: run.path) }
+  showNotes()
 
   catchSignals()
   var progress = TrainingProgress(terminal: Terminal())
@@ -67,7 +71,7 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   progress.end()
   let times = profile.map { ProfileReport($0, seconds: summary.elapsedSeconds, machineRate: team.matrixProductRate()) }
   if arguments.has("--json") {
-    try printResult(json(of: summary, in: run, times).pretty)
+    try printResult(json(of: summary, in: run, notes, times).pretty)
   } else {
     if let times { try printResult(times.text + "\n") }
     try printResult(text(of: summary, in: run))
@@ -88,7 +92,9 @@ private func text(of summary: TrainingSummary, in run: RunDirectory) -> String {
   return lines.joined(separator: "\n")
 }
 
-private func json(of summary: TrainingSummary, in run: RunDirectory, _ times: ProfileReport?) -> JSON {
+private func json(
+  of summary: TrainingSummary, in run: RunDirectory, _ notes: [String], _ times: ProfileReport?
+) -> JSON {
   let profile = times.map { [JSON.Member("profile", $0.json)] } ?? []
   return .object(
     [
@@ -99,6 +105,7 @@ private func json(of summary: TrainingSummary, in run: RunDirectory, _ times: Pr
       .init("elapsed_seconds", .number(summary.elapsedSeconds)),
       .init("planned_memory_bytes", .integer(summary.plannedMemory)),
       .init("peak_memory_bytes", Memory.peak.map(JSON.integer) ?? .null),
+      .init("warnings", .array(notes.map(JSON.string))),
     ] + profile)
 }
 

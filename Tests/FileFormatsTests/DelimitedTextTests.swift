@@ -6,7 +6,7 @@ import Testing
   /// All records of a text, and what is wrong with those that are none.
   private func parse(_ format: DelimitedFormat, _ bytes: [UInt8]) throws -> [Result<DelimitedRecord, InputError>] {
     var parser = DelimitedParser(format, file: "f")
-    var found = bytes.compactMap { parser.take($0) }
+    var found = try bytes.compactMap { try parser.take($0) }
     if let last = try parser.finish() { found.append(last) }
     return found
   }
@@ -16,9 +16,56 @@ import Testing
   }
 
   @Test func commaSeparatedWithQuotesAndLineBreaks() throws {
-    let records = try records(.commaSeparated, "a,b\r\n1,\"x, \"\"y\"\"\nz\"\n\n\"\",2\r\nx\ry,\"q\"")
-    #expect(records.map(\.fields) == [["a", "b"], ["1", "x, \"y\"\nz"], [""], ["", "2"], ["x\ry", "q"]])
-    #expect(records.map(\.line) == [1, 2, 4, 5, 6])
+    let records = try records(.commaSeparated, "a,b\r\n1,\"x, \"\"y\"\"\nz\"\n\n\"\",2\r\nx,\"q\"")
+    #expect(records.map(\.fields) == [["a", "b"], ["1", "x, \"y\"\nz"], ["", "2"], ["x", "q"]])
+    #expect(records.map(\.line) == [1, 2, 5, 6])
+  }
+
+  /// As pandas reads them: every line end ends a record, and those in quotes stay as they are.
+  @Test(arguments: ["\n", "\r", "\r\n"])
+  func everyLineEndEndsARecord(end: String) throws {
+    let text = "a,b\(end)1,\"x\r\ny\rz\n\"\(end)\(end)2,y\(end)3,\"q\""
+    let found = try records(.commaSeparated, text)
+    #expect(found.map(\.fields) == [["a", "b"], ["1", "x\r\ny\rz\n"], ["2", "y"], ["3", "q"]])
+    #expect(found.map(\.line) == [1, 2, 7, 8])
+    #expect(try records(.tabSeparated, "a\tb\(end)c\td\(end)").map(\.fields) == [["a", "b"], ["c", "d"]])
+    #expect(try records(.lines, "a\(end)\(end)b").map(\.fields) == [["a"], [""], ["b"]])
+  }
+
+  @Test func lineEndsMayBeMixed() throws {
+    let found = try records(.commaSeparated, "a\r\nb\rc\nd\r\re\n\rf")
+    #expect(found.map(\.fields) == ["a", "b", "c", "d", "e", "f"].map { [$0] })
+    #expect(found.map(\.line) == [1, 2, 3, 4, 6, 8])
+  }
+
+  /// A table has no blank lines; an empty field in quotes is one.
+  @Test func blankLinesAreNoRecords() throws {
+    #expect(try records(.commaSeparated, "t\n\n  \n\"\"\nx\n\n").map(\.fields) == [["t"], [""], ["x"]])
+  }
+
+  @Test func anySeparatorSeparatesAndQuotes() throws {
+    let format = DelimitedFormat.quoted(separator: UInt8(ascii: ";"))
+    let rows = [["a;b", "c,d", "\"e\""], ["1", "", "x"]]
+    #expect(format.line(rows[0]) == "\"a;b\";c,d;\"\"\"e\"\"\"\n")
+    #expect(try records(format, rows.map(format.line).joined()).map(\.fields) == rows)
+  }
+
+  @Test func longRecordsAndZeroBytesAreNamed() throws {
+    func parse(_ text: String) throws -> [Result<DelimitedRecord, InputError>] {
+      var parser = DelimitedParser(.commaSeparated, file: "f", limit: 8)
+      var found = try Array(text.utf8).compactMap { try parser.take($0) }
+      if let last = try parser.finish() { found.append(last) }
+      return found
+    }
+    let found = try parse("a,b\n123456789\n1,\0\n1,234567\n")
+    #expect(found.map { (try? $0.get())?.fields } == [["a", "b"], nil, nil, ["1", "234567"]])
+    guard case .failure(let long) = found[1], case .failure(let zero) = found[2] else { throw CancellationError() }
+    #expect("\(long)".hasPrefix("f:2: is longer than") && "\(zero)".hasPrefix("f:3: holds a zero byte"))
+    #expect {
+      try parse("a\n1,\"234567\n8\n")
+    } throws: {
+      "\($0)".hasPrefix("f:2: a quoted field opens here and is longer than")
+    }
   }
 
   @Test func tabSeparatedLeavesQuotesAlone() throws {
@@ -32,7 +79,8 @@ import Testing
 
   @Test(arguments: [
     ("a,b\n1,\"x\n\n", "f:2: a quoted field opens here"), ("a\n\"x\"y\n", "f:2: after a closing quote"),
-    ("a\n\"x\"\ry\n", "f:2: after a closing quote"), ("a\n\"x\"\"", "f:2: a quoted field opens here"),
+    ("a\n\"x\"\"", "f:2: a quoted field opens here"),
+    ("a\n\"x\ry\r\nz\"y\n", "f:2: a quoted field opens here and closes in line 4"),
   ])
   func misplacedQuotesAreNamed(text: String, message: String) {
     #expect {

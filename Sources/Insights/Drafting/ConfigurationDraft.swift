@@ -171,15 +171,8 @@ package struct ConfigurationDraft: Sendable {
       return String(text).split(separator: " ").joined(separator: " ")
     }
     var words = labels.map(simplified)
-    if Set(words).count < words.count || words.contains("") {
-      let twice = words.indices.first { words[..<$0].contains(words[$0]) }
-      let twin = twice.flatMap { index in words.firstIndex(of: words[index]).map { (labels[$0], labels[index]) } }
-      if let twin {
-        notes.append(
-          "\"\(twin.0)\" and \"\(twin.1)\" look like one label; they count as two until you merge them in the data")
-      }
-      words = labels
-    }
+    // A finding about the rows names labels that look like one.
+    if Set(words).count < words.count || words.contains("") { words = labels }
     if labels.allSatisfy({ Double($0) != nil }) {
       notes.append("labels are numbers: edit data.label_words to words the model knows, such as \"negative\"")
     }

@@ -1,4 +1,5 @@
 import Diagnostics
+import FileFormats
 
 /// The contents of a data file, and its text and label columns.
 package struct DataSurvey: Sendable {
@@ -46,14 +47,20 @@ package struct DataSurvey: Sendable {
         throw InputError.usage(flag, "\(file) has no column \"\(name)\"" + suggestion(for: name, among: table.columns))
       }
     }
-    var notes: [String] = []
+    var notes =
+      table.peculiarities.isEmpty ? [] : ["\(file) is read as: \(table.peculiarities.joined(separator: ", "))"]
     let text = try textColumn ?? Self.text(of: columns, butNot: labelColumn, file: file, notes: &notes)
     let label = try labelColumn ?? Self.label(of: columns, rows: table.rows.count, butNot: text, file, notes: &notes)
     guard text != label else {
       throw InputError.usage("--label-column", "is the text column, \"\(text)\"; they must differ")
     }
+    if textColumn == nil || labelColumn == nil, let textIndex = table.columns.firstIndex(of: text),
+      let labelIndex = table.columns.firstIndex(of: label)
+    {
+      try table.refuseMissingHeader(text: textIndex, label: labelIndex)
+    }
     let (texts, labels) = try Self.values(of: table, file: file, text: text, label: label)
-    let counts = labels.reduce(into: [:]) { (counts: inout [String: Int], label) in counts[label, default: 0] += 1 }
+    let counts = Dictionary(labels.map { (ExactText($0), 1) }, uniquingKeysWith: +)
     guard counts.count > 1 else {
       throw InputError.badData(
         file, "the label column \"\(label)\" has only one value; --label-column NAME chooses another column")
@@ -71,7 +78,7 @@ package struct DataSurvey: Sendable {
     self.labelColumn = label
     self.notes = notes
     self.texts = texts
-    self.labels = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { (label: $0.key, rows: $0.value) }
+    self.labels = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { (label: $0.key.text, rows: $0.value) }
   }
 
   /// Texts and labels of all rows, as training will read them.
@@ -136,9 +143,17 @@ extension DataSurvey {
     guard let best = ranked.first, best.column.distinct > 1 else {
       throw InputError.badData(file, "no column looks like texts; choose one with --text-column NAME")
     }
-    if ranked.count > 1, ranked[1].score > best.score / 3 {
-      let other = ranked[1].column.name
-      notes.append("the text might also be \"\(other)\": --text-column \"\(other)\"")
+    let others = ranked.dropFirst().filter { other in
+      other.score > best.score / 3
+        || other.column.shareOfPhrases > 0.5 && 2 * other.column.distinct > other.column.filled
+    }.map(\.column.name)
+    if let other = others.first {
+      notes.append(
+        "the text might also be \"\(other)\": --text-column \"\(other)\"; only one column is read, so join columns "
+          + "first to use " + (others.count == 1 ? "both" : "them (\(others.count + 1))")
+          + ": python3 -c 'import pandas, sys; t = pandas.read_csv(sys.argv[1]); t[\"joined\"] = t[sys.argv[2:]]"
+          + ".fillna(\"\").agg(\" \".join, axis=1); t.to_csv(\"joined.csv\", index=False)' FILE "
+          + ([best.column.name] + others).map(shellQuoted).joined(separator: " "))
     }
     return best.column.name
   }
@@ -152,6 +167,19 @@ extension DataSurvey {
       (column: column, rank: (-column.hint(labelNames), column.isNumeric ? 1 : 0, column.distinct))
     }.sorted { $0.rank < $1.rank }
     guard let best = ranked.first else {
+      let named = columns.filter { $0.name != text && $0.hint(labelNames) > 0 }
+      if let single = named.first(where: { $0.distinct == 1 }) {
+        throw InputError.badData(
+          file,
+          "the label column \"\(single.name)\" has only one value in \(rows) rows; --label-column NAME chooses another column"
+        )
+      }
+      if let few = named.first, rows < 4 * few.distinct {
+        throw InputError.badData(
+          file,
+          "has only \(rows) rows for \(few.distinct) values of the column \"\(few.name)\"; add rows, at least four of each label"
+        )
+      }
       throw InputError.badData(
         file, "no column other than \"\(text)\" has few enough values for labels; choose one with --label-column NAME")
     }

@@ -1,3 +1,4 @@
+import FileFormats
 import System
 import Tuning
 
@@ -11,7 +12,7 @@ package struct SplitSiblings: Sendable {
   /// Looks beside a training file; a sibling counts if training can read it.
   package init(of data: DataSurvey) {
     let name = lastComponent(of: data.file), parent = folder(of: data.file)
-    let labels = Set(data.labels.map(\.label))
+    let labels = Set(data.labels.map { ExactText($0.label) })
     var notes: [String] = []
     func sibling(_ words: [String]) -> String? {
       guard name.contains("train") else { return nil }
@@ -20,7 +21,7 @@ package struct SplitSiblings: Sendable {
       do {
         let rows = try DataFile.rows(of: file, textColumn: data.textColumn, labelColumn: data.labelColumn)
         let isKnown = rows.allSatisfy { row in
-          if case .text(_, let label) = row.content { labels.contains(label) } else { false }
+          if case .text(_, let label) = row.content { labels.contains(ExactText(label)) } else { false }
         }
         if isKnown { return parent == "." ? lastComponent(of: file) : file }
         notes.append("\(file) is left out: its labels differ from those of \(name)")

@@ -1,3 +1,4 @@
+import FileFormats
 import Method
 import Tokenization
 import Tuning
@@ -28,7 +29,7 @@ package struct LabelListing: Sendable {
     let ids = example.candidates.map(RowEncoder.labelTokens(of:))
     func key(_ row: DataRow) -> LabelKey {
       switch row.content {
-      case .text(_, let label): .text(label)
+      case .text(_, let label): .text(ExactText(label))
       case .tokens(let tokens): .tokens(RowEncoder.labelTokens(of: tokens))
       }
     }
@@ -38,7 +39,7 @@ package struct LabelListing: Sendable {
     let words = rowsOfRun.labels.map(Optional.some) + ids.dropFirst(rowsOfRun.labels.count).map { _ in nil }
     entries = zip(zip(setup.encoder.labelNames, words), ids).map { label, ids in
       let (name, word) = label
-      let key = word.map { LabelKey.text($0.label) } ?? .tokens(ids)
+      let key = word.map { LabelKey.text(ExactText($0.label)) } ?? .tokens(ids)
       let rows = counts.map { $0[key] ?? 0 }
       return Entry(
         label: name, word: word?.word, ids: ids, tokens: ids.map(tokenizer.text(of:)),
@@ -49,7 +50,7 @@ package struct LabelListing: Sendable {
 
   /// The value that all rows of a label share.
   private enum LabelKey: Hashable {
-    case text(String)
+    case text(ExactText)
     case tokens([Int])
   }
 }

@@ -8,6 +8,8 @@ package struct RunInspection: Sendable {
   package let place: String
   package let listing: TokenListing
   package let labels: LabelListing
+  /// What a user should know about the rows.
+  package let findings: [String]
   /// The cost of training, or the error if it cannot begin.
   package let forecast: Result<(run: RunForecast, time: TimeEstimate), any Error>
 
@@ -28,8 +30,11 @@ package struct RunInspection: Sendable {
       setup.startingPrompt, example: example.tokens, loss: setup.configuration.loss,
       tokenizer: setup.tokenizer)
     labels = LabelListing(setup, following: example)
+    let trainer = Result { try Trainer(setup, run: RunDirectory("")) }
+    findings =
+      (try? trainer.get().findings(of: setup)) ?? DataFindings(setup.rows, setup.configuration).sentences
     forecast = Result {
-      let trainer = try Trainer(setup, run: RunDirectory(""))
+      let trainer = try trainer.get()
       let rate = setup.team.matrixProductRate(size: 2048)
       return (RunForecast(trainer, setup), TimeEstimate(trainer, setup, rate: rate))
     }

@@ -99,14 +99,16 @@ extension FieldType where Value == [LabelWord] {
     FieldType(
       expected: "an object from labels in the data to the words the model predicts, all different",
       read: { json in
-        guard let members = json.object, !members.isEmpty, Set(members.map(\.key)).count == members.count else {
+        guard let members = json.object, !members.isEmpty, areDifferent(members.map(\.key)) else {
           return nil
         }
         let words = members.compactMap { member in
           member.value.string.flatMap { $0.isEmpty ? nil : LabelWord(label: member.key, word: $0) }
         }
-        return words.count == members.count && Set(words.map(\.word)).count == words.count ? words : nil
+        return words.count == members.count && areDifferent(words.map(\.word)) ? words : nil
       },
       write: { .object($0.map { JSON.Member($0.label, .string($0.word)) }) })
   }
+
+  private static func areDifferent(_ texts: [String]) -> Bool { Set(texts.map(ExactText.init)).count == texts.count }
 }

@@ -13,29 +13,39 @@ package struct DataRow: Sendable, Equatable {
   /// "train.tsv:12", for messages.
   package let place: String
   package let content: Content
+
+  var isText: Bool { if case .text = content { true } else { false } }
 }
 
-/// Reads the labelled rows of JSONL, CSV and TSV files.
+/// Reads the labelled rows of JSON, CSV and TSV files.
 package enum DataFile {
   /// All rows of a file, by its ending: `.jsonl` (or `.json`), `.csv`, `.tsv`.
   ///
-  /// A JSONL row is an object with the text and label columns, or with `input_ids` and `input_type_mask`.
+  /// A JSON row is an object with the text and label columns, or with `input_ids` and `input_type_mask`; all rows of a
+  /// file are of one kind.
   /// - Throws: `InputError` with file and line.
   package static func rows(of file: String, textColumn: String, labelColumn: String) throws -> [DataRow] {
-    guard let format = DataFormat(endingOf: file), format != .lines else {
-      throw InputError.badData(file, "unknown file type; expected a name that ends in .jsonl, .csv or .tsv")
-    }
-    var reader = try RecordReader(file, format: format)
+    var reader = try RecordReader(file, format: .ofRows(in: file))
     let remedy = "set data.text_column and data.label_column"
     let text = try reader.column(textColumn, remedy: remedy), label = try reader.column(labelColumn, remedy: remedy)
     var rows: [DataRow] = []
     while let record = try reader.next()?.get() {
+      let row: DataRow
       if case .object(let json, _) = record.content, json["input_ids"] != nil {
-        rows.append(try tokenRow(record.place, json))
+        row = try tokenRow(record.place, json)
+      } else if rows.first?.isText == false {
+        throw InputError.badData(
+          record.place, "has no \"input_ids\", and the rows before it hold tokens; keep tokens and texts in two files")
       } else {
-        let content = DataRow.Content.text(try record.text(in: text), label: try record.label(in: label))
-        rows.append(DataRow(place: record.place, content: content))
+        row = DataRow(
+          place: record.place, content: .text(try record.text(in: text), label: try record.label(in: label)))
       }
+      if let first = rows.first, first.isText, !row.isText {
+        throw InputError.badData(
+          row.place,
+          "holds tokens (\"input_ids\"), and the rows before it hold text; keep tokens and texts in two files")
+      }
+      rows.append(row)
     }
     guard !rows.isEmpty else { throw InputError.badData(file, "holds no rows") }
     return rows

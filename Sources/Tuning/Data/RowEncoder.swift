@@ -1,4 +1,5 @@
 import Diagnostics
+import FileFormats
 import Method
 
 /// A row as typed tokens, once with each candidate label.
@@ -9,6 +10,8 @@ package struct CandidateRow: Sendable {
   package let text: String?
   /// The row with each candidate label in turn, types 0 to 4.
   package let candidates: [TypedTokens]
+  /// Whether the text was truncated to fit the model.
+  package let isTruncated: Bool
 }
 
 /// A labelled row as typed tokens, with the other candidate labels.
@@ -29,6 +32,8 @@ package struct RowEncoder: Sendable {
   /// The candidate labels, in the order of classes.
   package let labelNames: [String]
   private let labels: [LabelWord]
+  /// The index of each label.
+  private let indices: [ExactText: Int]
   /// Label tokens of each class, for rows that come as tokens.
   private let tokenLabels: [[Int]]
   private let encoder: ExampleEncoder?
@@ -44,6 +49,8 @@ package struct RowEncoder: Sendable {
     contextCount: Int, truncatesText: Bool
   ) {
     self.labels = labels
+    indices = Dictionary(
+      labels.enumerated().map { (ExactText($1.label), $0) }, uniquingKeysWith: { first, _ in first })
     self.encoder = encoder
     self.vocabularySize = vocabularySize
     self.contextCount = contextCount
@@ -73,13 +80,40 @@ package struct RowEncoder: Sendable {
   /// A row as training uses it: with its own label only.
   ///
   /// - Throws: `InputError.badData` naming the row.
-  func tokens(of row: DataRow) throws -> TypedTokens {
+  func tokens(of row: DataRow) throws -> TypedTokens { try fittedTokens(of: row).tokens }
+
+  /// Rows as training uses them, and how many of them were truncated.
+  ///
+  /// - Throws: `InputError.badData` naming the row.
+  func tokens(of rows: [DataRow]) throws -> (tokens: [TypedTokens], truncated: Int) {
+    let fitted = try rows.map(fittedTokens)
+    return (fitted.map(\.tokens), fitted.count(where: \.isTruncated))
+  }
+
+  private func fittedTokens(of row: DataRow) throws -> (tokens: TypedTokens, isTruncated: Bool) {
     switch row.content {
-    case .tokens(let tokens): return try fitted(tokens, at: row.place)
+    case .tokens(let tokens):
+      try refuseTokensAmongWords(row)
+      return try fitted(tokens, at: row.place)
     case .text(let text, let label):
-      guard let word = labels.first(where: { $0.label == label })?.word else { throw unknownLabel(label, row.place) }
-      return try fitted(encode(text, word, at: row.place), at: row.place)
+      return try fitted(encode(text, labels[index(of: label, row.place)].word, at: row.place), at: row.place)
     }
+  }
+
+  private func index(of label: String, _ place: String) throws -> Int {
+    if labels.isEmpty, !tokenLabels.isEmpty {
+      throw InputError.badData(place, "holds text, and the labels of the other rows are tokens; expected \"input_ids\"")
+    }
+    guard let index = indices[ExactText(label)] else { throw unknownLabel(label, place) }
+    return index
+  }
+
+  private func refuseTokensAmongWords(_ row: DataRow) throws {
+    if labels.isEmpty { return }
+    throw InputError.badData(
+      row.place,
+      "holds tokens (\"input_ids\"), and the labels are words (\(labels.prefix(3).map { "\"\($0.word)\"" }.joined(separator: ", "))"
+        + "\(labels.count > 3 ? ", …" : "")); expected a text and its label")
   }
 
   /// Labelled rows as evaluation uses them.
@@ -87,7 +121,7 @@ package struct RowEncoder: Sendable {
   /// - Throws: `InputError.badData` naming the row.
   package func examples(of rows: [DataRow]) throws -> [EncodedExample] {
     let examples = try rows.map(example)
-    if let first = examples.first { try refuseLabelsThatBeginOthers(in: first.row) }
+    if let first = examples.first { try refuseLabelsThatBeginOthers(in: first.row.candidates) }
     return examples
   }
 
@@ -99,17 +133,14 @@ package struct RowEncoder: Sendable {
     let label: Int?
     switch row.content {
     case .text(let text, let name):
-      label = labels.firstIndex { $0.label == name }
-      if label == nil { throw unknownLabel(name, row.place) }
+      label = try index(of: name, row.place)
       candidates = try self.candidates(of: text, at: row.place)
     case .tokens(let tokens):
+      try refuseTokensAmongWords(row)
       let own = Self.labelTokens(of: tokens)
       label = tokenLabels.firstIndex(of: own)
-      candidates = CandidateRow(
-        place: row.place, text: nil,
-        candidates: try tokenLabels.map {
-          try fitted(replacingLabel(of: tokens, by: $0, at: row.place), at: row.place)
-        })
+      candidates = try candidateRow(
+        row.place, text: nil, tokenLabels.map { try replacingLabel(of: tokens, by: $0, at: row.place) })
     }
     guard let label, candidates.candidates.indices.contains(label) else { throw unknownLabel("", row.place) }
     return EncodedExample(row: candidates, label: label)
@@ -119,9 +150,36 @@ package struct RowEncoder: Sendable {
   ///
   /// - Throws: `InputError.badData` naming its place.
   package func candidates(of text: String, at place: String) throws -> CandidateRow {
-    CandidateRow(
-      place: place, text: text,
-      candidates: try labels.map { try fitted(encode(text, $0.word, at: place), at: place) })
+    try candidateRow(place, text: text, labels.map { try encode(text, $0.word, at: place) })
+  }
+
+  private func candidateRow(_ place: String, text: String?, _ candidates: [TypedTokens]) throws -> CandidateRow {
+    let fitted = try candidates.map { try self.fitted($0, at: place) }
+    return CandidateRow(
+      place: place, text: text, candidates: fitted.map(\.tokens), isTruncated: fitted.contains(where: \.isTruncated))
+  }
+
+  /// The first of the labels that come as tokens whose tokens begin another's, and that other; nil if there is none.
+  var tokenLabelThatBeginsAnother: (label: [Int], longer: [Int])? {
+    // They are sorted, so the longer one follows.
+    zip(tokenLabels, tokenLabels.dropFirst()).first { $1.starts(with: $0) }.map { (label: $0, longer: $1) }
+  }
+
+  /// Rejects texts to train on that leave nothing to tell apart: labels that begin others, or a single label.
+  ///
+  /// - Throws: `InputError.badData` naming the labels.
+  func requireLabelsToTellApart(in rows: [DataRow], labelColumn: String) throws {
+    // Labels that come as tokens are PEFT's own; only an evaluation compares them.
+    guard let first = rows.first, case .text(let text, let label) = first.content else { return }
+    try refuseLabelsThatBeginOthers(in: candidates(of: text, at: first.place).candidates)
+    let found = Set(
+      rows.compactMap { row in if case .text(_, let label) = row.content { ExactText(label) } else { nil } })
+    if found.count == 1 {
+      throw InputError.badData(
+        first.place,
+        "has the label \"\(label)\" like every row to train on, so there is nothing to tell apart; is data.label_column "
+          + "(\"\(labelColumn)\") the column of the labels?")
+    }
   }
 
   /// Characters of each label's word, as lm-evaluation-harness counts them; nil if labels come as tokens.
@@ -132,8 +190,8 @@ package struct RowEncoder: Sendable {
   /// Rejects a label whose tokens are a prefix of another's: it is never less probable, so the longer one cannot win.
   ///
   /// - Throws: `InputError.badData` naming both.
-  func refuseLabelsThatBeginOthers(in row: CandidateRow) throws {
-    let labels = row.candidates.map { candidate in candidate.labelPositions.map { candidate.ids[$0] } }
+  func refuseLabelsThatBeginOthers(in candidates: [TypedTokens]) throws {
+    let labels = candidates.map { candidate in candidate.labelPositions.map { candidate.ids[$0] } }
     guard let (label, longer) = sequencesThatBeginOthers(labels).first, let other = longer.first else { return }
     throw InputError.badData(
       "data.label_words",
@@ -144,6 +202,17 @@ package struct RowEncoder: Sendable {
   private func encode(_ text: String, _ word: String, at place: String) throws -> TypedTokens {
     guard let encoder else {
       throw InputError.missing(place, "holds text and there is no tokenizer; set tokenizer_name_or_path")
+    }
+    // A text that cannot fit is refused before its tokens take a hundred times its memory.
+    if !truncatesText, text.utf8.count / 64 > max(room, 64), let largest = encoder.tokenizer.largestToken {
+      let visible = text.unicodeScalars.reduce(0) { $0 + ($1.properties.isWhitespace ? 0 : UTF8.width($1)) }
+      if visible / largest - 1 > room {
+        throw InputError.badData(
+          place,
+          "a text of \(text.utf8.count) bytes, at least \(visible / largest) tokens, does not fit behind a context of "
+            + "\(contextCount): the model has \(contextCount + room) positions; shorten it, or set data.truncate_text to true"
+        )
+      }
     }
     return encoder.encode(text: text, label: word)
   }
@@ -169,14 +238,14 @@ package struct RowEncoder: Sendable {
   }
 
   /// Checks that tokens are in the vocabulary, hold a label, and fit after the context; truncates the text if allowed.
-  private func fitted(_ tokens: TypedTokens, at place: String) throws -> TypedTokens {
+  private func fitted(_ tokens: TypedTokens, at place: String) throws -> (tokens: TypedTokens, isTruncated: Bool) {
     if let id = tokens.ids.first(where: { $0 >= vocabularySize }) {
       throw InputError.badData(place, "token id \(id) is outside the model's vocabulary of \(vocabularySize)")
     }
     guard let lastLabel = tokens.labelPositions.last else { throw lacksLabel(place) }
     // Nothing after the last label is computed, and the last label is only predicted.
     let excess = lastLabel - room
-    if excess <= 0 { return tokens }
+    if excess <= 0 { return (tokens, false) }
     guard truncatesText else {
       throw InputError.badData(
         place,
@@ -192,6 +261,6 @@ package struct RowEncoder: Sendable {
     }
     let cut = Set(inputs.suffix(excess))
     let kept = tokens.ids.indices.filter { !cut.contains($0) }
-    return TypedTokens(ids: kept.map { tokens.ids[$0] }, types: kept.map { tokens.types[$0] })
+    return (TypedTokens(ids: kept.map { tokens.ids[$0] }, types: kept.map { tokens.types[$0] }), true)
   }
 }

@@ -1,4 +1,5 @@
 import Diagnostics
+import FileFormats
 import Method
 import Runs
 
@@ -57,15 +58,18 @@ extension [DataRow] {
 
   /// The distinct labels, sorted; each label is its own word.
   var labels: [LabelWord] {
-    let names = Set(compactMap { row in if case .text(_, let label) = row.content { label } else { nil } })
-    return names.sorted().map { LabelWord(label: $0, word: $0) }
+    let names = Set(compactMap { row in if case .text(_, let label) = row.content { ExactText(label) } else { nil } })
+    return names.sorted().map { LabelWord(label: $0.text, word: $0.text) }
   }
 
   /// - Throws: `InputError.badData` naming a row with an unknown label.
   func requireLabels(_ labels: [LabelWord], of configuration: DataConfiguration) throws {
-    let known = Set(labels.map(\.label))
+    let known = Set(labels.map { ExactText($0.label) })
     for row in self {
-      guard case .text(_, let label) = row.content, !known.contains(label) else { continue }
+      if labels.isEmpty, row.isText {
+        throw InputError.badData(row.place, "holds text, and the training rows hold tokens; expected \"input_ids\"")
+      }
+      guard case .text(_, let label) = row.content, !known.contains(ExactText(label)) else { continue }
       throw InputError.badData(
         row.place,
         "label \"\(label)\" is not one of \(labels.map { "\"\($0.label)\"" }.joined(separator: ", ")); "

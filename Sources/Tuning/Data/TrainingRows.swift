@@ -1,4 +1,5 @@
 import Diagnostics
+import FileFormats
 import Method
 import Runs
 
@@ -19,7 +20,7 @@ package struct TrainingRows: Sendable {
   /// drawn for the context are trained on before the others, so that every method learns from the same rows.
   ///
   /// - Throws: `InputError` for files, rows and labels, or when there are too few rows.
-  init(_ configuration: DataConfiguration, seed: Int, drawsContext: Bool, showsContext: Bool) throws {
+  package init(_ configuration: DataConfiguration, seed: Int, drawsContext: Bool, showsContext: Bool) throws {
     guard let trainFile = configuration.train else {
       throw InputError.badData("data.train", "is missing: expected a file with training rows (.jsonl, .csv or .tsv)")
     }
@@ -71,8 +72,8 @@ package struct TrainingRows: Sendable {
   ) throws -> [Int] {
     var generator = SeededGenerator(seed: seed, .context)
     let shuffled = rows.indices.shuffled(using: &generator)
-    func label(_ index: Int) -> String? {
-      if case .text(_, let label) = rows[index].content { label } else { nil }
+    func label(_ index: Int) -> ExactText? {
+      if case .text(_, let label) = rows[index].content { ExactText(label) } else { nil }
     }
     let total = configuration.contextExamplesPerLabel.map { $0 * max(1, labels.count) } ?? configuration.contextExamples
     guard total > 0 else {
@@ -87,7 +88,7 @@ package struct TrainingRows: Sendable {
       return Array(shuffled.prefix(total))
     }
     // As even as possible; the labels that get one more are drawn too.
-    let order = labels.map(\.label).shuffled(using: &generator)
+    let order = labels.map { ExactText($0.label) }.shuffled(using: &generator)
     var room = Dictionary(
       uniqueKeysWithValues: order.enumerated().map { ($1, total / order.count + ($0 < total % order.count ? 1 : 0)) })
     var drawn: [Int] = []
@@ -99,7 +100,7 @@ package struct TrainingRows: Sendable {
     if let lacking = order.first(where: { (room[$0] ?? 0) > 0 }) {
       throw InputError.badData(
         file,
-        "has too few training rows labelled \"\(lacking)\" for a context of \(total) examples; add rows, use fewer "
+        "has too few training rows labelled \"\(lacking.text)\" for a context of \(total) examples; add rows, use fewer "
           + "context examples, or set data.balanced_context to false")
     }
     return drawn

@@ -22,7 +22,7 @@ package struct Classifier {
     prompted = try PromptedModel(configuration, adapter: adapter, team: team)
     encoder = prompted.rowEncoder(labels: labels, truncatesText: configuration.data.truncatesText)
     self.team = team
-    try encoder.refuseLabelsThatBeginOthers(in: encoder.candidates(of: "any text", at: adapter.folder))
+    try encoder.refuseLabelsThatBeginOthers(in: encoder.candidates(of: "any text", at: adapter.folder).candidates)
   }
 
   /// A text as tokens, once with each label.

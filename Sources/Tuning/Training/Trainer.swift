@@ -12,6 +12,8 @@ package struct Trainer {
   private let configuration: Configuration
   private let training: TrainingConfiguration
   package let examples: [TypedTokens]
+  /// Training rows whose text was truncated to fit the model.
+  package let truncatedExamples: Int
   package let validation: [EncodedExample]
   private let step: TrainingStep
   private let planner: ComputingPlanner
@@ -36,7 +38,9 @@ package struct Trainer {
     self.run = run
     configuration = setup.configuration
     training = configuration.training
-    examples = try setup.rows.training.map(setup.encoder.tokens)
+    (examples, truncatedExamples) = try setup.encoder.tokens(of: setup.rows.training)
+    try setup.encoder.requireLabelsToTellApart(
+      in: setup.rows.training + setup.rows.context, labelColumn: configuration.data.labelColumn)
     validation = try setup.examples(of: .validation)
     let workspace = Workspace()
     step = TrainingStep(

@@ -1,0 +1,182 @@
+import Diagnostics
+import FileFormats
+import Method
+import Runs
+import System
+
+/// What a user should know about the rows of a run before it trains: one sentence for each finding.
+package struct DataFindings: Sendable {
+  package private(set) var sentences: [String] = []
+
+  /// Labels with fewer rows to learn from are named.
+  private static let fewRows = 4
+  /// How many times the rows of the rarest label the most frequent one may have.
+  private static let unevenness = 10
+
+  /// Surveys the rows that a configuration reads.
+  package init(_ rows: TrainingRows, _ configuration: Configuration) {
+    // Rows to train on may be the context's own.
+    var places: Set<String> = []
+    let known = (rows.context + rows.training).filter { places.insert($0.place).inserted }
+    let names = rows.labels.map(\.label)
+    findSimilar(names)
+    findCounts(names, known, configuration)
+    let first = findRepeats(known)
+    findLeaks(rows, first, configuration.data)
+  }
+
+  /// What two rows have in common if they are one.
+  private enum Key: Hashable {
+    case text(ExactText)
+    case tokens([Int])
+
+    init(_ row: DataRow) {
+      switch row.content {
+      case .text(let text, _): self = .text(ExactText(text))
+      case .tokens(let tokens): self = .tokens(tokens.ids)
+      }
+    }
+  }
+
+  /// Labels that a reader takes for one.
+  private mutating func findSimilar(_ labels: [String]) {
+    var first: [String: String] = [:]
+    var found: [(difference: String, pair: String)] = []
+    for label in labels {
+      let words = label.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+      let visible = String(
+        String.UnicodeScalarView(
+          words.lowercased().unicodeScalars.filter { !$0.properties.isDefaultIgnorableCodePoint }))
+      guard let other = first[visible] else {
+        first[visible] = label
+        continue
+      }
+      let otherWords = other.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+      let difference =
+        other == label
+        ? "Unicode normalization"
+        : otherWords == words
+          ? "white space"
+          : words.lowercased() == otherWords.lowercased()
+            ? "case" : "characters that are not visible"
+      found.append((difference, "\"\(other)\" and \"\(label)\""))
+    }
+    for difference in found.map(\.difference)
+    where !sentences.contains(where: { $0.contains(" only in \(difference);") }) {
+      let pairs = found.filter { $0.difference == difference }.map(\.pair)
+      sentences.append(
+        "labels differ only in \(difference); they count as different until you merge them in the data: "
+          + pairs.prefix(3).joined(separator: ", ") + (pairs.count > 3 ? " and \(pairs.count - 3) more pairs" : ""))
+    }
+  }
+
+  private mutating func findCounts(_ labels: [String], _ rows: [DataRow], _ configuration: Configuration) {
+    guard labels.count > 1 else { return }
+    var counts = Dictionary(labels.map { (ExactText($0), 0) }, uniquingKeysWith: { first, _ in first })
+    for case .text(_, let label) in rows.map(\.content) { counts[ExactText(label), default: 0] += 1 }
+    let ordered = labels.map { (label: $0, rows: counts[ExactText($0)] ?? 0) }
+    let few = ordered.filter { $0.rows < Self.fewRows }
+    if !few.isEmpty {
+      let shown = few.prefix(4).map { "\"\($0.label)\" (\($0.rows))" }.joined(separator: ", ")
+      sentences.append(
+        "few rows to learn from, in the context and to train on, have the label \(shown)"
+          + (few.count > 4 ? " and \(few.count - 4) more labels" : ""))
+    }
+    guard let most = ordered.max(by: { $0.rows < $1.rows }),
+      let least = ordered.filter({ $0.rows > 0 }).min(by: { $0.rows < $1.rows }),
+      most.rows >= Self.unevenness * least.rows
+    else { return }
+    sentences.append(
+      "the rows to train on are uneven: \(most.rows) are labelled \"\(most.label)\", \(least.rows) \"\(least.label)\""
+        + (configuration.training.bestMetric == .macroF1
+          ? "" : "; training.metric_for_best_model \"macro_f1\" weights all labels equally"))
+  }
+
+  /// Rows that occur twice; returns the first row of each text.
+  private mutating func findRepeats(_ rows: [DataRow]) -> [Key: DataRow] {
+    var first: [Key: DataRow] = [:]
+    var repeats: [(DataRow, DataRow)] = [], conflicts: [(DataRow, DataRow)] = []
+    for row in rows {
+      let key = Key(row)
+      guard let other = first[key] else {
+        first[key] = row
+        continue
+      }
+      if case .text(_, let label) = row.content, case .text(_, let otherLabel) = other.content,
+        ExactText(label) != ExactText(otherLabel)
+      {
+        conflicts.append((row, other))
+      } else {
+        repeats.append((row, other))
+      }
+    }
+    if let (row, other) = repeats.first {
+      sentences.append(
+        "\(Self.count(repeats.count, "row")) to learn from repeat\(repeats.count == 1 ? "s" : "") another one: "
+          + Self.places(row, other) + (repeats.count > 1 ? ", for example" : ""))
+    }
+    if let (row, other) = conflicts.first, case .text(_, let label) = row.content,
+      case .text(_, let otherLabel) = other.content
+    {
+      sentences.append(
+        "\(Self.count(conflicts.count, "row")) to learn from \(conflicts.count == 1 ? "has" : "have") the same text as "
+          + "another one and another label: \(Self.places(row, other)), for \"\(label)\" and \"\(otherLabel)\""
+          + (conflicts.count > 1 ? ", for example" : ""))
+    }
+    return first
+  }
+
+  /// Rows to measure on that are learnt from.
+  private mutating func findLeaks(_ rows: TrainingRows, _ first: [Key: DataRow], _ data: DataConfiguration) {
+    func isSame(_ file: String?, _ other: String?) -> Bool {
+      guard let file, let other else { return false }
+      return absolutePath(file) == absolutePath(other)
+    }
+    for (split, file) in [(Split.validation, data.validation), (.test, data.test)] {
+      if isSame(file, data.train) {
+        sentences.append(
+          "the same file is data.train and data.\(split.rawValue): its rows are in the context or trained on, so results "
+            + "on them say nothing about new rows")
+        continue
+      }
+      let found = rows[split].compactMap { row in first[Key(row)].map { (row, $0) } }
+      guard let (row, other) = found.first else { continue }
+      sentences.append(
+        "\(found.count) of \(Self.count(rows[split].count, "\(split.rawValue) row")) \(found.count == 1 ? "is" : "are") also "
+          + "in the context or trained on (the same text: \(Self.places(row, other))), so results on "
+          + "\(found.count == 1 ? "it" : "them") say nothing about new rows")
+    }
+    if isSame(data.validation, data.test), !isSame(data.test, data.train) {
+      sentences.append(
+        "the same file is data.validation and data.test: best/ is chosen by the rows that it is tested on")
+    }
+  }
+
+  /// "lines 3 and 12 of train.csv", or "test.csv:3 and train.csv:12".
+  private static func places(_ row: DataRow, _ other: DataRow) -> String {
+    let parts = [row, other].map { row in row.place.lastIndex(of: ":").map { row.place[..<$0] } ?? "" }
+    let lines = [row, other].compactMap { row in Int(row.place.split(separator: ":").last ?? "") }.sorted()
+    guard parts[0] == parts[1], lines.count == 2 else { return "\(row.place) and \(other.place)" }
+    return "lines \(lines[0]) and \(lines[1]) of \(parts[0])"
+  }
+
+  private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+}
+
+extension Trainer {
+  /// What a user should know about the rows before this run trains.
+  package func findings(of setup: TrainingSetup) -> [String] {
+    var findings = DataFindings(setup.rows, setup.configuration).sentences
+    for (count, all, split) in [
+      (truncatedExamples, examples.count, Split.train),
+      (validation.count { $0.row.isTruncated }, validation.count, .validation),
+    ] where count > 0 {
+      findings.append("\(count) of \(all) \(split.rawValue) rows are truncated to fit the model's window")
+    }
+    if let (label, longer) = setup.encoder.tokenLabelThatBeginsAnother, setup.rows.labels.isEmpty {
+      findings.append(
+        "the label tokens \(label) begin the label tokens \(longer), which could never win: an evaluation refuses them")
+    }
+    return findings
+  }
+}
