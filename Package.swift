@@ -15,7 +15,7 @@ let instructionSet = Context.environment["CPT_MARCH"] ?? "native"
 let machineSettings: [SwiftSetting] =
   instructionSet.isEmpty ? [] : [.unsafeFlags(["-Xcc", architectureFlag + instructionSet])]
 
-/// Everything but the numerical core, the byte decoders and the call of utf8proc is written without unsafe constructs,
+/// Everything but the numerical core, the byte decoders and the calls of utf8proc and Oniguruma is written without unsafe constructs,
 /// and stays so.
 let safeSettings: [SwiftSetting] = [.strictMemorySafety()]
 
@@ -32,6 +32,10 @@ let package = Package(
       name: "CUTF8Proc",
       providers: [.apt(["libutf8proc-dev"])]
     ),
+    .systemLibrary(
+      name: "COniguruma",
+      providers: [.apt(["libonig-dev"])]
+    ),
     .target(name: "Diagnostics", swiftSettings: safeSettings),
     .target(name: "System", dependencies: ["Diagnostics"]),
     .target(name: "FileFormats", dependencies: ["Diagnostics", "System"]),
@@ -40,7 +44,7 @@ let package = Package(
       name: "LanguageModel", dependencies: ["Diagnostics", "FileFormats", "Kernels", "System"],
       swiftSettings: machineSettings),
     .target(
-      name: "Tokenization", dependencies: ["CUTF8Proc", "Diagnostics", "FileFormats", "System"],
+      name: "Tokenization", dependencies: ["COniguruma", "CUTF8Proc", "Diagnostics", "FileFormats", "System"],
       swiftSettings: safeSettings),
     .target(
       name: "Method", dependencies: ["Diagnostics", "Kernels", "LanguageModel", "Tokenization"],

@@ -67,7 +67,7 @@ package struct Tokenizer: Sendable {
   }
 
   /// The largest token id + 1, including added tokens.
-  package var vocabularySize: Int { max(model.vocabulary.count, addedTokens.largestID.map { $0 + 1 } ?? 0) }
+  package var vocabularySize: Int { max(model.vocabulary.largestID, addedTokens.largestID ?? -1) + 1 }
 
   /// The algorithm that splits words into tokens, by its name in tokenizer.json.
   package var algorithm: String {
@@ -87,7 +87,9 @@ package struct Tokenizer: Sendable {
   /// The tokens cover the text without overlap or gap. The exceptions are bytes that the pre-tokenizer removes, and
   /// letters without a token if there is none for unknown letters. The last token of a piece that the normalizer
   /// rewrites as a whole covers all of it.
-  package func encode(_ text: String) -> [Token] {
+  ///
+  /// - Throws: `InputError.badData` when a pattern of the tokenizer needs too many steps for the text.
+  package func encode(_ text: String) throws -> [Token] {
     var workspace = workspaces.take() ?? Workspace(matchers: preTokenizer.matchers)
     defer {
       workspace.merging.releaseIfLarge()
@@ -99,11 +101,11 @@ package struct Tokenizer: Sendable {
       if let id = segment.id {
         tokens.append(Token(id: id, bytes: segment.bytes))
       } else if let normalizer {
-        let normalized = normalizer.normalize(segment.bytes, of: bytes)
-        encode(
+        let normalized = try normalizer.normalize(segment.bytes, of: bytes)
+        try encode(
           normalized.bytes.span, 0..<normalized.bytes.count, normalized.alignment, workspace: &workspace, into: &tokens)
       } else {
-        encode(bytes, segment.bytes, .identical, workspace: &workspace, into: &tokens)
+        try encode(bytes, segment.bytes, .identical, workspace: &workspace, into: &tokens)
       }
     }
     return tokens
@@ -113,7 +115,7 @@ package struct Tokenizer: Sendable {
   private func encode(
     _ text: Span<UInt8>, _ range: Range<Int>, _ source: Alignment, workspace: inout Workspace,
     into tokens: inout [Token]
-  ) {
+  ) throws {
     for segment in addedTokens.segments(ofNormalized: text, range) {
       if let id = segment.id {
         tokens.append(Token(id: id, bytes: source[segment.bytes.lowerBound]..<source[segment.bytes.upperBound]))
@@ -121,7 +123,7 @@ package struct Tokenizer: Sendable {
       }
       var words: [Range<Int>] = []
       swap(&words, &workspace.words)
-      let rewritten = preTokenizer.split(
+      let rewritten = try preTokenizer.split(
         segment.bytes, of: text, source, matchers: &workspace.matchers, into: &words)
       if let rewritten {
         encode(words, of: rewritten.bytes.span, rewritten.alignment, workspace: &workspace, into: &tokens)

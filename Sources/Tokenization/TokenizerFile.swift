@@ -32,56 +32,33 @@ struct TokenizerFile {
     let preTokenizer = try part("pre_tokenizer").map { try PreTokenizer(reading: $0) } ?? PreTokenizer()
     let decoder = try part("decoder").map { try TokenDecoder(reading: $0) } ?? TokenDecoder(steps: [.separate])
     let model = try Model(reading: part("model"), spellsBytes: preTokenizer.spellsBytes, file: path)
+    var added = AddedTokenNumbering(model.vocabulary)
+    added.add(try readAddedTokens())
     return Tokenizer(
-      addedTokens: try readAddedTokens(vocabulary: model.vocabulary, normalizer: normalizer), normalizer: normalizer,
-      preTokenizer: preTokenizer, model: model, decoder: decoder)
+      addedTokens: try AddedTokens(added, normalizer: normalizer), normalizer: normalizer, preTokenizer: preTokenizer,
+      model: model, decoder: decoder)
   }
 
   private func part(_ key: String) throws -> Members? {
     try members[key].map { try Members(of: $0, called: key, in: path) }
   }
 
-  private func readAddedTokens(vocabulary: Vocabulary, normalizer: Normalizer?) throws -> AddedTokens {
-    guard let value = members["added_tokens"] else { return AddedTokens([]) }
+  /// The added tokens in file order; their ids count for nothing, as in Hugging Face tokenizers.
+  private func readAddedTokens() throws -> [AddedToken] {
+    guard let value = members["added_tokens"] else { return [] }
     guard let entries = value.array else { throw members.expected("a list", of: "added_tokens") }
-    var tokens: [AddedToken] = []
-    var indexByContent: [[UInt8]: Int] = [:]
-    var nextID = vocabulary.count
-    for (index, entry) in entries.enumerated() {
-      let name = "added_tokens[\(index)]"
+    return try entries.enumerated().map { index, entry in
       let token = try Members(
-        of: entry, called: name, in: path,
+        of: entry, called: "added_tokens[\(index)]", in: path,
         known: ["id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"])
-      guard let content = token["content"]?.string, !content.isEmpty else {
-        throw token.expected("a string that is not empty", of: "content")
+      guard let id = token["id"]?.integer, id >= 0 else {
+        throw token.expected("a whole number of at least 0", of: "id")
       }
-      guard let id = token["id"]?.integer else { throw token.expected("a whole number", of: "id") }
-      if let other = indexByContent.updateValue(index, forKey: Array(content.utf8)) {
-        throw token.badData("content", "is \"\(content)\", like that of added_tokens[\(other)]")
-      }
-      if let known = vocabulary.id(of: content.utf8.span) {
-        if known != id { throw token.badData("id", "is \(id), but model.vocab gives \"\(content)\" the id \(known)") }
-      } else {
-        // Hugging Face tokenizers ignores these ids and numbers the tokens in this way; another id would select another
-        // row of the embedding here.
-        guard id == nextID else {
-          throw token.badData(
-            "id", "is \(id); expected \(nextID): tokens that are not in model.vocab are numbered from its end")
-        }
-        nextID += 1
-      }
-      _ = try token.bool("special")
-      let isNormalized = try token.bool("normalized")
-      if isNormalized, let normalizer, normalizer.normalize(content).isEmpty {
-        throw token.badData("content", "is \"\(content)\", which the normalizer makes empty")
-      }
-      tokens.append(
-        AddedToken(
-          id: id, content: content, isSingleWord: try token.bool("single_word"),
-          takesWhitespaceBefore: try token.bool("lstrip"), takesWhitespaceAfter: try token.bool("rstrip"),
-          isNormalized: isNormalized))
+      return AddedToken(
+        content: try token.string("content"), isSpecial: try token.bool("special"),
+        isSingleWord: try token.bool("single_word"), takesWhitespaceBefore: try token.bool("lstrip"),
+        takesWhitespaceAfter: try token.bool("rstrip"), isNormalized: try token.bool("normalized"))
     }
-    return AddedTokens(tokens, normalizer: normalizer)
   }
 }
 
@@ -106,13 +83,12 @@ extension Tokenizer {
       try merges.append(line: content.span) { "line \(index + 1)" }
     }
     let special = try SpecialTokenFiles(folder: folder)
-    var added: [AddedToken] = []
-    for name in ["<|endoftext|>"] + special.tokens {
-      guard let id = vocabulary.id(of: name.utf8.span), !added.contains(where: { $0.id == id }) else { continue }
-      added.append(AddedToken(id: id, content: name))
+    var added = AddedTokenNumbering(vocabulary)
+    for name in ["<|endoftext|>"] + special.tokens where vocabulary.id(of: name.utf8.span) != nil {
+      added.add([AddedToken(content: name)])
     }
     self.init(
-      addedTokens: AddedTokens(added), preTokenizer: try .byteLevel(addsPrefixSpace: special.addsPrefixSpace),
+      addedTokens: try AddedTokens(added), preTokenizer: try .byteLevel(addsPrefixSpace: special.addsPrefixSpace),
       model: .bytePairEncoding(BytePairEncoding(vocabulary: vocabulary, merges: merges.table)),
       decoder: TokenDecoder(steps: [.byteLevel]))
   }

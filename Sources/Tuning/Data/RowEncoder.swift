@@ -145,7 +145,7 @@ package struct RowEncoder: Sendable {
     guard let encoder else {
       throw InputError.missing(place, "holds text and there is no tokenizer; set tokenizer_name_or_path")
     }
-    return encoder.encode(text: text, label: word)
+    return try encoder.encode(text: text, label: word)
   }
 
   private func unknownLabel(_ label: String, _ place: String) -> InputError {
