@@ -62,10 +62,10 @@ struct AddedTokens: Sendable {
   private let inText: Matcher?
   private let inNormalizedText: Matcher?
 
-  /// Tokens of which the normalizer leaves nothing never match.
+  /// Tokens of which the normalizer leaves nothing never match, nor do special ones if they are to be ignored.
   ///
   /// - Throws: `InputError.badData` when a pattern of the normalizer fails.
-  init(_ numbering: AddedTokenNumbering, normalizer: Normalizer? = nil) throws {
+  init(_ numbering: AddedTokenNumbering, normalizer: Normalizer?, ignoresSpecial: Bool) throws {
     self.numbering = numbering
     var members: [MatcherMember] = [], normalizedMembers: [MatcherMember] = []
     var normalizedContents: [Int: [UInt8]] = [:]
@@ -81,8 +81,8 @@ struct AddedTokens: Sendable {
       }
     }
     self.normalizedContents = normalizedContents
-    inText = members.isEmpty ? nil : Matcher(members)
-    inNormalizedText = normalizedMembers.isEmpty ? nil : Matcher(normalizedMembers)
+    inText = members.isEmpty ? nil : Matcher(members, ignoresSpecial: ignoresSpecial)
+    inNormalizedText = normalizedMembers.isEmpty ? nil : Matcher(normalizedMembers, ignoresSpecial: ignoresSpecial)
   }
 
   /// The ids, in the order in which the tokens were added.
@@ -139,7 +139,10 @@ private struct Matcher {
   /// Whether any token begins with this byte.
   private let begins: [Bool]
 
-  init(_ members: [MatcherMember]) {
+  private let ignoresSpecial: Bool
+
+  init(_ members: [MatcherMember], ignoresSpecial: Bool) {
+    self.ignoresSpecial = ignoresSpecial
     // Of two tokens that are equal after normalization, the later one counts.
     var lastByContent: [[UInt8]: (id: Int, token: AddedToken)] = [:]
     for member in members { lastByContent[member.content] = (member.id, member.token) }
@@ -171,6 +174,7 @@ private struct Matcher {
       var start = position
       var end = position + contents[index].count
       position = end
+      if token.isSpecial, ignoresSpecial { continue }
       if token.isSingleWord,
         text.scalar(endingAt: start, from: range.lowerBound).map(\.isWordCharacter) ?? false
           || text.scalar(startingAt: end, to: range.upperBound).map(\.isWordCharacter) ?? false

@@ -33,6 +33,6 @@ package struct ModelSurvey: Sendable {
     let longest = texts.max { $0.utf8.count < $1.utf8.count }.map { [$0] } ?? []
     let sample = stride(from: 0, to: texts.count, by: max(1, texts.count / 2000)).map { texts[$0] }
     exampleTokens = try (sample + longest).map { try encoder.encode(text: $0, label: label).count }.sorted()
-    expectsBeginningOfText = try specialTokens.expectsBeginningOfText(tokenizer: tokenizer)
+    expectsBeginningOfText = specialTokens.expectsBeginningOfText(tokenizer: tokenizer)
   }
 }
