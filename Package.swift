@@ -15,7 +15,7 @@ let instructionSet = Context.environment["CPT_MARCH"] ?? "native"
 let machineSettings: [SwiftSetting] =
   instructionSet.isEmpty ? [] : [.unsafeFlags(["-Xcc", architectureFlag + instructionSet])]
 
-/// Everything but the numerical core, the byte decoders and the call of utf8proc is written without unsafe constructs,
+/// Everything but the numerical core, the byte decoders and the calls of utf8proc and Oniguruma is written without unsafe constructs,
 /// and stays so.
 let safeSettings: [SwiftSetting] = [.strictMemorySafety()]
 
@@ -36,6 +36,10 @@ let package = Package(
       name: "CZlib",
       providers: [.apt(["zlib1g-dev"])]
     ),
+    .systemLibrary(
+      name: "COniguruma",
+      providers: [.apt(["libonig-dev"])]
+    ),
     .target(name: "Diagnostics", swiftSettings: safeSettings),
     .target(name: "System", dependencies: ["CZlib", "Diagnostics"]),
     .target(name: "FileFormats", dependencies: ["Diagnostics", "System"]),
@@ -44,7 +48,7 @@ let package = Package(
       name: "LanguageModel", dependencies: ["Diagnostics", "FileFormats", "Kernels", "System"],
       swiftSettings: machineSettings),
     .target(
-      name: "Tokenization", dependencies: ["CUTF8Proc", "Diagnostics", "FileFormats", "System"],
+      name: "Tokenization", dependencies: ["COniguruma", "CUTF8Proc", "Diagnostics", "FileFormats", "System"],
       swiftSettings: safeSettings),
     .target(
       name: "Method", dependencies: ["Diagnostics", "Kernels", "LanguageModel", "Tokenization"],

@@ -126,6 +126,21 @@ package struct Weight: @unchecked Sendable {
     }
   }
 
+  /// Some of the numbers: the first of the first, the middle and the last stored row. Reads at most a few pages.
+  package var sample: [Float] {
+    let (rows, columns) = layout == .inputMajor ? (inputs, outputs) : (outputs, inputs)
+    if rows == 0 || columns == 0 { return [] }
+    return [0, rows / 2, rows - 1].flatMap { row in
+      let count = min(columns, EightBitBlocks.size)
+      return [Float](unsafeUninitializedCapacity: count) { buffer, used in
+        if let start = buffer.baseAddress {
+          widen(rows: row..<row + 1, columns: 0..<count, into: start, leading: count)
+        }
+        used = count
+      }
+    }
+  }
+
   /// The numbers in place, and the row stride in floats; nil if they must be widened or gathered.
   var inPlace: (base: UnsafePointer<Float>, leading: Int)? {
     guard format == .float32, runs == nil else { return nil }

@@ -37,18 +37,19 @@ package struct ExampleEncoder: Sendable {
   /// Tokens before the context.
   package let beginning: [Int]
 
-  package init(template: Template, tokenizer: Tokenizer, endOfText: Int?, beginningOfText: Int?) {
+  /// - Throws: `InputError.badData` when the tokenizer cannot encode a text; so do the functions below.
+  package init(template: Template, tokenizer: Tokenizer, endOfText: Int?, beginningOfText: Int?) throws {
     self.template = template
     self.tokenizer = tokenizer
-    let separator = template.emitsInterSeparator ? tokenizer.encode(template.interSeparator).map(\.id) : []
+    let separator = template.emitsInterSeparator ? try tokenizer.encode(template.interSeparator).map(\.id) : []
     ending = (template.addsEndOfText ? endOfText.map { [$0] } ?? [] : []) + separator
     beginning = template.addsBeginningOfText ? beginningOfText.map { [$0] } ?? [] : []
   }
 
   /// An example as typed tokens, types 0 to 4, ending with the inter separator.
-  package func encode(text: String, label: String) -> TypedTokens {
+  package func encode(text: String, label: String) throws -> TypedTokens {
     let fragments = fragments(text: text, label: label)
-    var tokens = template.tokenization == .pieces ? encodePieces(fragments) : encodeWhole(fragments)
+    var tokens = try template.tokenization == .pieces ? encodePieces(fragments) : encodeWhole(fragments)
     tokens.append(TypedTokens(ids: ending, types: ending.map { _ in 0 }))
     return tokens
   }
@@ -58,17 +59,17 @@ package struct ExampleEncoder: Sendable {
   /// If the example is tokenized whole, the label determines where the token before it ends: " billing" takes the space
   /// of "output: ". That split is used if all labels agree on it. Otherwise, and without labels, the text up to the
   /// label is tokenized alone.
-  package func prompt(text: String, labels: [String]) -> [Int] {
+  package func prompt(text: String, labels: [String]) throws -> [Int] {
     if template.tokenization == .whole, let first = labels.first {
-      func beginning(_ label: String) -> ArraySlice<Int> {
-        let tokens = encode(text: text, label: label)
+      func beginning(_ label: String) throws -> ArraySlice<Int> {
+        let tokens = try encode(text: text, label: label)
         return tokens.ids[..<(tokens.labelPositions.first ?? tokens.count)]
       }
-      let shared = beginning(first)
-      if labels.allSatisfy({ beginning($0) == shared }) { return Array(shared) }
+      let shared = try beginning(first)
+      if try labels.allSatisfy({ try beginning($0) == shared }) { return Array(shared) }
     }
     let fragments = fragments(text: text, label: "").prefix { $0.role != .label }
-    return (template.tokenization == .pieces ? encodePieces(Array(fragments)) : encodeWhole(Array(fragments))).ids
+    return try (template.tokenization == .pieces ? encodePieces(Array(fragments)) : encodeWhole(Array(fragments))).ids
   }
 
   private func fragments(text: String, label: String) -> [(text: String, role: TokenRole)] {
@@ -81,10 +82,10 @@ package struct ExampleEncoder: Sendable {
     ]
   }
 
-  private func encodePieces(_ fragments: [(text: String, role: TokenRole)]) -> TypedTokens {
+  private func encodePieces(_ fragments: [(text: String, role: TokenRole)]) throws -> TypedTokens {
     var tokens = TypedTokens()
     for fragment in fragments where !fragment.text.isEmpty {
-      let ids = tokenizer.encode(fragment.text).map(\.id)
+      let ids = try tokenizer.encode(fragment.text).map(\.id)
       tokens.append(TypedTokens(ids: ids, types: ids.map { _ in fragment.role.rawValue }))
     }
     return tokens
@@ -93,14 +94,14 @@ package struct ExampleEncoder: Sendable {
   /// A token with any byte of the label is a label token, and so is a token of the white space before the label, as in
   /// lm-evaluation-harness (`_encode_pair`: the continuation takes the trailing spaces of the context). Every other
   /// token has the role of its last byte.
-  private func encodeWhole(_ fragments: [(text: String, role: TokenRole)]) -> TypedTokens {
+  private func encodeWhole(_ fragments: [(text: String, role: TokenRole)]) throws -> TypedTokens {
     let roles = fragments.flatMap { fragment in [TokenRole](repeating: fragment.role, count: fragment.text.utf8.count) }
     let before = fragments.prefix { $0.role != .label }.map(\.text).joined()
     let spaces = before.unicodeScalars.reversed().prefix(while: \.properties.isWhitespace)
     let labelStart = before.utf8.count
     let spaceStart = labelStart - spaces.reduce(0) { $0 + UTF8.width($1) }
     var tokens = TypedTokens()
-    for token in tokenizer.encode(fragments.map(\.text).joined()) {
+    for token in try tokenizer.encode(fragments.map(\.text).joined()) {
       let covered = roles[token.bytes]
       let isLabel =
         covered.contains(.label) || (token.bytes.lowerBound >= spaceStart && token.bytes.lowerBound < labelStart)

@@ -71,7 +71,7 @@ extension PromptTuningConfiguration {
           "prompt_tuning.prompt_tuning_init_text", "needs a tokenizer; set tokenizer_name_or_path")
       }
       guard let text else { preconditionFailure("the configuration was checked: \"text\" has a text") }
-      let ids = tokenizer.encode(text).map(\.id)
+      let ids = try tokenizer.encode(text).map(\.id)
       guard !ids.isEmpty else {
         throw InputError.badData("prompt_tuning.prompt_tuning_init_text", "has no tokens; give a longer text")
       }

@@ -33,7 +33,7 @@ package struct RunRecord: Sendable {
       throw InputError.missing(run.metricsFile, "not found; expected the folder of a run of cpt train")
     }
     path = folder
-    configuration = try Configuration(file: run.configurationFile)
+    configuration = try Configuration(file: run.configurationFile).found(from: run.path)
     history = try RunHistory(run)
     date = modificationTime(of: run.metricsFile)
     isFinished = run.isFinished
@@ -70,7 +70,7 @@ package struct RunRecord: Sendable {
     guard let adapterFolder else { return }
     let adapter = try Adapter(folder: adapterFolder)
     var configuration = configuration
-    configuration.baseModel = model ?? configuration.baseModel
+    if let model { configuration = configuration.using(model: model) }
     progress("\(name): the context")
     guard evaluates, let split else {
       guard let folder = configuration.baseModel else {

@@ -1,7 +1,8 @@
 /// A token that is matched in the text before any other step, such as `<|endoftext|>`.
-struct AddedToken: Sendable {
-  var id: Int
+struct AddedToken: Equatable, Sendable {
   var content: String
+  /// Does not belong to ordinary text.
+  var isSpecial = false
   /// Matches only without a word character directly before or after it.
   var isSingleWord = false
   /// Includes the whitespace before it.
@@ -10,50 +11,94 @@ struct AddedToken: Sendable {
   var takesWhitespaceAfter = false
   /// Is matched in the normalized text, after the tokens that are matched in the original text.
   var isNormalized = true
+
+  static func == (a: AddedToken, b: AddedToken) -> Bool {
+    a.content.utf8.elementsEqual(b.content.utf8) && a.isSpecial == b.isSpecial && a.isSingleWord == b.isSingleWord
+      && a.takesWhitespaceBefore == b.takesWhitespaceBefore && a.takesWhitespaceAfter == b.takesWhitespaceAfter
+      && a.isNormalized == b.isNormalized
+  }
+}
+
+/// Numbers the added tokens of a tokenizer.
+///
+/// Source: Hugging Face tokenizers' `added_vocabulary.rs`.
+struct AddedTokenNumbering: Sendable {
+  private let vocabulary: Vocabulary
+  /// The id of each token ever added, by its UTF-8.
+  private(set) var ids: [[UInt8]: Int] = [:]
+  /// The token of each id.
+  private(set) var tokens: [Int: AddedToken] = [:]
+  /// The ids in the order in which they got a token.
+  private(set) var order: [Int] = []
+
+  init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
+
+  /// The id of a token, added or of the vocabulary.
+  func id(of content: String) -> Int? { ids[Array(content.utf8)] ?? vocabulary.id(of: content.utf8.span) }
+
+  /// Adds tokens; one that has an id already keeps it and takes the new flags.
+  ///
+  /// The others are numbered on: from the number of tokens of the vocabulary, even if it has larger ids, or, if tokens
+  /// have been added before, from the largest of their ids if this is larger.
+  mutating func add(_ new: [AddedToken]) {
+    var next = vocabulary.count
+    if let largest = ids.values.max(), largest >= next { next = largest + 1 }
+    for token in new where !token.content.isEmpty {
+      let known = id(of: token.content), id = known ?? next
+      if known == nil { next += 1 }
+      ids[Array(token.content.utf8)] = id
+      if tokens.updateValue(token, forKey: id) == nil { order.append(id) }
+    }
+  }
 }
 
 /// The added tokens of a tokenizer.
 ///
 /// Source: Hugging Face tokenizers' `added_vocabulary.rs`.
 struct AddedTokens: Sendable {
-  private let tokens: [AddedToken]
-  private let indexByID: [Int: Int]
+  private let numbering: AddedTokenNumbering
   /// The search texts of the normalized tokens.
   private let normalizedContents: [Int: [UInt8]]
   private let inText: Matcher?
   private let inNormalizedText: Matcher?
 
-  /// The tokens must have distinct ids and distinct, non-empty contents; normalization must not empty any.
-  init(_ tokens: [AddedToken], normalizer: Normalizer? = nil) {
-    self.tokens = tokens
-    indexByID = Dictionary(zip(tokens.map(\.id), tokens.indices)) { _, last in last }
-    func matcher(_ members: [(AddedToken, content: [UInt8])]) -> Matcher? {
-      members.isEmpty ? nil : Matcher(members)
+  /// Tokens of which the normalizer leaves nothing never match, nor do special ones if they are to be ignored.
+  ///
+  /// - Throws: `InputError.badData` when a pattern of the normalizer fails.
+  init(_ numbering: AddedTokenNumbering, normalizer: Normalizer?, ignoresSpecial: Bool) throws {
+    self.numbering = numbering
+    var members: [MatcherMember] = [], normalizedMembers: [MatcherMember] = []
+    var normalizedContents: [Int: [UInt8]] = [:]
+    for id in numbering.order {
+      guard let token = numbering.tokens[id] else { continue }
+      var member = MatcherMember(id: id, token: token, content: Array(token.content.utf8))
+      if token.isNormalized {
+        if let normalizer { member.content = try normalizer.normalize(token.content) }
+        normalizedContents[id] = member.content
+        if !member.content.isEmpty { normalizedMembers.append(member) }
+      } else {
+        members.append(member)
+      }
     }
-    let contents = tokens.map { token in
-      token.isNormalized ? normalizer?.normalize(token.content) ?? Array(token.content.utf8) : Array(token.content.utf8)
-    }
-    let members = zip(tokens, contents).map { ($0, content: $1) }
-    normalizedContents = Dictionary(members.filter(\.0.isNormalized).map { ($0.0.id, $0.content) }) { _, last in last }
-    inText = matcher(members.filter { !$0.0.isNormalized })
-    inNormalizedText = matcher(members.filter(\.0.isNormalized))
+    self.normalizedContents = normalizedContents
+    inText = members.isEmpty ? nil : Matcher(members, ignoresSpecial: ignoresSpecial)
+    inNormalizedText = normalizedMembers.isEmpty ? nil : Matcher(normalizedMembers, ignoresSpecial: ignoresSpecial)
   }
 
-  var ids: [Int] { tokens.map(\.id) }
+  /// The ids, in the order in which the tokens were added.
+  var ids: [Int] { numbering.order }
 
   /// The largest id; nil if there are no tokens.
   var largestID: Int? { ids.max() }
 
   /// The search text of a token.
-  func content(of id: Int) -> String? { indexByID[id].map { tokens[$0].content } }
+  func content(of id: Int) -> String? { numbering.tokens[id]?.content }
 
   /// The spelling of a token for the decoder: its content, normalized if the token is.
   func spelling(of id: Int) -> [UInt8]? { normalizedContents[id] ?? content(of: id).map { Array($0.utf8) } }
 
   /// The id of the token with this content.
-  func id(of content: String) -> Int? {
-    tokens.first { $0.content.utf8.elementsEqual(content.utf8) }?.id
-  }
+  func id(of content: String) -> Int? { numbering.ids[Array(content.utf8)] }
 
   /// A section of the text: an added token, or text between added tokens.
   struct Segment {
@@ -78,18 +123,29 @@ struct AddedTokens: Sendable {
   }
 }
 
+/// A token to be found in a text.
+private struct MatcherMember {
+  var id: Int
+  var token: AddedToken
+  /// The text to look for.
+  var content: [UInt8]
+}
+
 /// Finds the leftmost, then longest, of a set of tokens.
 private struct Matcher {
   /// Sorted by content, so that tokens with a common prefix are neighbours, the shortest first.
-  private let tokens: [AddedToken]
+  private let tokens: [(id: Int, token: AddedToken)]
   private let contents: [[UInt8]]
   /// Whether any token begins with this byte.
   private let begins: [Bool]
 
-  init(_ members: [(AddedToken, content: [UInt8])]) {
+  private let ignoresSpecial: Bool
+
+  init(_ members: [MatcherMember], ignoresSpecial: Bool) {
+    self.ignoresSpecial = ignoresSpecial
     // Of two tokens that are equal after normalization, the later one counts.
-    var lastByContent: [[UInt8]: AddedToken] = [:]
-    for (token, content) in members { lastByContent[content] = token }
+    var lastByContent: [[UInt8]: (id: Int, token: AddedToken)] = [:]
+    for member in members { lastByContent[member.content] = (member.id, member.token) }
     let sorted = lastByContent.sorted { $0.key.lexicographicallyPrecedes($1.key) }
     tokens = sorted.map(\.value)
     contents = sorted.map(\.key)
@@ -114,10 +170,11 @@ private struct Matcher {
         position += 1
         continue
       }
-      let token = tokens[index]
+      let (id, token) = tokens[index]
       var start = position
       var end = position + contents[index].count
       position = end
+      if token.isSpecial, ignoresSpecial { continue }
       if token.isSingleWord,
         text.scalar(endingAt: start, from: range.lowerBound).map(\.isWordCharacter) ?? false
           || text.scalar(startingAt: end, to: range.upperBound).map(\.isWordCharacter) ?? false
@@ -142,7 +199,7 @@ private struct Matcher {
       if segments.count > first, segments[segments.count - 1].bytes.upperBound > start {
         segments[segments.count - 1].bytes = segments[segments.count - 1].bytes.lowerBound..<start
       }
-      segments.append(AddedTokens.Segment(bytes: start..<end, id: token.id))
+      segments.append(AddedTokens.Segment(bytes: start..<end, id: id))
       segmentStart = end
     }
     if segmentStart < range.upperBound {

@@ -16,6 +16,9 @@ enum ByteAlphabet {
     }
   }()
 
+  /// The letter of a byte as UTF-8.
+  static func spelling(of byte: UInt8) -> [UInt8] { Array(String(letters[Int(byte)]).utf8) }
+
   /// The byte of each letter, by scalar value; -1 for scalars that are not letters.
   private static let bytes: [Int16] = {
     var bytes = [Int16](repeating: -1, count: 0x144)

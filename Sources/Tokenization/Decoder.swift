@@ -9,8 +9,8 @@ struct TokenDecoder: Sendable {
     case byteFallback
     /// Joins all tokens into one text.
     case fuse
-    /// Replaces a non-empty text with another.
-    case replace([UInt8], by: [UInt8])
+    /// Replaces the matches of a pattern in each token.
+    case replace(TextPattern, by: [UInt8])
     /// Removes a character from the start of the text or of each token, up to a number of times.
     case strip([UInt8], atMost: Int, ofEachToken: Bool)
     /// Replaces a character with a space, or removes it at the start of the first token if it was added there.
@@ -139,14 +139,26 @@ private struct Stage: Sendable {
 }
 
 extension [UInt8] {
-  /// These bytes with each occurrence of a non-empty text replaced.
-  fileprivate func replacing(_ pattern: [UInt8], by content: [UInt8]) -> [UInt8] {
+  /// These bytes with each match of a pattern replaced; if the pattern gives up on them, they stay as they are.
+  fileprivate func replacing(_ pattern: TextPattern, by content: [UInt8]) -> [UInt8] {
+    guard let matches = try? pattern.matches(in: span, 0..<count) else { return self }
+    var result: [UInt8] = []
+    var copied = 0
+    for match in matches {
+      result += self[copied..<match.lowerBound] + content
+      copied = match.upperBound
+    }
+    return result + self[copied...]
+  }
+
+  /// These bytes with each occurrence of a character replaced.
+  fileprivate func replacing(_ character: [UInt8], by content: [UInt8]) -> [UInt8] {
     var result: [UInt8] = []
     var position = 0
     while position < count {
-      if self[position] == pattern[0], self[position...].starts(with: pattern) {
+      if self[position] == character[0], self[position...].starts(with: character) {
         result += content
-        position += pattern.count
+        position += character.count
       } else {
         result.append(self[position])
         position += 1

@@ -53,10 +53,7 @@ extension TokenDecoder {
       steps.append(.byteFallback)
     case "Replace":
       try members.check(known: ["type", "pattern", "content"])
-      guard case .literal(let text) = try members.pattern("pattern") else {
-        throw members.unsupported("pattern", "a Regex", supported: "a String")
-      }
-      steps.append(.replace(Array(text.utf8), by: Array(try members.string("content").utf8)))
+      steps.append(.replace(try members.textPattern(), by: Array(try members.string("content").utf8)))
     case "Metaspace":
       try members.check(known: ["type", "replacement", "add_prefix_space", "prepend_scheme", "split", "str_rep"])
       steps.append(

@@ -17,8 +17,7 @@ struct Joints: Sendable {
     var special = options.fallback?.all ?? []
     if let unknown = options.unknownToken { special.insert(Int32(unknown)) }
     if merges.contains(anyOf: special) { return nil }
-    for id in 0..<vocabulary.count {
-      guard let spelling = vocabulary.spelling(of: id), spelling.count > 3 else { continue }
+    for (spelling, _) in vocabulary.tokens where spelling.count > 3 {
       for i in spelling.indices.dropFirst().dropLast(2)
       where spelling[i] == Self.mark[0] && spelling[i...].starts(with: Self.mark) {
         isCrossed[Int(spelling[i - 1])] = true

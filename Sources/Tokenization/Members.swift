@@ -19,6 +19,13 @@ struct Members {
     }
   }
 
+  /// These members, with those of an object in place of all others but `vocab` and `merges`.
+  func replacing(_ others: JSON?) throws -> Members {
+    guard let others = others?.object else { return self }
+    let kept = ["vocab", "merges"].compactMap { key in object[key].map { JSON.Member(key, $0) } }
+    return try Members(of: .object(others + kept), called: name, in: file)
+  }
+
   init(of value: JSON, called name: String, in file: String, known: [String]) throws {
     try self.init(of: value, called: name, in: file)
     try check(known: known)

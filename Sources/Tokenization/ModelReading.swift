@@ -97,19 +97,13 @@ extension Unigram {
   fileprivate init(reading model: Members) throws {
     try model.check(known: ["type", "unk_id", "vocab", "byte_fallback"])
     guard let entries = model["vocab"]?.array else { throw model.expected("a list", of: "vocab") }
-    var vocabulary = Vocabulary(count: entries.count)
+    var vocabulary = Vocabulary(capacity: entries.count)
     var scores: [Double] = []
     for (id, entry) in entries.enumerated() {
-      guard let pair = entry.array, pair.count == 2, let token = pair[0].string, let score = pair[1].number else {
-        throw model.badData("vocab[\(id)]", "is \(entry.shortDescription); expected [\"token\", score]")
-      }
-      do {
-        try vocabulary.insert(token, id: id)
-      } catch .spelling(let other) {
-        throw model.badData("vocab", "has \(pair[0].shortDescription) twice, with the ids \(other) and \(id)")
-      } catch .id {
-        preconditionFailure("ids that are counted do not repeat")
-      }
+      guard let pair = entry.array, pair.count == 2, let token = pair[0].string, let score = pair[1].number,
+        score.isFinite, let id = Int32(exactly: id)
+      else { throw model.badData("vocab[\(id)]", "is \(entry.shortDescription); expected [\"token\", score]") }
+      vocabulary.insert(token, id: id)
       scores.append(score)
     }
     guard let unknown = model["unk_id"]?.integer, entries.indices.contains(unknown) else {
@@ -128,28 +122,21 @@ extension Unigram {
 }
 
 extension Vocabulary {
-  /// Reads `{"token": id, …}`; distinct ids below the number of tokens leave no gaps.
+  /// Reads `{"token": id, …}`.
   init(_ value: JSON, place: String, file: String) throws {
     let prefix = place.isEmpty ? "" : place + ": "
     guard let members = value.object else {
       throw InputError.badData(file, "\(prefix)expected an object of tokens and ids, found \(value.shortDescription)")
     }
-    self.init(count: members.count)
+    self.init(capacity: members.count)
     for member in members {
-      var token: String { JSON.string(member.key).shortDescription }
-      guard let id = member.value.integer, members.indices.contains(id) else {
+      guard let id = member.value.integer, id >= 0, let id = Int32(exactly: id) else {
         throw InputError.badData(
           file,
-          "\(prefix)the id of \(token) is \(member.value.shortDescription); "
-            + "expected a whole number below the number of tokens, \(members.count) (ids have no gaps)")
+          "\(prefix)the id of \(JSON.string(member.key).shortDescription) is \(member.value.shortDescription); "
+            + "expected a whole number from 0 to \(Int32.max)")
       }
-      do {
-        try insert(member.key, id: id)
-      } catch .spelling(let other) {
-        throw InputError.badData(file, "\(prefix)\(token) appears twice, with the ids \(other) and \(id)")
-      } catch .id(let other) {
-        throw InputError.badData(file, "\(prefix)the id \(id) appears twice, for \"\(other)\" and \(token)")
-      }
+      insert(member.key, id: id)
     }
   }
 }

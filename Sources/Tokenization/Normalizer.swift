@@ -8,11 +8,11 @@ indirect enum Normalizer: Sendable {
   /// Replaces a non-empty text with another.
   case replace([UInt8], by: [UInt8])
   /// Replaces the matches of a pattern with a text.
-  case replaceMatches(Pattern, by: [UInt8])
+  case replaceMatches(TextPattern, by: [UInt8])
   case sequence([Normalizer])
 
   /// The normalized text of a range of a text.
-  func normalize(_ range: Range<Int>, of text: Span<UInt8>, _ source: Alignment = .identical) -> AlignedText {
+  func normalize(_ range: Range<Int>, of text: Span<UInt8>, _ source: Alignment = .identical) throws -> AlignedText {
     var result = AlignedText(from: source[range.lowerBound])
     switch self {
     case .form(let form): form.append(range, of: text, source, to: &result)
@@ -28,24 +28,17 @@ indirect enum Normalizer: Sendable {
       }
       result.append(copied..<range.upperBound, of: text, source)
     case .replaceMatches(let pattern, let content):
-      var matcher = PatternMatcher(pattern)
       var copied = range.lowerBound
-      var position = copied
-      while position < range.upperBound {
-        guard let end = matcher.endOfMatch(from: position, to: range.upperBound, in: text) else {
-          position += matcher.lengthOfCharacter(at: position, in: text)
-          continue
-        }
-        result.append(copied..<position, of: text, source)
-        result.append(content.span, upTo: source[end])
-        copied = end
-        position = end
+      for match in try pattern.matches(in: text, range) {
+        result.append(copied..<match.lowerBound, of: text, source)
+        result.append(content.span, upTo: source[match.upperBound])
+        copied = match.upperBound
       }
       result.append(copied..<range.upperBound, of: text, source)
     case .sequence(let parts):
       result.append(range, of: text, source)
       for part in parts {
-        result = part.normalize(0..<result.bytes.count, of: result.bytes.span, result.alignment)
+        result = try part.normalize(0..<result.bytes.count, of: result.bytes.span, result.alignment)
       }
     }
     result.end(at: source[range.upperBound])
@@ -53,8 +46,8 @@ indirect enum Normalizer: Sendable {
   }
 
   /// The normalized form of a text.
-  func normalize(_ text: String) -> [UInt8] {
-    normalize(0..<text.utf8.count, of: text.utf8.span).bytes
+  func normalize(_ text: String) throws -> [UInt8] {
+    try normalize(0..<text.utf8.count, of: text.utf8.span).bytes
   }
 }
 

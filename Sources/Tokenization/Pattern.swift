@@ -30,13 +30,13 @@ package struct Pattern: Sendable {
   /// - Throws: `RegularExpression.Unsupported` if it matches the empty text or is too large.
   package init(_ expression: RegularExpression, spelling: Spelling = .utf8) throws(RegularExpression.Unsupported) {
     self.spelling = spelling
-    if expression.matchesEmptyText { throw .init(construct: "a pattern that matches the empty text") }
+    if expression.matchesEmptyText { throw .init() }
     try append(expression)
     instructions.append(.match)
   }
 
   private mutating func append(_ expression: RegularExpression) throws(RegularExpression.Unsupported) {
-    guard instructions.count < 10_000 else { throw .init(construct: "a pattern of this size") }
+    guard instructions.count < 10_000 else { throw .init() }
     switch expression {
     case .character(let set):
       instructions.append(.character(set: try index(of: set)))
@@ -54,7 +54,7 @@ package struct Pattern: Sendable {
       }
       if let last = parts.last { try append(last) }
       for jump in jumps { instructions[jump] = .jump(instructions.count) }
-    case .repetition(let part, let atLeast, let atMost, let isLazy):
+    case .repetition(let part, let atLeast, let atMost):
       for _ in 0..<atLeast { try append(part) }
       if let atMost {
         var forks: [Int] = []
@@ -62,18 +62,14 @@ package struct Pattern: Sendable {
           forks.append(appendPlaceholder())
           try append(part)
         }
-        for fork in forks { instructions[fork] = Self.fork(fork + 1, instructions.count, isSwapped: isLazy) }
+        for fork in forks { instructions[fork] = .fork(fork + 1, instructions.count) }
       } else {
         let fork = appendPlaceholder()
         try append(part)
         instructions.append(.jump(fork))
-        instructions[fork] = Self.fork(fork + 1, instructions.count, isSwapped: isLazy)
+        instructions[fork] = .fork(fork + 1, instructions.count)
       }
     }
-  }
-
-  private static func fork(_ first: Int, _ second: Int, isSwapped: Bool) -> Instruction {
-    isSwapped ? .fork(second, first) : .fork(first, second)
   }
 
   private mutating func appendPlaceholder() -> Int {
@@ -83,7 +79,7 @@ package struct Pattern: Sendable {
 
   private mutating func index(of set: CharacterSet) throws(RegularExpression.Unsupported) -> Int {
     if let index = sets.firstIndex(of: set) { return index }
-    guard sets.count < 64 else { throw .init(construct: "a pattern of more than 64 different characters and classes") }
+    guard sets.count < 64 else { throw .init() }
     sets.append(set)
     return sets.count - 1
   }

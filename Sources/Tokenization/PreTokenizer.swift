@@ -14,10 +14,14 @@ struct PreTokenizer: Sendable {
   /// Whether the model gets bytes as letters of `ByteAlphabet`.
   var spellsBytes = false
 
-  /// New matchers for the splitting steps, in order.
+  /// New matchers for the splitting steps that need one, in order.
   var matchers: [PatternMatcher] {
     steps.compactMap { step in
-      if case .split(let splitter) = step { PatternMatcher(splitter.pattern) } else { nil }
+      if case .split(let splitter) = step, case .automaton(let pattern) = splitter.pattern {
+        PatternMatcher(pattern)
+      } else {
+        nil
+      }
     }
   }
 
@@ -25,7 +29,7 @@ struct PreTokenizer: Sendable {
   func split(
     _ range: Range<Int>, of text: Span<UInt8>, _ source: Alignment, matchers: inout [PatternMatcher],
     into words: inout [Range<Int>]
-  ) -> AlignedText? {
+  ) throws -> AlignedText? {
     words.removeAll(keepingCapacity: true)
     words.append(range)
     var rewritten: AlignedText?
@@ -35,15 +39,20 @@ struct PreTokenizer: Sendable {
       case .split(let splitter):
         var pieces: [Range<Int>] = []
         pieces.reserveCapacity(words.reduce(0) { $0 + $1.count } / 4)
-        for word in words {
-          if let rewritten {
-            splitter.split(word, of: rewritten.bytes.span, matcher: &matchers[matcher], into: &pieces)
-          } else {
-            splitter.split(word, of: text, matcher: &matchers[matcher], into: &pieces)
+        func split(_ text: Span<UInt8>) throws {
+          switch splitter.pattern {
+          case .automaton:
+            for word in words { splitter.split(word, of: text, matcher: &matchers[matcher], into: &pieces) }
+            matcher += 1
+          case .oniguruma(let expression, let spelling):
+            for word in words {
+              splitter.split(
+                word, at: try expression.matches(in: text, word, spelling: spelling), into: &pieces)
+            }
           }
         }
+        if let rewritten { try split(rewritten.bytes.span) } else { try split(text) }
         words = pieces
-        matcher += 1
       case .prefix, .replaceSpaces:
         if let old = rewritten {
           rewritten = rewrite(&words, of: old.bytes.span, old.alignment, by: step) ?? old

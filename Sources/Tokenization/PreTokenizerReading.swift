@@ -27,11 +27,11 @@ extension PreTokenizer {
     case "Metaspace": try appendMetaspace(members)
     case "Split":
       try members.check(known: ["type", "pattern", "behavior", "invert"])
-      let pattern = try members.compile(members.pattern("pattern").expression, spelling: spelling, of: "pattern")
       steps.append(
         .split(
           Splitter(
-            pattern: pattern, behavior: try members.behavior(), isInverted: try members.bool("invert"))))
+            pattern: try members.textPattern(spelling: spelling), behavior: try members.behavior(),
+            isInverted: try members.bool("invert"))))
     case "Digits":
       try members.check(known: ["type", "individual_digits"])
       let isIndividual = try members.bool("individual_digits", default: false)
@@ -43,7 +43,8 @@ extension PreTokenizer {
       try members.check(known: ["type"])
       let words = try RegularExpression(#"\w+|[^\w\s]+"#)
       steps.append(
-        .split(Splitter(pattern: try Pattern(words, spelling: spelling), behavior: .removed, isInverted: true)))
+        .split(
+          Splitter(pattern: .automaton(try Pattern(words, spelling: spelling)), behavior: .removed, isInverted: true)))
     case "WhitespaceSplit":
       try members.check(known: ["type"])
       try appendSplit(at: .whitespace, .removed)
@@ -56,7 +57,9 @@ extension PreTokenizer {
 
   private mutating func appendByteLevel(addsPrefixSpace: Bool, splits: Bool) throws {
     if addsPrefixSpace { steps.append(.prefix([UInt8(ascii: " ")], onlyFirst: false)) }
-    if splits { steps.append(.split(Splitter(pattern: try Pattern(RegularExpression(RegularExpression.wordsOfGPT2))))) }
+    if splits {
+      steps.append(.split(Splitter(pattern: .automaton(try Pattern(RegularExpression(RegularExpression.wordsOfGPT2))))))
+    }
     spellsBytes = true
   }
 
@@ -73,13 +76,13 @@ extension PreTokenizer {
     }
     if try members.bool("split", default: true) {
       let pattern = try Pattern(RegularExpression(literal: replacement))
-      steps.append(.split(Splitter(pattern: pattern, behavior: .mergedWithNext)))
+      steps.append(.split(Splitter(pattern: .automaton(pattern), behavior: .mergedWithNext)))
     }
   }
 
   private mutating func appendSplit(at set: CharacterSet, _ behavior: Splitter.Behavior) throws {
     steps.append(
-      .split(Splitter(pattern: try Pattern(.character(set), spelling: spelling), behavior: behavior)))
+      .split(Splitter(pattern: .automaton(try Pattern(.character(set), spelling: spelling)), behavior: behavior)))
   }
 }
 

@@ -1,25 +1,22 @@
-/// A parsed regular expression in the dialect of Oniguruma, which Hugging Face tokenizers uses.
+/// A parsed regular expression of the kind that `PatternMatcher` matches: what the byte-level tokenizers of known
+/// families split by, which is a small part of Oniguruma's dialect.
 ///
-/// It covers the part of the dialect that tokenizers' patterns need: alternatives, groups, classes (nested ones too),
-/// `\p{…}`, `\s`, `\d`, `\w`, `(?i:…)`, the quantifiers `? * + {n,m}`, lazy or, after one character, possessive, and
-/// lookahead by one character. Anything else is rejected by name.
+/// The part: alternatives, groups, classes (nested ones too), `\p{…}`, `\s`, `\w`, `(?i:…)` over ASCII, the quantifiers
+/// `? * + {n} {n,m}` and, after one character, `?+ *+ ++`, lookahead by one character, and `$`, the end of a line. `Oniguruma` matches the rest.
 package indirect enum RegularExpression: Equatable, Sendable {
   case character(CharacterSet)
   case sequence([RegularExpression])
   case alternatives([RegularExpression])
-  /// From `atLeast` to `atMost` times, nil for any number; greedy unless it is lazy.
-  case repetition(RegularExpression, atLeast: Int, atMost: Int?, isLazy: Bool)
+  /// As often as possible from `atLeast` to `atMost` times, nil for any number.
+  case repetition(RegularExpression, atLeast: Int, atMost: Int?)
   /// Whether the next character is in the set; negated: is not in it, or there is none.
   case lookahead(CharacterSet, isNegated: Bool)
 
   /// GPT-2's pattern, which `ByteLevel` splits by.
   package static let wordsOfGPT2 = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
-  /// The error for an unsupported construct in a pattern.
-  package struct Unsupported: Error {
-    /// The construct as in the pattern, or its mistake.
-    package var construct: String
-  }
+  /// The pattern is not of this kind.
+  package struct Unsupported: Error {}
 
   /// Parses a pattern.
   package init(_ pattern: String) throws(Unsupported) {
@@ -38,7 +35,7 @@ package indirect enum RegularExpression: Equatable, Sendable {
     case .character: false
     case .sequence(let parts): parts.allSatisfy(\.matchesEmptyText)
     case .alternatives(let parts): parts.contains(where: \.matchesEmptyText)
-    case .repetition(let part, let atLeast, _, _): atLeast == 0 || part.matchesEmptyText
+    case .repetition(let part, let atLeast, _): atLeast == 0 || part.matchesEmptyText
     case .lookahead: true
     }
   }
@@ -57,7 +54,7 @@ private struct RegularExpressionParser {
 
   mutating func parse() throws(RegularExpression.Unsupported) -> RegularExpression {
     let expression = try parseAlternatives()
-    guard position == scalars.count else { throw Unsupported(construct: "a \")\" without \"(\"") }
+    guard position == scalars.count else { throw Unsupported() }
     return expression
   }
 
@@ -70,17 +67,16 @@ private struct RegularExpressionParser {
     return true
   }
 
-  /// The pattern from `start` to here, quoted.
-  private func construct(from start: Int) -> Unsupported {
-    var text = "\""
-    for scalar in scalars[start..<min(max(position, start + 1), scalars.count)] { text.unicodeScalars.append(scalar) }
-    return Unsupported(construct: text + "\"")
+  private mutating func takeAny() throws(Unsupported) -> Unicode.Scalar {
+    guard let scalar = next else { throw Unsupported() }
+    position += 1
+    return scalar
   }
 
   private mutating func parseAlternatives() throws(Unsupported) -> RegularExpression {
     depth += 1
     defer { depth -= 1 }
-    guard depth < 100 else { throw Unsupported(construct: "more than 100 levels of nesting") }
+    guard depth < 100 else { throw Unsupported() }
     var alternatives = [try parseSequence()]
     while take("|") { alternatives.append(try parseSequence()) }
     return alternatives.count == 1 ? alternatives[0] : .alternatives(alternatives)
@@ -90,130 +86,106 @@ private struct RegularExpressionParser {
     var parts: [RegularExpression] = []
     var letters = ""
     while let scalar = next, scalar != "|", scalar != ")" {
-      let start = position
       if ignoresCase {
         // With case ignored, Oniguruma matches "ß" with "ss", "ﬁ" with "fi", and so on.
         letters.unicodeScalars.append(Unicode.Scalar(scalar.value | 0x20) ?? scalar)
-        if ["ss", "st", "ff", "fi", "fl"].contains(where: letters.hasSuffix) {
-          throw Unsupported(construct: "\"\(letters.suffix(2))\" with case ignored")
-        }
+        if ["ss", "st", "ff", "fi", "fl"].contains(where: letters.hasSuffix) { throw Unsupported() }
       }
-      parts.append(try parseQuantifiers(of: try parseAtom(), from: start))
+      parts.append(try parseQuantifiers(of: try parseAtom()))
     }
     return parts.count == 1 ? parts[0] : .sequence(parts)
   }
 
   // MARK: - Quantifiers
 
-  private mutating func parseQuantifiers(
-    of atom: RegularExpression, from start: Int
-  ) throws(Unsupported) -> RegularExpression {
-    let bounds: (atLeast: Int, atMost: Int?)
-    var isCounted = false
-    switch next {
-    case "?": bounds = (0, 1)
-    case "*": bounds = (0, nil)
-    case "+": bounds = (1, nil)
-    case "{":
-      guard let counts = parseCounts() else { return atom }
-      bounds = counts
-      isCounted = true
-    default: return atom
-    }
-    if !isCounted { position += 1 }
-    if let atMost = bounds.atMost, atMost < bounds.atLeast || atMost > 1000 { throw construct(from: start) }
-    if bounds.atLeast > 1000 { throw construct(from: start) }
-    var isLazy = false
-    var isPossessive = false
-    if next == "?" || next == "+" {
-      isLazy = next == "?"
-      isPossessive = !isLazy
-      position += 1
-      // After "{…}", "+" is a quantifier of its own and "?" has another meaning for "{n}".
-      if isCounted { throw construct(from: start) }
-    }
-    if next == "?" || next == "*" || next == "+" {
-      position += 1
-      throw construct(from: start)
-    }
-    if case .lookahead = atom { throw construct(from: start) }
-    let repetition = RegularExpression.repetition(
-      atom, atLeast: bounds.atLeast, atMost: bounds.atMost, isLazy: isLazy)
+  private mutating func parseQuantifiers(of atom: RegularExpression) throws(Unsupported) -> RegularExpression {
+    guard let quantifier = next, "?*+{".unicodeScalars.contains(quantifier) else { return atom }
+    position += 1
+    let bounds: (atLeast: Int, atMost: Int?) =
+      switch quantifier {
+      case "?": (0, 1)
+      case "*": (0, nil)
+      case "+": (1, nil)
+      default: try parseCounts()
+      }
+    if case .lookahead = atom { throw Unsupported() }
+    let isPossessive = quantifier != "{" && take("+")
+    // A lazy one, or one of another.
+    if let following = next, "?*+{".unicodeScalars.contains(following) { throw Unsupported() }
+    let repetition = RegularExpression.repetition(atom, atLeast: bounds.atLeast, atMost: bounds.atMost)
     guard isPossessive else { return repetition }
     // A possessive match never backtracks: no further repetition may follow it.
-    guard case .character(let set) = atom else { throw construct(from: start) }
+    guard case .character(let set) = atom else { throw Unsupported() }
     let noMore = RegularExpression.lookahead(set, isNegated: true)
     return bounds.atMost == 1 ? .alternatives([atom, noMore]) : .sequence([repetition, noMore])
   }
 
-  /// `{n}`, `{n,}`, `{,m}` or `{n,m}`; anything else is a literal brace.
-  private mutating func parseCounts() -> (atLeast: Int, atMost: Int?)? {
-    guard let close = scalars[position...].firstIndex(of: "}") else { return nil }
-    var text = ""
-    for scalar in scalars[(position + 1)..<close] { text.unicodeScalars.append(scalar) }
-    let numbers = text.split(separator: ",", omittingEmptySubsequences: false)
-    guard numbers.count <= 2, text != ",", numbers.allSatisfy({ $0.isEmpty || $0.allSatisfy(\.isWholeNumber) }),
-      text.utf8.allSatisfy({ $0 < 0x80 }), text.utf8.count < 12, !text.isEmpty
-    else { return nil }
-    position = close + 1
-    let first = Int(numbers[0])
-    guard numbers.count == 2 else { return (first ?? 0, first ?? 0) }
-    return (first ?? 0, Int(numbers[1]))
+  /// The rest of `{n}` or `{n,m}`, after the brace.
+  private mutating func parseCounts() throws(Unsupported) -> (Int, Int?) {
+    let first = try parseCount()
+    let last = take(",") ? try parseCount() : first
+    guard take("}"), first <= last else { throw Unsupported() }
+    return (first, last)
+  }
+
+  /// A number of one to three digits.
+  private mutating func parseCount() throws(Unsupported) -> Int {
+    var digits = ""
+    while let scalar = next, ("0"..."9").contains(scalar) {
+      digits.unicodeScalars.append(scalar)
+      position += 1
+    }
+    guard digits.utf8.count <= 3, let count = Int(digits) else { throw Unsupported() }
+    return count
   }
 
   // MARK: - Atoms
 
   private mutating func parseAtom() throws(Unsupported) -> RegularExpression {
-    let start = position
-    guard let scalar = next else { throw Unsupported(construct: "an empty pattern") }
-    position += 1
+    let scalar = try takeAny()
     switch scalar {
-    case "(": return try parseGroup(from: start)
-    case "[": return .character(try parseClass(from: start))
-    case "\\": return .character(try parseEscape(from: start))
-    case ".": return .character(.complement(.only("\n")))
-    case "^", "$", "*", "+", "?": throw construct(from: start)
-    default: return .character(try matching(scalar, from: start))
+    case "(": return try parseGroup()
+    case "[": return .character(try parseClass())
+    case "\\": return .character(try parseEscape())
+    case "$": return .lookahead(.complement(.only("\n")), isNegated: true)
+    case ".", "^", "*", "+", "?", "{", "}", "]": throw Unsupported()
+    default: return .character(try matching(scalar))
     }
   }
 
-  private mutating func parseGroup(from start: Int) throws(Unsupported) -> RegularExpression {
+  private mutating func parseGroup() throws(Unsupported) -> RegularExpression {
     let outer = ignoresCase
     defer { ignoresCase = outer }
+    var lookahead: Bool?
     if take("?") {
-      if take("!") || take("=") {
-        let isNegated = scalars[position - 1] == "!"
-        let inner = try parseAlternatives()
-        guard take(")") else { throw Unsupported(construct: "a \"(\" without \")\"") }
-        guard case .character(let set) = inner else { throw construct(from: start) }
-        return .lookahead(set, isNegated: isNegated)
-      }
       if take("i:") {
         ignoresCase = true
+      } else if take("!") {
+        lookahead = false
+      } else if take("=") {
+        lookahead = true
       } else if !take(":") {
-        position = min(position + 1, scalars.count)
-        throw construct(from: start)
+        throw Unsupported()
       }
     }
     let inner = try parseAlternatives()
-    guard take(")") else { throw Unsupported(construct: "a \"(\" without \")\"") }
-    return inner
+    guard take(")") else { throw Unsupported() }
+    guard let lookahead else { return inner }
+    guard case .character(let set) = inner else { throw Unsupported() }
+    return .lookahead(set, isNegated: !lookahead)
   }
 
   /// The set of a literal character: the character alone or, with case ignored, all its cases.
-  private func matching(_ scalar: Unicode.Scalar, from start: Int) throws(Unsupported) -> CharacterSet {
-    guard ignoresCase else { return .only(scalar) }
-    let properties = scalar.properties
-    guard scalar.isASCII else {
-      if properties.changesWhenCaseFolded || properties.changesWhenCaseMapped { throw construct(from: start) }
-      return .only(scalar)
-    }
-    return cases(of: .range(scalar, scalar), first: scalar, last: scalar)
+  private func matching(_ scalar: Unicode.Scalar) throws(Unsupported) -> CharacterSet {
+    try matching(scalar, scalar)
   }
 
-  /// A set of ASCII characters with their other cases.
-  private func cases(of set: CharacterSet, first: Unicode.Scalar, last: Unicode.Scalar) -> CharacterSet {
-    var sets = [set]
+  /// The set of a range of characters, with all their cases if case is ignored.
+  private func matching(_ first: Unicode.Scalar, _ last: Unicode.Scalar) throws(Unsupported) -> CharacterSet {
+    let range = CharacterSet.range(first, last)
+    guard ignoresCase else { return range }
+    guard last.isASCII else { throw Unsupported() }
+    var sets = [range]
     for letter in UInt8(ascii: "a")...UInt8(ascii: "z") {
       let lower = Unicode.Scalar(letter), upper = Unicode.Scalar(letter & ~0x20)
       guard (first...last).contains(lower) || (first...last).contains(upper) else { continue }
@@ -221,119 +193,80 @@ private struct RegularExpressionParser {
       if lower == "s" { sets.append(.only("\u{17F}")) }  // ſ
       if lower == "k" { sets.append(.only("\u{212A}")) }  // the Kelvin sign
     }
-    return sets.count == 1 ? set : .union(sets)
+    return sets.count == 1 ? range : .union(sets)
   }
 
   // MARK: - Escapes
 
   /// Parses the rest of an escape, after the backslash.
-  private mutating func parseEscape(from start: Int) throws(Unsupported) -> CharacterSet {
-    guard let scalar = next else { throw Unsupported(construct: "a \"\\\" at the end") }
-    position += 1
-    switch scalar {
-    case "s": return .whitespace
-    case "S": return .complement(.whitespace)
-    case "d": return .categories([.decimalNumber])
-    case "D": return .complement(.categories([.decimalNumber]))
-    case "w": return .wordCharacter
-    case "W": return .complement(.wordCharacter)
-    case "p", "P": return try parseProperty(from: start, isNegated: scalar == "P")
-    default: return try matching(try parseEscapedCharacter(scalar, from: start), from: start)
-    }
+  private mutating func parseEscape() throws(Unsupported) -> CharacterSet {
+    if take("s") { return .whitespace }
+    if take("S") { return .complement(.whitespace) }
+    if take("w") { return .wordCharacter }
+    if take("p{") { return try parseProperty() }
+    return try matching(try parseEscapedCharacter())
   }
 
-  private mutating func parseEscapedCharacter(
-    _ scalar: Unicode.Scalar, from start: Int
-  ) throws(Unsupported) -> Unicode.Scalar {
+  private mutating func parseEscapedCharacter() throws(Unsupported) -> Unicode.Scalar {
+    let scalar = try takeAny()
     switch scalar {
     case "r": return "\r"
     case "n": return "\n"
     case "t": return "\t"
-    case "f": return "\u{C}"
-    case "v": return "\u{B}"
-    case "x", "u":
-      var digits = ""
-      if scalar == "x", take("{") {
-        while let digit = next, digit != "}" {
-          digits.unicodeScalars.append(digit)
-          position += 1
-        }
-        guard take("}") else { throw construct(from: start) }
-      } else {
-        for _ in 0..<(scalar == "x" ? 2 : 4) {
-          guard let digit = next else { throw construct(from: start) }
-          digits.unicodeScalars.append(digit)
-          position += 1
-        }
-      }
-      // Oniguruma treats \x80 to \xFF as bytes.
-      guard let value = UInt32(digits, radix: 16), let named = Unicode.Scalar(value),
-        digits.utf8.count > 2 || named.isASCII
-      else { throw construct(from: start) }
-      return named
     default:
       guard scalar.isASCII, !scalar.properties.isAlphabetic, scalar.properties.numericType == nil else {
-        throw construct(from: start)
+        throw Unsupported()
       }
       return scalar
     }
   }
 
-  private mutating func parseProperty(from start: Int, isNegated: Bool) throws(Unsupported) -> CharacterSet {
-    guard take("{") else { throw construct(from: start) }
-    let isComplement = take("^") != isNegated
+  private mutating func parseProperty() throws(Unsupported) -> CharacterSet {
     var name = ""
     while let scalar = next, scalar != "}" {
       name.unicodeScalars.append(scalar)
       position += 1
     }
-    guard take("}"), !ignoresCase, let set = CharacterSet.categories(named: name) else { throw construct(from: start) }
-    return isComplement ? .complement(set) : set
+    guard take("}"), !ignoresCase, let set = CharacterSet.categories(named: name) else { throw Unsupported() }
+    return set
   }
 
   // MARK: - Classes
 
   /// Parses the rest of a class, after `[`, up to the matching `]`.
-  private mutating func parseClass(from start: Int) throws(Unsupported) -> CharacterSet {
+  private mutating func parseClass() throws(Unsupported) -> CharacterSet {
     depth += 1
     defer { depth -= 1 }
-    guard depth < 100 else { throw Unsupported(construct: "more than 100 levels of nesting") }
+    guard depth < 100 else { throw Unsupported() }
     let isComplement = take("^")
     var sets: [CharacterSet] = []
     while let scalar = next, scalar != "]" {
-      let item = position
-      if take("&&") || take("[:") { throw construct(from: item) }
+      if take("&&") || take("[:") { throw Unsupported() }
       position += 1
       if scalar == "[" {
-        sets.append(try parseClass(from: item))
+        sets.append(try parseClass())
         continue
       }
       var first = scalar
       if scalar == "\\" {
-        if let letter = next, "sSdDwWpP".unicodeScalars.contains(letter) {
-          sets.append(try parseEscape(from: item))
+        if let letter = next, "sSwp".unicodeScalars.contains(letter) {
+          sets.append(try parseEscape())
           continue
         }
-        first = try parseEscapedCharacter(try takeAny(from: item), from: item)
+        first = try parseEscapedCharacter()
       }
       guard next == "-", position + 1 < scalars.count, scalars[position + 1] != "]" else {
-        sets.append(try matching(first, from: item))
+        sets.append(try matching(first))
         continue
       }
       position += 1
-      var last = try takeAny(from: item)
-      if last == "\\" { last = try parseEscapedCharacter(try takeAny(from: item), from: item) }
-      guard last != "[", first <= last, !ignoresCase || last.isASCII else { throw construct(from: item) }
-      sets.append(ignoresCase ? cases(of: .range(first, last), first: first, last: last) : .range(first, last))
+      var last = try takeAny()
+      if last == "\\" { last = try parseEscapedCharacter() }
+      guard last != "[", first <= last else { throw Unsupported() }
+      sets.append(try matching(first, last))
     }
-    guard take("]"), !sets.isEmpty else { throw construct(from: start) }
+    guard take("]"), !sets.isEmpty else { throw Unsupported() }
     let set = sets.count == 1 ? sets[0] : CharacterSet.union(sets)
     return isComplement ? .complement(set) : set
-  }
-
-  private mutating func takeAny(from start: Int) throws(Unsupported) -> Unicode.Scalar {
-    guard let scalar = next else { throw construct(from: start) }
-    position += 1
-    return scalar
   }
 }

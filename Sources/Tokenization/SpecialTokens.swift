@@ -29,7 +29,7 @@ package struct SpecialTokens: Sendable {
   ///
   /// - Throws: `InputError.badData` when no file defines it.
   package func id(of marker: Marker, tokenizer: Tokenizer) throws -> Int {
-    if let id = try named(marker, tokenizer: tokenizer) { return id }
+    if let id = named(marker, tokenizer: tokenizer) { return id }
     if let id = try ids(of: marker, in: "config.json").first { return id }
     throw InputError.badData(
       folder, "no file defines the \(marker.key); set \(marker.setting) to false")
@@ -39,36 +39,16 @@ package struct SpecialTokens: Sendable {
   ///
   /// - Throws: `InputError.badData` for an `eos_token_id` that is neither a token nor a list of tokens.
   package func endTokens(tokenizer: Tokenizer) throws -> Set<Int> {
-    let named = try named(.endOfText, tokenizer: tokenizer).map { [$0] } ?? []
+    let named = named(.endOfText, tokenizer: tokenizer).map { [$0] } ?? []
     return try Set(named + ["config.json", "generation_config.json"].flatMap { try ids(of: .endOfText, in: $0) })
   }
 
-  /// Whether the tokenizer puts the beginning-of-text token before a text, by tokenizer_config.json or by the
-  /// post-processor of tokenizer.json.
-  ///
-  /// - Throws: `InputError.badData` for a token that is not in the vocabulary.
-  package func expectsBeginningOfText(tokenizer: Tokenizer) throws -> Bool {
-    guard try named(.beginningOfText, tokenizer: tokenizer) != nil else { return false }
-    for settings in try TokenizerSettings.files(in: folder) {
-      if let flag = settings.json["add_bos_token"]?.bool { return flag }
-    }
-    let file = folder + "/tokenizer.json"
-    guard fileExists(file), let processor = try JSON.read(file: file)["post_processor"] else { return false }
-    let steps = [processor] + (processor["processors"]?.array ?? [])
-    return steps.contains { $0["single"]?.array?.first?["SpecialToken"] != nil }
-  }
+  /// Whether the tokenizer puts the beginning-of-text token before a text.
+  package func expectsBeginningOfText(tokenizer: Tokenizer) -> Bool { tokenizer.special.beginsTexts }
 
   /// Its id by name in the tokenizer's files; nil if they do not define it.
-  private func named(_ marker: Marker, tokenizer: Tokenizer) throws -> Int? {
-    for settings in try TokenizerSettings.files(in: folder) {
-      guard let text = settings.token(marker.key) else { continue }
-      guard let id = tokenizer.id(of: text) else {
-        throw InputError.badData(
-          settings.path, "\"\(marker.key)\" is \"\(text)\", which is not in the tokenizer's vocabulary")
-      }
-      return id
-    }
-    return nil
+  private func named(_ marker: Marker, tokenizer: Tokenizer) -> Int? {
+    (marker == .endOfText ? tokenizer.special.endOfText : tokenizer.special.beginningOfText).flatMap(tokenizer.id(of:))
   }
 
   /// The ids in a file of the model: one, several, or none.
@@ -85,19 +65,4 @@ package struct SpecialTokens: Sendable {
       return id >= 0 ? id : nil
     }
   }
-}
-
-/// A file beside a tokenizer that names special tokens.
-struct TokenizerSettings {
-  let path: String
-  let json: JSON
-
-  /// `tokenizer_config.json` and `special_tokens_map.json`, if they exist.
-  static func files(in folder: String) throws -> [TokenizerSettings] {
-    try ["tokenizer_config.json", "special_tokens_map.json"].map { folder + "/" + $0 }.filter(fileExists)
-      .map { TokenizerSettings(path: $0, json: try JSON.read(file: $0, allowing: .nonFinite)) }
-  }
-
-  /// The text of a token: an entry is a string, or an added token with `content`.
-  func token(_ name: String) -> String? { json[name]?.string ?? json[name]?["content"]?.string }
 }

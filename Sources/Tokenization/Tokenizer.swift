@@ -1,4 +1,5 @@
 import Diagnostics
+import FileFormats
 import Synchronization
 import System
 
@@ -15,6 +16,14 @@ package struct Token: Hashable, Sendable {
   }
 }
 
+/// The tokens that mark the ends of a text.
+struct MarkerTokens: Sendable {
+  var beginningOfText: String?
+  var endOfText: String?
+  /// Whether the tokenizer puts the first of them before a text.
+  var beginsTexts = false
+}
+
 /// Converts text to tokens and back, exactly like Hugging Face tokenizers with the same files.
 ///
 /// Encoding: added tokens (split off) → normalizer → added tokens in normalized text → pre-tokenizer (words) → model
@@ -25,37 +34,41 @@ package struct Tokenizer: Sendable {
   let preTokenizer: PreTokenizer
   let model: Model
   let decoder: TokenDecoder
+  let special: MarkerTokens
   /// The places where words can be split; nil if they cannot.
   private let joints: Joints?
   private let workspaces: WorkspacePool
 
   /// Assembles a tokenizer from its parts.
   init(
-    addedTokens: AddedTokens, normalizer: Normalizer? = nil, preTokenizer: PreTokenizer, model: Model,
-    decoder: TokenDecoder
+    addedTokens: AddedTokens, normalizer: Normalizer?, preTokenizer: PreTokenizer, model: Model,
+    decoder: TokenDecoder, special: MarkerTokens
   ) {
     self.addedTokens = addedTokens
     self.normalizer = normalizer
     self.preTokenizer = preTokenizer
     self.model = model
     self.decoder = decoder
+    self.special = special
     joints = if case .bytePairEncoding(let model) = model { model.joints } else { nil }
     workspaces = WorkspacePool()
   }
 
-  /// Reads the tokenizer of a model's folder: `tokenizer.json`, or else `vocab.json` with `merges.txt`.
+  /// Reads the tokenizer of a model's folder as `AutoTokenizer` of Hugging Face transformers does: `tokenizer.json`, or
+  /// else `vocab.json` with `merges.txt`, with the settings of the files beside.
   ///
   /// - Throws: `InputError.missing` when neither exists, `InputError.badData` with file and entry when a file is
   ///   malformed or unsupported.
   package init(folder: String) throws {
     func path(_ name: String) -> String { resolve(name, relativeTo: folder) }
     if fileExists(path("tokenizer.json")) {
-      self = try TokenizerFile(path: path("tokenizer.json")).tokenizer()
+      let file = try JSON.read(file: path("tokenizer.json"))
+      let settings = try TokenizerSettings(folder: folder, file: file)
+      self = try TokenizerFile(file, path: path("tokenizer.json")).tokenizer(settings)
     } else if fileExists(path("vocab.json")) || fileExists(path("merges.txt")) {
       self = try Tokenizer(vocabulary: path("vocab.json"), merges: path("merges.txt"), folder: folder)
-    } else if fileExists(path("tokenizer.model")) {
-      throw InputError.missing(
-        folder, "has only tokenizer.model, which cpt does not read; add the matching tokenizer.json")
+    } else if let name = ["tokenizer.model", "spiece.model", "vocab.txt"].first(where: { fileExists(path($0)) }) {
+      throw InputError.missing(folder, "has only \(name), which cpt does not read; add the matching tokenizer.json")
     } else {
       throw InputError.missing(folder, "has no tokenizer: expected tokenizer.json, or vocab.json with merges.txt")
     }
@@ -73,7 +86,7 @@ package struct Tokenizer: Sendable {
   }
 
   /// The largest token id + 1, including added tokens.
-  package var vocabularySize: Int { max(model.vocabulary.count, addedTokens.largestID.map { $0 + 1 } ?? 0) }
+  package var vocabularySize: Int { max(model.vocabulary.largestID, addedTokens.largestID ?? -1) + 1 }
 
   /// The algorithm that splits words into tokens, by its name in tokenizer.json.
   package var algorithm: String {
@@ -93,7 +106,9 @@ package struct Tokenizer: Sendable {
   /// The tokens cover the text without overlap or gap. The exceptions are bytes that the pre-tokenizer removes, and
   /// letters without a token if there is none for unknown letters. The last token of a piece that the normalizer
   /// rewrites as a whole covers all of it.
-  package func encode(_ text: String) -> [Token] {
+  ///
+  /// - Throws: `InputError.badData` when a pattern of the tokenizer needs too many steps for the text.
+  package func encode(_ text: String) throws -> [Token] {
     var workspace = workspaces.take() ?? Workspace(matchers: preTokenizer.matchers)
     defer {
       workspace.merging.releaseIfLarge()
@@ -105,11 +120,11 @@ package struct Tokenizer: Sendable {
       if let id = segment.id {
         tokens.append(Token(id: id, bytes: segment.bytes))
       } else if let normalizer {
-        let normalized = normalizer.normalize(segment.bytes, of: bytes)
-        encode(
+        let normalized = try normalizer.normalize(segment.bytes, of: bytes)
+        try encode(
           normalized.bytes.span, 0..<normalized.bytes.count, normalized.alignment, workspace: &workspace, into: &tokens)
       } else {
-        encode(bytes, segment.bytes, .identical, workspace: &workspace, into: &tokens)
+        try encode(bytes, segment.bytes, .identical, workspace: &workspace, into: &tokens)
       }
     }
     return tokens
@@ -119,7 +134,7 @@ package struct Tokenizer: Sendable {
   private func encode(
     _ text: Span<UInt8>, _ range: Range<Int>, _ source: Alignment, workspace: inout Workspace,
     into tokens: inout [Token]
-  ) {
+  ) throws {
     for segment in addedTokens.segments(ofNormalized: text, range) {
       if let id = segment.id {
         tokens.append(Token(id: id, bytes: source[segment.bytes.lowerBound]..<source[segment.bytes.upperBound]))
@@ -127,7 +142,7 @@ package struct Tokenizer: Sendable {
       }
       var words: [Range<Int>] = []
       swap(&words, &workspace.words)
-      let rewritten = preTokenizer.split(
+      let rewritten = try preTokenizer.split(
         segment.bytes, of: text, source, matchers: &workspace.matchers, into: &words)
       if let rewritten {
         encode(words, of: rewritten.bytes.span, rewritten.alignment, workspace: &workspace, into: &tokens)

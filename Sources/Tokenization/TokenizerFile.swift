@@ -8,91 +8,121 @@ struct TokenizerFile {
   private let path: String
   private let members: Members
 
-  /// Reads the file.
+  /// Takes the contents of the file at a path.
   ///
-  /// - Throws: `InputError.missing` when it cannot be read, `InputError.badData` when it is malformed.
-  init(path: String) throws {
+  /// - Throws: `InputError.badData` for members that are not known.
+  init(_ contents: JSON, path: String) throws {
     self.path = path
     members = try Members(
-      of: JSON.read(file: path), called: "", in: path,
+      of: contents, called: "", in: path,
       known: [
         "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder",
         "model",
       ])
   }
 
-  /// The tokenizer it describes; truncation, padding and post-processor are not used.
+  /// The tokenizer that a class makes of the file; truncation and padding are not used.
   ///
   /// - Throws: `InputError.badData` with file and entry.
-  func tokenizer() throws -> Tokenizer {
+  func tokenizer(_ settings: TokenizerSettings) throws -> Tokenizer {
     if let version = members["version"], version != .string("1.0") {
       throw members.unsupported("version", version.shortDescription, supported: "\"1.0\"")
     }
-    let normalizer = try part("normalizer").flatMap { try Normalizer(reading: $0) }
-    let preTokenizer = try part("pre_tokenizer").map { try PreTokenizer(reading: $0) } ?? PreTokenizer()
-    let decoder = try part("decoder").map { try TokenDecoder(reading: $0) } ?? TokenDecoder(steps: [.separate])
-    let model = try Model(reading: part("model"), spellsBytes: preTokenizer.spellsBytes, file: path)
-    return Tokenizer(
-      addedTokens: try readAddedTokens(vocabulary: model.vocabulary, normalizer: normalizer), normalizer: normalizer,
-      preTokenizer: preTokenizer, model: model, decoder: decoder)
+    let parts = try TokenizerParts(self, settings)
+    let model = try Model(
+      reading: part("model")?.replacing(parts.modelOptions), spellsBytes: parts.preTokenizer.spellsBytes, file: path)
+    var added = AddedTokenNumbering(model.vocabulary)
+    let own = try readAddedTokens()
+    if settings.tokenizerClass == .backend { added.add(own) }
+    try settings.addTokens(to: &added)
+    return try parts.tokenizer(model, added, settings, beginsTexts: beginsTexts(settings))
   }
 
-  private func part(_ key: String) throws -> Members? {
+  /// Whether the post-processor puts the beginning-of-text token first.
+  private func beginsTexts(_ settings: TokenizerSettings) throws -> Bool {
+    guard let bos = try settings.token("bos_token")?.content else { return false }
+    switch settings.tokenizerClass {
+    case .gptNeoX: return false
+    case .roberta: return true
+    default: break
+    }
+    let processor = members["post_processor"]
+    return ([processor].compactMap(\.self) + (processor?["processors"]?.array ?? [])).contains { step in
+      let first = step["single"]?.array?.first?["SpecialToken"]?["id"] ?? step["cls"]?.array?.first
+      return first?.string.map { $0.utf8.elementsEqual(bos.utf8) } ?? false
+    }
+  }
+
+  fileprivate func part(_ key: String) throws -> Members? {
     try members[key].map { try Members(of: $0, called: key, in: path) }
   }
 
-  private func readAddedTokens(vocabulary: Vocabulary, normalizer: Normalizer?) throws -> AddedTokens {
-    guard let value = members["added_tokens"] else { return AddedTokens([]) }
+  /// The added tokens in file order; their ids count for nothing, as in Hugging Face tokenizers.
+  private func readAddedTokens() throws -> [AddedToken] {
+    guard let value = members["added_tokens"] else { return [] }
     guard let entries = value.array else { throw members.expected("a list", of: "added_tokens") }
-    var tokens: [AddedToken] = []
-    var indexByContent: [[UInt8]: Int] = [:]
-    var nextID = vocabulary.count
-    for (index, entry) in entries.enumerated() {
-      let name = "added_tokens[\(index)]"
+    return try entries.enumerated().map { index, entry in
       let token = try Members(
-        of: entry, called: name, in: path,
+        of: entry, called: "added_tokens[\(index)]", in: path,
         known: ["id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"])
-      guard let content = token["content"]?.string, !content.isEmpty else {
-        throw token.expected("a string that is not empty", of: "content")
+      guard let id = token["id"]?.integer, id >= 0 else {
+        throw token.expected("a whole number of at least 0", of: "id")
       }
-      guard let id = token["id"]?.integer else { throw token.expected("a whole number", of: "id") }
-      if let other = indexByContent.updateValue(index, forKey: Array(content.utf8)) {
-        throw token.badData("content", "is \"\(content)\", like that of added_tokens[\(other)]")
-      }
-      if let known = vocabulary.id(of: content.utf8.span) {
-        if known != id { throw token.badData("id", "is \(id), but model.vocab gives \"\(content)\" the id \(known)") }
-      } else {
-        // Hugging Face tokenizers ignores these ids and numbers the tokens in this way; another id would select another
-        // row of the embedding here.
-        guard id == nextID else {
-          throw token.badData(
-            "id", "is \(id); expected \(nextID): tokens that are not in model.vocab are numbered from its end")
-        }
-        nextID += 1
-      }
-      _ = try token.bool("special")
-      let isNormalized = try token.bool("normalized")
-      if isNormalized, let normalizer, normalizer.normalize(content).isEmpty {
-        throw token.badData("content", "is \"\(content)\", which the normalizer makes empty")
-      }
-      tokens.append(
-        AddedToken(
-          id: id, content: content, isSingleWord: try token.bool("single_word"),
-          takesWhitespaceBefore: try token.bool("lstrip"), takesWhitespaceAfter: try token.bool("rstrip"),
-          isNormalized: isNormalized))
+      return AddedToken(
+        content: try token.string("content"), isSpecial: try token.bool("special"),
+        isSingleWord: try token.bool("single_word"), takesWhitespaceBefore: try token.bool("lstrip"),
+        takesWhitespaceAfter: try token.bool("rstrip"), isNormalized: try token.bool("normalized"))
     }
-    return AddedTokens(tokens, normalizer: normalizer)
+  }
+}
+
+/// The parts of a tokenizer besides its model and its added tokens.
+private struct TokenizerParts {
+  var normalizer: Normalizer?
+  var preTokenizer = PreTokenizer()
+  var decoder = TokenDecoder(steps: [.separate])
+  /// The options of the model that the class sets.
+  var modelOptions: JSON?
+
+  /// The parts that the class has of its own; the others are those of the file.
+  init(_ file: TokenizerFile?, _ settings: TokenizerSettings) throws {
+    let own = try settings.tokenizerClass.parts(settings)
+    let name = settings.tokenizerClass.rawValue
+    func part(_ key: String) throws -> Members? {
+      guard let value = own[key] else { return try file?.part(key) }
+      return value.isNull ? nil : try Members(of: value, called: key, in: name)
+    }
+    normalizer = try part("normalizer").flatMap { try Normalizer(reading: $0) }
+    if let members = try part("pre_tokenizer") { preTokenizer = try PreTokenizer(reading: members) }
+    if let members = try part("decoder") { decoder = try TokenDecoder(reading: members) }
+    modelOptions = own["model"]
+  }
+
+  func tokenizer(
+    _ model: Model, _ added: AddedTokenNumbering, _ settings: TokenizerSettings, beginsTexts: Bool
+  ) throws -> Tokenizer {
+    Tokenizer(
+      addedTokens: try AddedTokens(
+        added, normalizer: normalizer, ignoresSpecial: try settings.flag("split_special_tokens") ?? false),
+      normalizer: normalizer, preTokenizer: preTokenizer, model: model, decoder: decoder,
+      special: MarkerTokens(
+        beginningOfText: try settings.token("bos_token")?.content, endOfText: try settings.token("eos_token")?.content,
+        beginsTexts: beginsTexts))
   }
 }
 
 // MARK: - vocab.json and merges.txt
 
 extension Tokenizer {
-  /// GPT-2's tokenizer from the two files of its first release.
-  ///
-  /// Its added tokens are `<|endoftext|>` and the special tokens in the folder's `tokenizer_config.json` or
-  /// `special_tokens_map.json` (start and end of text, unknown letters, padding), as far as the vocabulary has them.
+  /// A tokenizer from the two files of GPT-2's first release, in the class that the folder names, or else GPT-2's.
   init(vocabulary vocabularyPath: String, merges mergesPath: String, folder: String) throws {
+    var settings = try TokenizerSettings(folder: folder)
+    if !settings.namesClass { settings.tokenizerClass = .gpt2 }
+    guard [.gpt2, .codeGen, .roberta, .gptNeoX, .cohere, .qwen2].contains(settings.tokenizerClass) else {
+      throw InputError.badData(
+        folder,
+        "has vocab.json, from which \(settings.tokenizerClass.rawValue) is not read; add the matching tokenizer.json")
+    }
     let vocabulary = try Vocabulary(JSON.read(file: vocabularyPath), place: "", file: vocabularyPath)
     let text = try readBytes(of: mergesPath)
     guard String(validating: text, as: UTF8.self) != nil else {
@@ -105,43 +135,12 @@ extension Tokenizer {
       if content.isEmpty { continue }
       try merges.append(line: content.span) { "line \(index + 1)" }
     }
-    let special = try SpecialTokenFiles(folder: folder)
-    var added: [AddedToken] = []
-    for name in ["<|endoftext|>"] + special.tokens {
-      guard let id = vocabulary.id(of: name.utf8.span), !added.contains(where: { $0.id == id }) else { continue }
-      added.append(AddedToken(id: id, content: name))
-    }
-    self.init(
-      addedTokens: AddedTokens(added), preTokenizer: try .byteLevel(addsPrefixSpace: special.addsPrefixSpace),
-      model: .bytePairEncoding(BytePairEncoding(vocabulary: vocabulary, merges: merges.table)),
-      decoder: TokenDecoder(steps: [.byteLevel]))
-  }
-}
-
-/// The special tokens in the files beside `vocab.json` and `merges.txt`.
-private struct SpecialTokenFiles {
-  private(set) var tokens: [String] = []
-  private(set) var addsPrefixSpace = false
-
-  init(folder: String) throws {
-    if fileExists(folder + "/added_tokens.json") {
-      throw InputError.badData(
-        folder + "/added_tokens.json", "is not supported beside vocab.json; add the matching tokenizer.json")
-    }
-    for settings in try TokenizerSettings.files(in: folder) {
-      let contents = settings.json, path = settings.path
-      addsPrefixSpace = contents["add_prefix_space"]?.bool ?? addsPrefixSpace
-      for name in ["bos_token", "eos_token", "unk_token", "pad_token"] {
-        guard let entry = contents[name], !entry.isNull else { continue }
-        guard let token = settings.token(name), !token.isEmpty else {
-          throw InputError.badData(path, "\(name) is \(entry.shortDescription); expected a token")
-        }
-        for flag in ["lstrip", "rstrip", "single_word"] where entry[flag]?.bool ?? false {
-          throw InputError.badData(
-            path, "\(name).\(flag) is true; this is supported only in a tokenizer.json: add the matching one")
-        }
-        tokens.append(token)
-      }
-    }
+    let parts = try TokenizerParts(nil, settings)
+    var added = AddedTokenNumbering(vocabulary)
+    try settings.addTokens(to: &added)
+    let beginsTexts = try settings.tokenizerClass == .roberta || settings.flag("add_bos_token") ?? false
+    self = try parts.tokenizer(
+      .bytePairEncoding(BytePairEncoding(vocabulary: vocabulary, merges: merges.table)), added, settings,
+      beginsTexts: try settings.token("bos_token") != nil && beginsTexts)
   }
 }

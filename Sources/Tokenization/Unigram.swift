@@ -19,7 +19,7 @@ struct Unigram: Sendable {
     self.fallback = fallback
     unknownScore = (scores.min() ?? 0) - 10
     var trie = ByteTrie()
-    for id in 0..<vocabulary.count { trie.insert(vocabulary.spelling(of: id) ?? [], id: Int32(id)) }
+    for (spelling, id) in vocabulary.tokens { trie.insert(spelling, id: id) }
     self.trie = trie
   }
 

@@ -1,33 +1,43 @@
-/// The tokens of a model: a one-to-one map between ids, from 0 without gaps, and spellings.
+/// The tokens of a model: spellings and their ids, which may have gaps.
 struct Vocabulary: Sendable {
   private var spellings: ByteStringTable
   /// The id of spelling `i`.
   private var ids: [Int32] = []
-  /// The number of the spelling of each id, or -1 while it has none.
+  /// The number of the spelling of each id below `2 * capacity`, or -1 while it has none.
   private var indices: [Int32]
+  /// The same for larger ids.
+  private var indicesOfLargeIDs: [Int: Int32] = [:]
+  /// The largest id; -1 without tokens.
+  private(set) var largestID = -1
 
-  /// An empty vocabulary for `count` tokens.
-  init(count: Int) {
-    spellings = ByteStringTable(capacity: count)
-    ids.reserveCapacity(count)
-    indices = Array(repeating: -1, count: count)
+  /// An empty vocabulary for `capacity` tokens.
+  init(capacity: Int) {
+    spellings = ByteStringTable(capacity: capacity)
+    ids.reserveCapacity(capacity)
+    indices = Array(repeating: -1, count: 2 * capacity)
   }
 
-  /// Why a token cannot be added.
-  enum Conflict: Error {
-    /// The spelling already has this id.
-    case spelling(id: Int)
-    /// The id already has this spelling.
-    case id(spelling: String)
-  }
-
-  /// Adds a token; `id` must be below the vocabulary's final number of tokens.
-  mutating func insert(_ spelling: String, id: Int) throws(Conflict) {
-    guard indices[id] < 0 else { throw .id(spelling: String(decoding: spellings[Int(indices[id])], as: UTF8.self)) }
+  /// Adds a token, or gives it another id; `id` is at least 0. Of two tokens with one id, the later is its spelling.
+  mutating func insert(_ spelling: String, id: Int32) {
     let (index, isNew) = spellings.insert(spelling.utf8.span)
-    guard isNew else { throw .spelling(id: Int(ids[index])) }
-    ids.append(Int32(id))
-    indices[id] = Int32(index)
+    if isNew {
+      ids.append(id)
+    } else {
+      if self.spelling(of: Int(ids[index])).map({ $0.elementsEqual(spelling.utf8) }) ?? false {
+        setIndex(-1, of: Int(ids[index]))
+      }
+      ids[index] = id
+    }
+    setIndex(Int32(index), of: Int(id))
+    largestID = max(largestID, Int(id))
+  }
+
+  private mutating func setIndex(_ index: Int32, of id: Int) {
+    if id < indices.count {
+      indices[id] = index
+    } else {
+      indicesOfLargeIDs[id] = index
+    }
   }
 
   /// Number of tokens.
@@ -40,8 +50,13 @@ struct Vocabulary: Sendable {
 
   /// The spelling of an id, as UTF-8.
   func spelling(of id: Int) -> ArraySlice<UInt8>? {
-    guard indices.indices.contains(id) else { return nil }
-    return spellings[Int(indices[id])]
+    let index = indices.indices.contains(id) ? indices[id] : indicesOfLargeIDs[id] ?? -1
+    return index < 0 ? nil : spellings[Int(index)]
+  }
+
+  /// The spelling and the id of each token, in the order in which they were added.
+  var tokens: some Sequence<(spelling: ArraySlice<UInt8>, id: Int32)> {
+    (0..<count).lazy.map { (spellings[$0], ids[$0]) }
   }
 
   /// The id of each scalar below a limit that is a token on its own; -1 for other scalars.

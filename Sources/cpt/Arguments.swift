@@ -209,19 +209,33 @@ struct Arguments {
     }
     var configuration = try Configuration(file: file, overrides: overrides())
     if file != adapter.configurationPath { noteIgnoredKeys(configuration, of: file) }
-    configuration.baseModel = self["--model"] ?? configuration.baseModel ?? adapter.configuration.baseModel
-    return configuration
+    if file == beside { configuration = configuration.found(from: adapter.folder) }
+    if configuration.baseModel == nil {
+      configuration.baseModel = adapter.configuration.baseModel
+      configuration.tokenizer = configuration.tokenizer ?? adapter.configuration.tokenizer
+    }
+    return self["--model"].map(configuration.using) ?? configuration
   }
 
   /// The model of an adapter, `--model` or the one it names, and its tokenizer if there is one.
   ///
   /// - Throws: `InputError` if there is no model or it cannot be used.
   func model(of adapter: Adapter) throws -> (model: FrozenModel, tokenizer: Tokenizer?) {
-    guard let folder = self["--model"] ?? adapter.configuration.baseModel else {
+    var configuration = adapter.configuration
+    let beside = adapter.folder + "/config.json"
+    // The configuration that a run wrote knows where the model was as seen from the run.
+    if fileExists(beside), let run = try? Configuration(file: beside), run.baseModel != nil {
+      configuration = run.found(from: adapter.folder)
+    }
+    if let folder = self["--model"] { configuration = configuration.using(model: folder) }
+    guard let folder = configuration.baseModel else {
       throw InputError.usage("--model", "is missing, and the adapter names no model; expected the model's folder")
     }
-    let tokenizerFolder = self["--model"] ?? adapter.configuration.tokenizer ?? folder
-    return (try FrozenModel(folder: folder), try? Tokenizer(folder: tokenizerFolder))
+    let tokenizerFolder = configuration.tokenizer ?? folder
+    return (
+      try FrozenModel(folder: folder),
+      Tokenizer.exists(in: tokenizerFolder) ? try? Tokenizer(folder: tokenizerFolder) : nil
+    )
   }
 
   /// The pairs of `--set`: a value that is valid JSON is parsed, any other is text.

@@ -135,7 +135,8 @@ import TestSupport
       #expect(outcome.status == Int32(status), "\(outcome.errors)")
       #expect(outcome.errorLine.contains(message), "\(outcome.errors)")
       // A run that fails in its first step leaves no adapter.
-      #expect(names(inDirectory: folder + "/run").allSatisfy { ["config.json", "cpt.lock", "metrics.jsonl"].contains($0) })
+      #expect(
+        names(inDirectory: folder + "/run").allSatisfy { ["config.json", "cpt.lock", "metrics.jsonl"].contains($0) })
     }
   }
 }

@@ -53,7 +53,7 @@ import Tokenization
       let text = try #require(text.string)
       let bytes = Array(text.utf8)
       func isInside(_ offset: Int) -> Bool { offset < bytes.count && bytes[offset] & 0xC0 == 0x80 }
-      let found = tokenizer.encode(text).flatMap { token in
+      let found = try tokenizer.encode(text).flatMap { token in
         var (start, end) = (token.bytes.lowerBound, token.bytes.upperBound)
         while isInside(start) { start -= 1 }
         while isInside(end) { end += 1 }

@@ -47,7 +47,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
 
   @Test func goodFile() throws {
     let tokenizer = try tokenizer(Self.good)
-    #expect(tokenizer.encode("<s>abbab<t>b").map(\.id) == [4, 3, 2, 5, 1])
+    #expect(try tokenizer.encode("<s>abbab<t>b").map(\.id) == [4, 3, 2, 5, 1])
     #expect(tokenizer.vocabularySize == 6)
   }
 
@@ -119,21 +119,13 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       "model.vocab: expected an object of tokens and ids, found a list"),
     MalformedFile(
       "negative id", #""abb": 3"#, #""abb": -3"#,
-      #"model.vocab: the id of "abb" is -3; expected a whole number below the number of tokens, 4 (ids have no gaps)"#),
+      #"model.vocab: the id of "abb" is -3; expected a whole number from 0 to 2147483647"#),
     MalformedFile(
       "absurd id", #""abb": 3"#, #""abb": 9999999999"#,
-      #"model.vocab: the id of "abb" is 9999999999; expected a whole number below the number of tokens, 4 "#
-        + "(ids have no gaps)"),
+      #"model.vocab: the id of "abb" is 9999999999; expected a whole number from 0 to 2147483647"#),
     MalformedFile(
       "id that is no number", #""abb": 3"#, #""abb": "3""#,
-      #"model.vocab: the id of "abb" is "3"; expected a whole number below the number of tokens, 4 (ids have no gaps)"#),
-    MalformedFile(
-      "id twice", #""abb": 3"#, #""abb": 1"#, #"model.vocab: the id 1 appears twice, for "b" and "abb""#),
-    MalformedFile(
-      "token twice", #""b": 1"#, #""a": 1"#, #"model.vocab: "a" appears twice, with the ids 0 and 1"#),
-    MalformedFile(
-      "hole", #""abb": 3"#, #""abb": 4"#,
-      #"model.vocab: the id of "abb" is 4; expected a whole number below the number of tokens, 4 (ids have no gaps)"#),
+      #"model.vocab: the id of "abb" is "3"; expected a whole number from 0 to 2147483647"#),
     MalformedFile(
       "merge of an unknown token", #"["a", "b"]"#, #"["a", "c"]"#,
       #"model.merges[0] merges "a" and "c", but the vocabulary has no "c""#),
@@ -154,26 +146,11 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     MalformedFile(
       "merges of another type", #"[["a", "b"], "ab b"]"#, "7", "model.merges is 7; expected a list"),
     MalformedFile(
-      "added token without content", #""content": "<s>""#, #""content": """#,
-      #"added_tokens[0].content is ""; expected a string that is not empty"#),
-    MalformedFile(
-      "added token twice", #""content": "<t>""#, #""content": "<s>""#,
-      #"added_tokens[1].content is "<s>", like that of added_tokens[0]"#),
-    MalformedFile(
-      "added token's id twice", #""id": 5"#, #""id": 4"#,
-      "added_tokens[1].id is 4; expected 5: tokens that are not in model.vocab are numbered from its end"),
-    MalformedFile(
-      "added token's id beyond a hole", #""id": 5"#, #""id": 6"#,
-      "added_tokens[1].id is 6; expected 5: tokens that are not in model.vocab are numbered from its end"),
-    MalformedFile(
-      "added token's id against the vocabulary's", #""content": "<t>""#, #""content": "abb""#,
-      #"added_tokens[1].id is 5, but model.vocab gives "abb" the id 3"#),
-    MalformedFile(
       "added token's negative id", #""id": 5"#, #""id": -5"#,
-      "added_tokens[1].id is -5; expected 5: tokens that are not in model.vocab are numbered from its end"),
+      "added_tokens[1].id is -5; expected a whole number of at least 0"),
     MalformedFile(
       "added token's absurd id", #""id": 5"#, #""id": 1e300"#,
-      "added_tokens[1].id is 1e+300; expected a whole number"),
+      "added_tokens[1].id is 1e+300; expected a whole number of at least 0"),
     MalformedFile(
       "added token without a flag", #""rstrip": false, "normalized": true"#, #""normalized": true"#,
       "added_tokens[1].rstrip is missing; expected true or false"),
@@ -209,19 +186,11 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     MalformedFile(
       "pattern without a kind", #""normalizer": null"#,
       #""normalizer": {"type": "Replace", "pattern": "a", "content": ""}"#,
-      #"normalizer.pattern is "a"; expected {"String": "…"} or {"Regex": "…"} with a string that is not empty"#),
+      #"normalizer.pattern is "a"; expected {"String": "…"} or {"Regex": "…"}"#),
     MalformedFile(
       "pattern of another kind", #""normalizer": null"#,
       #""normalizer": {"type": "Replace", "pattern": {"Glob": "a"}, "content": ""}"#,
       "normalizer.pattern.Glob is unknown; expected one of String, Regex"),
-    MalformedFile(
-      "lookbehind", #""pre_tokenizer": null"#,
-      #""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(?<=a)b"}, "behavior": "Isolated", "invert": false}"#,
-      #"pre_tokenizer.pattern.Regex has "(?<", which is not supported"#),
-    MalformedFile(
-      "pattern that matches nothing", #""pre_tokenizer": null"#,
-      #""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "a*"}, "behavior": "Isolated", "invert": false}"#,
-      "pre_tokenizer.pattern is a pattern that matches the empty text, which is not supported"),
     MalformedFile(
       "behavior", #""pre_tokenizer": null"#,
       #""pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "Dropped", "invert": false}"#,
@@ -251,10 +220,6 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       #""decoder": {"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "ByteFallback"}]}"#,
       #"decoder.decoders[1] is "ByteFallback" after a Fuse or ByteLevel; supported: Fuse, Strip"#),
     MalformedFile(
-      "decoder by Regex", #""decoder": null"#,
-      #""decoder": {"type": "Replace", "pattern": {"Regex": "a"}, "content": ""}"#,
-      "decoder.pattern is a Regex; supported: a String"),
-    MalformedFile(
       "bytes that have no token", #""byte_fallback": false, "vocab": {"a": 0"#,
       #""byte_fallback": true, "vocab": {"<0x00>": 0"#, #"model.byte_fallback is true, but model.vocab lacks "<0x01>""#),
     MalformedFile(
@@ -266,10 +231,6 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       "Unigram's scores", #""BPE", "unk_token": "a", "byte_fallback": false, "vocab": {"a": 0, "b": 1}, "merges": []"#,
       #""Unigram", "unk_id": 0, "vocab": [["a", 0], ["b"]]"#,
       #"model.vocab[1] is a list; expected ["token", score]"#),
-    MalformedFile(
-      "Unigram's token twice",
-      #""BPE", "unk_token": "a", "byte_fallback": false, "vocab": {"a": 0, "b": 1}, "merges": []"#,
-      #""Unigram", "unk_id": 0, "vocab": [["a", 0], ["a", -1]]"#, #"model.vocab has "a" twice, with the ids 0 and 1"#),
     MalformedFile(
       "Unigram's unknown token",
       #""BPE", "unk_token": "a", "byte_fallback": false, "vocab": {"a": 0, "b": 1}, "merges": []"#,
@@ -292,20 +253,51 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       "vocab": {"<unk>": 0, "▁": 1, "a": 2, "b": 3, "c": 4, "▁b": 5, "a▁b": 6, "c▁b": 7, "d": 8}}}
       """)
     #expect(
-      tokenizer.encode("a bd bc b") == [
+      try tokenizer.encode("a bd bc b") == [
         Token(id: 6, bytes: 0..<3), Token(id: 8, bytes: 3..<4), Token(id: 5, bytes: 4..<6), Token(id: 7, bytes: 6..<9),
       ])
   }
 
-  @Test func addedTokenOfWhichNothingIsLeft() throws {
-    let text = Self.good.replacing(
-      #""normalizer": null"#,
-      with: #""normalizer": {"type": "Replace", "pattern": {"String": "<t>"}, "content": ""}"#)
-    let (error, folder) = try error(["tokenizer.json": Array(text.utf8)])
-    #expect(
-      error
-        == .badData(
-          folder + "/tokenizer.json", #"added_tokens[1].content is "<t>", which the normalizer makes empty"#))
+  @Test(arguments: [
+    ("(a", "end pattern with unmatched parenthesis"), ("[a", "premature end of char-class"),
+    (#"\p{Foo}"#, "invalid character property name {Foo}"),
+  ])
+  func mistakeInAPattern(pattern: String, message: String) throws {
+    let escaped = pattern.replacing(#"\"#, with: #"\\"#)
+    for (key, member) in [
+      ("normalizer", #"{"type": "Replace", "content": "", "pattern": {"Regex": "\#(escaped)"}}"#),
+      ("pre_tokenizer", #"{"type": "Split", "behavior": "Isolated", "pattern": {"Regex": "\#(escaped)"}}"#),
+      ("decoder", #"{"type": "Replace", "content": "", "pattern": {"Regex": "\#(escaped)"}}"#),
+    ] {
+      let text = Self.characters.replacing(#""\#(key)": null"#, with: #""\#(key)": \#(member)"#)
+      let (error, folder) = try error(["tokenizer.json": Array(text.utf8)])
+      #expect(
+        error
+          == .badData(
+            folder + "/tokenizer.json", "\(key).pattern.Regex is not a regular expression: \(message)"))
+    }
+  }
+
+  @Test func patternOfExponentialTime() throws {
+    let text = Self.characters.replacing(
+      #""pre_tokenizer": null"#,
+      with: #"""
+        "pre_tokenizer":
+        {"type": "Split", "pattern": {"Regex": "(b+)+[ac](?<=c)"}, "behavior": "Isolated", "invert": false}
+        """#)
+    try withFolder(["tokenizer.json": Array(text.utf8)]) { folder in
+      let tokenizer = try Tokenizer(folder: folder)
+      #expect(try tokenizer.encode("ba").map(\.id) == [1, 0])
+      let error = try #require(throws: InputError.self) {
+        _ = try tokenizer.encode(String(repeating: "b", count: 100) + "a")
+      }
+      #expect(
+        error
+          == .badData(
+            folder + "/tokenizer.json",
+            "pre_tokenizer.pattern.Regex gives up on a text of 101 bytes (retry-limit-in-match over); shorten the text "
+              + "or simplify the pattern"))
+    }
   }
 
   @Test func sentencePieceAlone() throws {
@@ -326,21 +318,15 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     ]
     try withFolder(files.mapValues { Array($0.utf8) }) { folder in
       let tokenizer = try Tokenizer(folder: folder)
-      #expect(tokenizer.encode("a</s>a<pad>").map(\.id) == [4, 0, 4, 1])
+      #expect(try tokenizer.encode("a</s>a<pad>").map(\.id) == [4, 0, 4, 1])
     }
+    // Flags count; a token that is not in the vocabulary is numbered from its end.
     files["special_tokens_map.json"] = #"{"pad_token": {"content": "<pad>", "lstrip": true}}"#
-    let (strip, folder) = try error(files.mapValues { Array($0.utf8) })
-    #expect(
-      strip
-        == .badData(
-          folder + "/special_tokens_map.json",
-          "pad_token.lstrip is true; this is supported only in a tokenizer.json: add the matching one"))
-    files["added_tokens.json"] = "{}"
-    let (added, other) = try error(files.mapValues { Array($0.utf8) })
-    #expect(
-      added
-        == .badData(
-          other + "/added_tokens.json", "is not supported beside vocab.json; add the matching tokenizer.json"))
+    files["added_tokens.json"] = #"{"<x>": 9}"#
+    try withFolder(files.mapValues { Array($0.utf8) }) { folder in
+      let tokenizer = try Tokenizer(folder: folder)
+      #expect(try tokenizer.encode("a <pad><x>a<|endoftext|>").map(\.id) == [4, 1, 6, 4, 7])
+    }
   }
 
   @Test func malformedJSON() throws {
@@ -375,11 +361,6 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       #"{"a": 0, "b": 1}"#, "#version: 0.2\na b\n", "merges.txt",
       #"line 2 merges "a" and "b", but the vocabulary has no "ab""#
     ),
-    (#"{"a": 0, "b": 0}"#, "", "vocab.json", #"the id 0 appears twice, for "a" and "b""#),
-    (
-      #"{"a": 1}"#, "", "vocab.json",
-      #"the id of "a" is 1; expected a whole number below the number of tokens, 1 (ids have no gaps)"#
-    ),
     (#"["a"]"#, "", "vocab.json", "expected an object of tokens and ids, found a list"),
   ])
   func malformedTwoFiles(vocabulary: String, merges: String, file: String, problem: String) throws {
@@ -397,7 +378,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     let files = ["vocab.json": #"{"a": 0, "b": 1, "ab": 2}"#, "merges.txt": "#version: 0.2\r\n\r\na b\r\n\r\n"]
     try withFolder(files.mapValues { Array($0.utf8) }) { folder in
       let tokenizer = try Tokenizer(folder: folder)
-      #expect(tokenizer.encode("ab").map(\.id) == [2])
+      #expect(try tokenizer.encode("ab").map(\.id) == [2])
     }
   }
 

@@ -70,13 +70,13 @@ import Tuning
     var template = Template()
     template.output = "deliver{}"
     template.tokenization = .whole
-    let encoder = ExampleEncoder(template: template, tokenizer: tokenizer, endOfText: nil, beginningOfText: nil)
-    let alone = tokenizer.encode("input: parcel deliver").map(\.id)
-    let before = encoder.encode(text: "parcel", label: "y")
+    let encoder = try ExampleEncoder(template: template, tokenizer: tokenizer, endOfText: nil, beginningOfText: nil)
+    let alone = try tokenizer.encode("input: parcel deliver").map(\.id)
+    let before = try encoder.encode(text: "parcel", label: "y")
     let first = try #require(before.labelPositions.first)
     try #require(Array(before.ids[..<first]) != alone)
-    #expect(encoder.prompt(text: "parcel", labels: ["y"]) == Array(before.ids[..<first]))
-    #expect(encoder.prompt(text: "parcel", labels: ["y", "!"]) == alone)
+    #expect(try encoder.prompt(text: "parcel", labels: ["y"]) == Array(before.ids[..<first]))
+    #expect(try encoder.prompt(text: "parcel", labels: ["y", "!"]) == alone)
   }
 
   @Test func splitsAreDisjointAndComplete() throws {
@@ -109,13 +109,14 @@ import Tuning
           ("template.emit_inter_separator", .bool(true)),
         ], in: folder)
       let tokenizer = try #require(setup.tokenizer)
-      func ids(_ text: String) -> [Int] { tokenizer.encode(text).map(\.id) }
+      func ids(_ text: String) throws -> [Int] { try tokenizer.encode(text).map(\.id) }
       guard case .text(let text, let label) = setup.rows.context[0].content else { return }
       let pieces: [(String, Int)] = [
         ("message: ", 1), (text, 2), ("!", 1), (" ", 0), ("team: ", 3), (label, 4), ("\n", 0),
       ]
       let expected = TypedTokens(
-        ids: pieces.flatMap { ids($0.0) }, types: pieces.flatMap { piece in ids(piece.0).map { _ in piece.1 } })
+        ids: try pieces.flatMap { try ids($0.0) },
+        types: try pieces.flatMap { piece in try ids(piece.0).map { _ in piece.1 } })
       #expect(setup.context.tokens[0..<expected.count] == expected)
       // The second example's types are raised by 4.
       #expect(setup.context.tokens.types[expected.count] == 5)
@@ -137,7 +138,7 @@ import Tuning
         ], in: folder)
       let tokenizer = try #require(setup.tokenizer)
       guard case .text(let text, let label) = setup.rows.context[0].content else { return }
-      let whole = tokenizer.encode("input: \(text) output: \(label)").map(\.id)
+      let whole = try tokenizer.encode("input: \(text) output: \(label)").map(\.id)
       #expect(Array(setup.context.tokens.ids[..<whole.count]) == whole)
       let labels = setup.context.tokens.labelPositions.filter { $0 < whole.count }
       #expect(tokenizer.decode(labels.map { whole[$0] }) == " " + label)
@@ -165,7 +166,7 @@ import Tuning
       let tokenizer = try #require(cutting.tokenizer)
       let kept = example.tokens.types.indices.filter { example.tokens.types[$0] == TokenRole.input.rawValue }
       #expect(kept.count > 100)
-      #expect(kept.map { example.tokens.ids[$0] } == tokenizer.encode(text).prefix(kept.count).map(\.id))
+      #expect(try kept.map { example.tokens.ids[$0] } == tokenizer.encode(text).prefix(kept.count).map(\.id))
     }
   }
 

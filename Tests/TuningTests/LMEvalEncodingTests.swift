@@ -38,9 +38,9 @@ import Tokenization
     for item in cases where !item.template.output.hasSuffix(".") {
       let tokenizer = try tokenizers[item.tokenizer] ?? Tokenizer(folder: repository + "/" + item.tokenizer)
       tokenizers[item.tokenizer] = tokenizer
-      let encoder = ExampleEncoder(
+      let encoder = try ExampleEncoder(
         template: item.template, tokenizer: tokenizer, endOfText: nil, beginningOfText: nil)
-      let tokens = encoder.encode(text: item.text, label: item.label)
+      let tokens = try encoder.encode(text: item.text, label: item.label)
       #expect(tokens.labelPositions.map { tokens.ids[$0] } == item.continuation, "\(item)")
       // A text's own trailing space goes another way: it is tokenized with the text here, cut off there.
       if item.template.input.hasSuffix("{}"), item.template.output == "{}", item.text.hasSuffix(" ") { continue }

@@ -29,7 +29,7 @@ import Tokenization
   /// A text is cut or repeated, as by PEFT.
   @Test func atAText() throws {
     let tokenizer = try Tokenizer(folder: repository + "/configs/quickstart/model")
-    let text = "refund parcel", ids = tokenizer.encode(text).map(\.id)
+    let text = "refund parcel", ids = try tokenizer.encode(text).map(\.id)
     try #require((2...6).contains(ids.count))
     let found = try tokens {
       $0.initialization = .text

@@ -157,12 +157,12 @@ package struct ComparisonRun {
   private mutating func takeOver(_ earlier: Comparison) throws {
     for cell in earlier.cells {
       guard let planned = plan.first(where: { $0.method == cell.method && $0.seed == cell.seed }) else { continue }
-      let file = RunDirectory(folder + "/" + cell.folder).configurationFile
-      let found = try Configuration(file: file)
+      let file = RunDirectory(self.folder + "/" + cell.folder).configurationFile
+      let found = try Configuration(file: file).found(from: System.folder(of: file))
       var asked = planned.configuration.applyingMethod()
       // If the configuration lists no labels, the run found them in the data.
       asked.data.labelWords = asked.data.labelWords ?? found.data.labelWords
-      if let key = asked.firstDifference(thatMattersFrom: found) {
+      if let key = asked.firstDifference(thatMattersFrom: found, comparesPaths: true) {
         throw InputError.usage(
           "--resume",
           "\"\(key)\" differs from \(file); all cells of a comparison need the same settings "

@@ -27,11 +27,12 @@ package struct ModelSurvey: Sendable {
     let specialTokens = SpecialTokens(folder: folder, modelFolder: folder)
     let endOfText = try? specialTokens.id(of: .endOfText, tokenizer: tokenizer)
     hasEndOfText = endOfText != nil
-    let encoder = ExampleEncoder(template: Template(), tokenizer: tokenizer, endOfText: endOfText, beginningOfText: nil)
+    let encoder = try ExampleEncoder(
+      template: Template(), tokenizer: tokenizer, endOfText: endOfText, beginningOfText: nil)
     let label = labels.max { $0.utf8.count < $1.utf8.count } ?? ""
     let longest = texts.max { $0.utf8.count < $1.utf8.count }.map { [$0] } ?? []
     let sample = stride(from: 0, to: texts.count, by: max(1, texts.count / 2000)).map { texts[$0] }
-    exampleTokens = (sample + longest).map { encoder.encode(text: $0, label: label).count }.sorted()
-    expectsBeginningOfText = try specialTokens.expectsBeginningOfText(tokenizer: tokenizer)
+    exampleTokens = try (sample + longest).map { try encoder.encode(text: $0, label: label).count }.sorted()
+    expectsBeginningOfText = specialTokens.expectsBeginningOfText(tokenizer: tokenizer)
   }
 }

@@ -97,8 +97,10 @@ package enum LabelFinding: Sendable, Equatable {
   /// The tokens of a word after a space, if the space joins the first token and the word is written without it.
   private static func tokensBehindSpace(of word: String, written ids: [Int], _ tokenizer: Tokenizer) -> [Int]? {
     func bytes(_ ids: [Int]) -> [UInt8] { ids.first.flatMap(tokenizer.bytes(of:)) ?? [] }
-    let space = UInt8(ascii: " "), behindSpace = tokenizer.encode(" " + word).map(\.id)
-    guard bytes(ids).first != space, bytes(behindSpace).first == space, bytes(behindSpace).count > 1 else { return nil }
+    let space = UInt8(ascii: " ")
+    guard let behindSpace = (try? tokenizer.encode(" " + word))?.map(\.id), bytes(ids).first != space,
+      bytes(behindSpace).first == space, bytes(behindSpace).count > 1
+    else { return nil }
     return behindSpace
   }
 }

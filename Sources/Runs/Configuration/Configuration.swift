@@ -147,7 +147,7 @@ extension Configuration {
     for path in Self.paths { self[keyPath: path] = self[keyPath: path].map { resolve($0, relativeTo: folder) } }
   }
 
-  private static let paths: [WritableKeyPath<Configuration, String?> & Sendable] = [
+  static let paths: [WritableKeyPath<Configuration, String?> & Sendable] = [
     \.baseModel, \.tokenizer, \.initialAdapter, \.outputDirectory, \.data.train, \.data.validation, \.data.test,
   ]
 

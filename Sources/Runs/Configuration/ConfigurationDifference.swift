@@ -2,11 +2,14 @@ import FileFormats
 
 extension Configuration {
   /// The first key that differs between two runs and changes the results; nil if one can continue the other.
-  package func firstDifference(thatMattersFrom other: Configuration) -> String? {
+  ///
+  /// - Parameter comparesPaths: whether other files are a difference; else their contents are compared elsewhere.
+  package func firstDifference(thatMattersFrom other: Configuration, comparesPaths: Bool) -> String? {
     func relevant(_ configuration: Configuration) -> Configuration {
       var copy = configuration
       copy.outputDirectory = nil
       copy.data.test = nil
+      if !comparesPaths { for path in Self.paths { copy[keyPath: path] = nil } }
       copy.training.evaluationSteps = nil
       copy.training.saveSteps = nil
       copy.training.saveTotalLimit = nil

@@ -30,7 +30,13 @@ package struct Checkpoint {
   }
 
   /// Writes a folder with the adapter and this state under a temporary name, then renames it.
-  package func write(to folder: String, configuration: Configuration, model: AdapterModel, fingerprint: String) throws {
+  ///
+  /// - Parameters:
+  ///   - data: a hash of the tokens the run depends on.
+  ///   - modelFingerprint: a hash of the frozen model.
+  package func write(
+    to folder: String, configuration: Configuration, model: AdapterModel, data: String, modelFingerprint: String
+  ) throws {
     let partial = folder + ".partial"
     try removeRecursively(partial)
     try makeDirectory(partial)
@@ -48,7 +54,8 @@ package struct Checkpoint {
     try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: partial + "/" + RunDirectory.configurationName)
     let state = TrainerState(
       step: step, bestStep: bestStep, bestMetric: bestMetric, trainingRows: rows.training,
-      validationRows: rows.validation, dataFingerprint: fingerprint, computation: computation)
+      validationRows: rows.validation, dataFingerprint: data, modelFingerprint: modelFingerprint,
+      computation: computation)
     try writeAtomically(state.json.pretty + "\n", to: partial + "/" + TrainerState.file)
     try replaceDirectory(at: folder, with: partial, final: TrainerState.file)
   }
@@ -56,13 +63,13 @@ package struct Checkpoint {
   /// Restores the state from a folder.
   ///
   /// - Throws: `InputError.badData` when it belongs to other data, another context or another model.
-  package mutating func read(from folder: String, fingerprint: String, totalSteps: Int) throws {
+  package mutating func read(from folder: String, data: String, model: String, totalSteps: Int) throws {
     let stateFile = folder + "/" + TrainerState.file
     let state = try TrainerState(file: stateFile)
     guard state.step <= totalSteps else {
       throw InputError.badData(stateFile, "is after step \(state.step); the run has \(totalSteps) steps")
     }
-    guard state.dataFingerprint == fingerprint else {
+    guard state.dataFingerprint == data else {
       throw InputError.badData(
         folder,
         "was made with other data: rows have changed since; --resume needs the data the run started with "
@@ -70,9 +77,9 @@ package struct Checkpoint {
     }
     let file = try SafetensorsFile(path: folder + "/" + Self.tensorsFile)
     let shape = [prompt.context.count, prompt.width]
-    guard try file.floats("initial", shape: shape) == prompt.initial else {
+    guard state.modelFingerprint ?? model == model, try file.floats("initial", shape: shape) == prompt.initial else {
       throw InputError.badData(
-        folder, "was made with other token embeddings; --resume needs the model and context the run started with")
+        folder, "was made with another model; --resume needs the model and context the run started with")
     }
     prompt.delta = try file.floats("delta", shape: shape)
     if optimizer.kind == .adamW {

@@ -164,6 +164,9 @@ extension RunDirectory {
     try removeRecursively(folder, first: TrainerState.file)
   }
 
+  /// The run's folder, if this is one of its checkpoints; else the folder itself.
+  static func ofCheckpoint(_ path: String) -> String { isCheckpoint(lastComponent(of: path)) ? folder(of: path) : path }
+
   /// The name without what marks a file or folder that is being written.
   private static func base(of name: String) -> String {
     guard let mark = unfinishedMarks.compactMap({ name.firstRange(of: $0) }).first else { return name }

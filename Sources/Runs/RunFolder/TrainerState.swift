@@ -17,6 +17,8 @@ package struct TrainerState: Sendable, Equatable {
   package var validationRows: Int?
   /// A hash of every token the run depends on.
   package var dataFingerprint: String
+  /// A hash of the frozen model; nil in a file of an early version.
+  package var modelFingerprint: String?
   /// How the run computes; nil in a file of an early version.
   package var computation: Computation?
 }
@@ -54,6 +56,7 @@ extension TrainerState: Record {
     Field(
       "data_fingerprint", \.dataFingerprint, .text,
       "hash of the tokens of the context, the training and validation rows"),
+    .optional("model_fingerprint", \.modelFingerprint, .text, "hash of the frozen model's shapes and of some weights"),
     .optional("computation", \.computation, .record, "choices that a resumed run keeps, since they round"),
   ]
 }

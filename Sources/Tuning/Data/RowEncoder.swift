@@ -214,7 +214,7 @@ package struct RowEncoder: Sendable {
         )
       }
     }
-    return encoder.encode(text: text, label: word)
+    return try encoder.encode(text: text, label: word)
   }
 
   private func unknownLabel(_ label: String, _ place: String) -> InputError {

@@ -86,7 +86,7 @@ package struct PromptedModel: Sendable {
     let isEnough = isRaw ? usesContext || !text.isEmpty : text.contains { !$0.isWhitespace }
     guard isEnough else { throw source.error("the text is empty") }
     let ids =
-      (usesContext ? [] : encoder.beginning)
+      try (usesContext ? [] : encoder.beginning)
       + (isRaw ? tokenizer.encode(text).map(\.id) : encoder.prompt(text: text, labels: labelWords))
     if let id = ids.first(where: { $0 >= model.decoder.vocabularySize }) {
       throw source.error("token id \(id) is outside the model's vocabulary of \(model.decoder.vocabularySize)")

@@ -105,7 +105,7 @@ package struct Trainer {
   private mutating func resume() throws {
     if fileExists(run.configurationFile) {
       let earlier = try Configuration(file: run.configurationFile)
-      if let key = configuration.firstDifference(thatMattersFrom: earlier) {
+      if let key = configuration.firstDifference(thatMattersFrom: earlier, comparesPaths: false) {
         throw InputError.usage(
           "--resume",
           "\"\(key)\" differs from \(run.configurationFile); --resume needs the settings the run started with "
@@ -113,7 +113,8 @@ package struct Trainer {
       }
     }
     guard let newest = run.checkpointSteps.last else { return }
-    try state.read(from: run.checkpoint(newest), fingerprint: fingerprint, totalSteps: totalSteps)
+    try state.read(
+      from: run.checkpoint(newest), data: fingerprint, model: setup.model.decoder.fingerprint, totalSteps: totalSteps)
     resumedStep = state.step
     // A caller that gives other threads has been told what that does.
     state.computation.threads = setup.team.threads
@@ -229,18 +230,17 @@ package struct Trainer {
 
   private func write(to folder: String) throws {
     try state.write(
-      to: folder, configuration: configuration, model: AdapterModel(setup.model), fingerprint: fingerprint)
+      to: folder, configuration: configuration, model: AdapterModel(setup.model), data: fingerprint,
+      modelFingerprint: setup.model.decoder.fingerprint)
   }
 
-  /// A hash (FNV-1a) of every token the run depends on: a run can only resume on the data it started with.
+  /// A hash of every token the run depends on: a run can only resume on the data it started with.
   private var fingerprint: String {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    var fingerprint = Fingerprint()
     for tokens in [setup.context.tokens] + examples + validation.map(\.tokens) {
-      for value in tokens.ids + tokens.types + [-1] {
-        hash = (hash ^ UInt64(bitPattern: Int64(value))) &* 0x100_0000_01B3
-      }
+      for value in tokens.ids + tokens.types + [-1] { fingerprint.add(value) }
     }
-    return String(hash, radix: 16)
+    return fingerprint.text
   }
 
   private func save(_ report: (TrainingEvent) throws -> Void) throws {

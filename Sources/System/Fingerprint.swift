@@ -1,0 +1,15 @@
+/// A hash of numbers in their order, to notice that something has changed (FNV-1a of 64 bits).
+package struct Fingerprint: Sendable {
+  private var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  package init() {}
+
+  package mutating func add(_ value: Int) {
+    hash = (hash ^ UInt64(bitPattern: Int64(value))) &* 0x100_0000_01B3
+  }
+
+  package mutating func add(_ value: Float) { add(Int(value.bitPattern)) }
+
+  /// The hash in hexadecimal digits.
+  package var text: String { String(hash, radix: 16) }
+}
