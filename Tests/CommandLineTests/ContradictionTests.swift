@@ -76,7 +76,7 @@ import TestSupport
     (["--set", "prompt_tuning.prompt_tuning_init_text=a"], 65, "needs \"prompt_tuning_init\" \"text\""),
     (
       ["--methods", "prompt_tuning", "--set", "prompt_tuning.num_virtual_tokens=600"], 65,
-      "prompt_tuning.num_virtual_tokens: the context has 600 tokens"
+      "prompt_tuning.num_virtual_tokens: is 600, the model has 512 positions"
     ),
   ])
   func settingsThatWouldNotCount(flags: [String], status: Int32, message: String) throws {
