@@ -158,6 +158,32 @@ private func message(of folder: String) -> String {
     }
   }
 
+  /// GPT-2, whose golden case is among those of the method.
+  @Test func gpt2() throws {
+    let source = fixtures + "/parity/variant-bf16-untied-gelu"
+    let stored = try tensors(of: source)
+    func scores(_ tensors: [RawTensor], isTied: Bool) throws -> [Double] {
+      try withTemporaryFolder { folder in
+        let members = try #require(JSON.read(file: source + "/config.json").object)
+        let tied = JSON.Member("tie_word_embeddings", .bool(isTied))
+        try writeAtomically(JSON.object(members + [tied]).compact, to: folder + "/config.json")
+        try writeAtomically(file(tensors), to: folder + "/model.safetensors")
+        return try logProbabilities(FrozenModel(folder: folder).decoder, [3, 1, 4, 1, 5])
+      }
+    }
+    let expected = try scores(stored, isTied: false)
+    #expect(try scores(stored, isTied: true) == expected)
+    #expect(try scores(stored.filter { !isHead($0) }, isTied: true) != expected)
+    for prefix in ["", "module.transformer.", "_orig_mod.transformer.", "language_model.model."] {
+      let renamed = stored.map { tensor in
+        var copy = tensor
+        if !isHead(tensor) { copy.name = prefix + tensor.name.replacing("transformer.", with: "") }
+        return copy
+      }
+      #expect(try scores(renamed, isTied: false) == expected, "\(prefix)")
+    }
+  }
+
   /// Buffers, other types, and whatever else belongs to no weight of the family.
   @Test(arguments: try FamilyGoldens().cases)
   func tensorsNobodyAsksForAreNotLookedAt(golden: FamilyGoldens.Case) throws {

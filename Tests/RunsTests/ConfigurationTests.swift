@@ -59,8 +59,10 @@ import TestSupport
     (#"{"training": {"save_steps": -0.5}}"#, "above 0 and below 1 or null, found -0.5"),
     (#"{"training": {"max_steps": 0}}"#, "must be a whole number from 1 to 2147483647, or null or -1, found 0"),
     (#"{"training": {"save_total_limit": -1}}"#, "or null or 0, found -1"),
-    (#"{"training": {"report_to": ["tensorboard", "none"]}}"#, "must be \"none\" or \"tensorboard\", found a list"),
-    (#"{"training": {"report_to": "wandb"}}"#, "must be \"none\" or \"tensorboard\", found \"wandb\""),
+    (
+      #"{"training": {"report_to": ["tensorboard", "none"]}}"#, "must be one of \"none\", \"tensorboard\", found a list"
+    ),
+    (#"{"training": {"report_to": "wandb"}}"#, "must be one of \"none\", \"tensorboard\", found \"wandb\""),
     (#"{"training": {"optim": "adafactor"}}"#, "must be one of \"adamw\", \"sgd\", found \"adafactor\""),
     (#"{"training": {"lr_scheduler_type": "polynomial"}}"#, "must be one of \"linear\", \"cosine\", \"constant\""),
     (#"{"prompt_tuning": {"prompt_tuning_init": "RANDOM"}}"#, "must be one of \"random\", \"text\", found"),

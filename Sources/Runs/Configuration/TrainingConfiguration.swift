@@ -76,7 +76,7 @@ extension FieldType where Value == TrainingConfiguration.Report {
   /// The names, or as in transformers a list of at most one.
   fileprivate static var reports: FieldType {
     FieldType(
-      expected: "\"none\" or \"tensorboard\"",
+      expected: "one of \"none\", \"tensorboard\"",
       read: { json in
         guard let list = json.array else { return json.string.flatMap(Value.init) }
         return list.isEmpty ? Value.none : list.count == 1 ? list[0].string.flatMap(Value.init) : nil
