@@ -74,7 +74,7 @@ struct ForeignFormat: Sendable {
     let names = String(decoding: bytes.prefix(4096), as: UTF8.self)
     let isWorkbook = ["[Content_Types].xml", "xl/", "docProps/"].contains { names.contains($0) }
     let ending = isWorkbook ? "xlsx" : names.contains("mimetypeapplication/vnd.oasis") ? "ods" : nil
-    self = Self(endingOf: ending.map { "." + $0 } ?? path) ?? found
+    self = Self(endingOf: ending.map { "rows." + $0 } ?? path) ?? found
   }
 
   /// Whether more bytes could make a beginning one of theirs.

@@ -138,6 +138,7 @@ import TestSupport
       let told = try Program.run(
         [
           "init", "--data", "new rows.csv", "--text-column", "some words number 0", "--label-column", "good", "--json",
+          "--overwrite",
         ],
         in: folder)
       #expect(try told.json()["rows"]?.integer == 39, "\(told.errors)")

@@ -124,7 +124,8 @@ import TestSupport
 
   @Test(arguments: [
     ("BZh91AY", "bzip2 -dc"), ("\u{FD}7zXZ\0", "xz -dc"), ("PK\u{3}\u{4}", "unzip -p"), ("PAR1xx", "read_parquet"),
-    ("PK\u{3}\u{4}    [Content_Types].xml", "read_excel"), ("PK\u{3}\u{4}  mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "odfpy"),
+    ("PK\u{3}\u{4}    [Content_Types].xml", "read_excel"),
+    ("PK\u{3}\u{4}  mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "odfpy"),
     ("SQLite format 3\0", "sqlite3 -header -csv"), ("<!DOCTYPE HTML><p>", "is a web page"),
     ("version https://git-lfs.github.com/spec/v1", "git lfs pull"),
   ])
