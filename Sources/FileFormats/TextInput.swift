@@ -16,6 +16,7 @@ struct TextInput {
   /// nil before the first bytes.
   private var encoding: Encoding?
   private var hasMark = false
+  private var isAtEnd = false
   private var offset = 0
   /// Half of a code unit of UTF-16.
   private var half: UInt8?
@@ -102,8 +103,6 @@ struct TextInput {
       if !text.isEmpty { return text }
     }
   }
-
-  private var isAtEnd = false
 
   /// Reads the first bytes and what they say about the encoding.
   private mutating func begin(beforeWaiting: () throws -> Void) throws -> [UInt8] {

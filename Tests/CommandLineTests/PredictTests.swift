@@ -145,17 +145,18 @@ import TestSupport
   @Test func rowsComeInEveryDress() throws {
     try withCheckpoint { folder in
       let expected = try predict(["--data", "-", "--json"], in: folder, input: "refund; me\nmy parcel\n")
-      let answers = lines(expected.output).map { $0.replacing(/^.*"prediction"/, with: "") }
+      let answers = lines(expected.output).map { $0.replacing(/^[\s\S]*"prediction"/, with: "") }
       try writeAtomically("sep=;\rid;text\r1;\"refund; me\"\r2;my parcel\r", to: folder + "/new.csv")
       let table = try predict(["--data", "new.csv"], in: folder)
       #expect(table.output.hasPrefix("id;text;prediction;probability;"), "\(table.errors)")
       #expect(table.output.contains("\n1;\"refund; me\";billing;") && table.output.contains("\n2;my parcel;delivery;"))
       try writeAtomically(
-        "[\n  {\n    \"text\": \"refund; me\",\n    \"n\": 1e0\n  },\n  {\"text\": \"my parcel\"}\n]\n",
+        "[\n  {\n    \"text\": \"refund; me\",\n    \"n\": \"1\u{2028}2\"\n  },\n  {\"text\": \"my parcel\"}\n]\n",
         to: folder + "/new.json")
       let list = try predict(["--data", "new.json"], in: folder)
-      #expect(lines(list.output).map { $0.replacing(/^.*"prediction"/, with: "") } == answers, "\(list.errors)")
-      #expect(list.output.hasPrefix("{ \"text\": \"refund; me\", \"n\": 1e0, \"prediction\""), "\(list.output)")
+      #expect(lines(list.output).map { $0.replacing(/^[\s\S]*"prediction"/, with: "") } == answers, "\(list.errors)")
+      #expect(
+        list.output.hasPrefix("{ \"text\": \"refund; me\", \"n\": \"1\u{2028}2\", \"prediction\""), "\(list.output)")
       #expect(try Program.run(["-k", "new.csv"], in: folder, executable: "/bin/gzip").status == 0)
       let compressed = try predict(["--data", "new.csv.gz"], in: folder)
       #expect(compressed.output == table.output, "\(compressed.errors)")

@@ -71,20 +71,20 @@ import Tuning
   @Test func fewAndUnevenRows() throws {
     let rows = Self.plain + (0..<40).map { ("more text \($0)", "no") } + [("rare", "maybe")]
     let found = try findings(rows) { configuration, _ in configuration.data.isContextBalanced = false }
-    #expect(found.count == 2, "\(found)")
+    try #require(found.count == 2, "\(found)")
     #expect(found[0].contains("the label \"maybe\" (1)"))
     #expect(found[1].contains("46 are labelled \"no\", 1 \"maybe\"; training.metric_for_best_model"), "\(found)")
     let measured = try findings(rows) { configuration, _ in
       configuration.data.isContextBalanced = false
       configuration.training.bestMetric = .macroF1
     }
-    #expect(measured[1].hasSuffix("1 \"maybe\""))
+    #expect(measured.last?.hasSuffix("1 \"maybe\"") == true)
   }
 
   @Test func repeatsAndConflicts() throws {
     let rows = Self.plain + [Self.plain[3], Self.plain[4], ("text number 5", "yes")]
     let found = try findings(rows)
-    #expect(found.count == 2, "\(found)")
+    try #require(found.count == 2, "\(found)")
     #expect(
       found[0].hasPrefix("2 rows to learn from repeat another one: lines ") && found[0].hasSuffix(", for example"))
     #expect(
@@ -96,7 +96,7 @@ import Tuning
   @Test func rowsThatAreLearntFromAndMeasuredOn() throws {
     let found = try findings(
       Self.plain, validation: [Self.plain[0], ("new", "yes")], test: [Self.plain[1], ("text number 2", "no")])
-    #expect(found.count == 2, "\(found)")
+    try #require(found.count == 2, "\(found)")
     #expect(found[0].hasPrefix("1 of 2 validation rows is also in the context or trained on (the same text: "))
     #expect(found[0].contains("validation.jsonl:1 and train.jsonl:1"))
     #expect(found[1].hasPrefix("2 of 2 test rows are also"))
