@@ -48,6 +48,7 @@ struct TextInput {
   /// - Parameters:
   ///   - filters: programs, the first of which reads the file.
   ///   - middle: what the name of the new file has before its extension.
+  /// - Returns: the command.
   private func command(_ filters: [String], middle: String) -> String {
     let pipe = filters.joined(separator: " | ")
     guard path != "-" else { return "… | \(pipe) | cpt …" }
