@@ -20,7 +20,7 @@ package final class ChunkedInput {
     self.path = path
     name = path == "-" ? "standard input" : path
     guard !isDirectory(path) else { throw InputError.missing(path, "is a folder, expected a file") }
-    descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+    descriptor = path == "-" ? STDIN_FILENO : openFile(path, O_RDONLY)
     guard descriptor >= 0 else { throw InputError.missing(path, "cannot be opened: \(systemReason())") }
   }
 

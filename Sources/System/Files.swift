@@ -18,6 +18,11 @@ func status(of path: String) -> stat? {
   return unsafe withPath(path) { unsafe stat($0, &status) } == 0 ? status : nil
 }
 
+private func isLink(_ path: String) -> Bool {
+  var status = stat()
+  return unsafe withPath(path) { unsafe lstat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFLNK
+}
+
 /// Whether a path is a pipe, a terminal or another device: something that can be read once.
 package func isStream(_ path: String) -> Bool {
   status(of: path).map { ![S_IFREG, S_IFDIR].contains($0.st_mode & S_IFMT) } ?? false
@@ -39,8 +44,15 @@ func systemReason() -> String {
 }
 
 /// The names in a folder, sorted; empty if it does not exist.
-package func names(inDirectory path: String) -> [String] {
-  guard let directory = unsafe withPath(path, { unsafe opendir($0) }) else { return [] }
+package func names(inDirectory path: String) -> [String] { (try? list(path)) ?? [] }
+
+/// The names in a folder, sorted.
+///
+/// - Throws: `InputError.failure` when it cannot be read.
+private func list(_ path: String) throws -> [String] {
+  guard let directory = unsafe withPath(path, { unsafe opendir($0) }) else {
+    throw InputError.failure(path, "cannot be read: \(systemReason())")
+  }
   defer { unsafe closedir(directory) }
   var names: [String] = []
   while let entry = unsafe readdir(directory) {
@@ -90,7 +102,9 @@ package func makeDirectory(_ path: String) throws {
   if parent != path, parent != "." { try makeDirectory(parent) }
   if unsafe withPath(path, { unsafe mkdir($0, 0o777) }) == 0 { return synchronizeDirectory(parent) }
   let reason = systemReason()
-  guard isDirectory(path) else { throw InputError.failure(path, "cannot create this folder: \(reason)") }
+  if isDirectory(path) { return }
+  let found = fileExists(path) ? "it is a file" : isLink(path) ? "it is a link to nothing" : reason
+  throw InputError.failure(path, "cannot create this folder: \(found)")
 }
 
 /// Waits until the names in a folder are on the disk. A file system that cannot do this keeps them as well as it can.
@@ -102,10 +116,7 @@ func synchronizeDirectory(_ path: String) {
 }
 
 /// Removes a file, or a folder with its contents; a missing path is not an error.
-///
-/// - Parameter first: a file in the folder to remove before all others, so that a folder without it is known to be
-///   incomplete.
-package func removeRecursively(_ path: String, first: String? = nil) throws {
+package func removeRecursively(_ path: String) throws {
   var status = stat()
   guard unsafe withPath(path, { unsafe lstat($0, &status) }) == 0 else { return }
   func remove(_ call: (UnsafePointer<CChar>) -> Int32) throws {
@@ -114,25 +125,35 @@ package func removeRecursively(_ path: String, first: String? = nil) throws {
     }
   }
   guard status.st_mode & S_IFMT == S_IFDIR else { return try remove { unsafe unlink($0) } }
-  if let first { try removeRecursively(path + "/" + first) }
-  for name in names(inDirectory: path) { try removeRecursively(path + "/" + name) }
+  for name in try list(path) { try removeRecursively(path + "/" + name) }
   try remove { unsafe rmdir($0) }
 }
 
-/// Moves a folder to where another one may be, which is then removed.
-///
-/// At any point one of the two is complete, that is, has its `final` file. Some file systems cannot rename folders
-/// (overlayfs, EXDEV); there the files are copied, `final` last.
-package func replaceDirectory(at destination: String, with source: String, final: String) throws {
-  defer { synchronizeDirectory(folder(of: destination)) }
-  try removeRecursively(destination, first: final)
-  if move(source, to: destination) { return }
-  guard errno == EXDEV else {
-    throw InputError.failure(destination, "cannot be put in place: \(systemReason())")
+/// Removes some files of a folder, in their order, and what is left of them half-written; then the folder, unless a user
+/// has put something else there.
+package func removeFiles(_ files: [String], inDirectory path: String) throws {
+  guard isDirectory(path) else { return }
+  let present = try list(path)
+  for file in files {
+    for name in present where name == file || name.hasPrefix(file + ".partial-") {
+      try removeRecursively(path + "/" + name)
+    }
   }
+  if try list(path).isEmpty { try removeRecursively(path) }
+}
+
+/// Moves the files of a folder to where an earlier version of them may be, which is removed.
+///
+/// The first of the files makes a folder complete: at any point one of the two is. Where the folder can be renamed, the
+/// move is one step. It cannot on some file systems (overlayfs, EXDEV), or if a user has put a file into the earlier one.
+package func replaceFiles(_ files: [String], inDirectory destination: String, from source: String) throws {
+  defer { synchronizeDirectory(folder(of: destination)) }
+  try removeFiles(files, inDirectory: destination)
+  if !fileExists(destination), move(source, to: destination) { return }
   try makeDirectory(destination)
-  for name in names(inDirectory: source).filter({ $0 != final }) + [final] {
-    try writeAtomically(readBytes(of: source + "/" + name), to: destination + "/" + name)
+  for file in files.reversed() where fileExists(source + "/" + file) {
+    if move(source + "/" + file, to: destination + "/" + file) { continue }
+    try writeAtomically(readBytes(of: source + "/" + file), to: destination + "/" + file)
   }
   try removeRecursively(source)
 }

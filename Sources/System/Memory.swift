@@ -12,7 +12,9 @@ package enum Memory {
   /// libraries and the threads only reserve is not available.
   package static func limits(threads: Int) -> [Limit] {
     [Limit(sysconf(Int32(_SC_PHYS_PAGES)) * pageSize, source: "physical memory")] + ControlGroups().memory
-      + addressSpace.map { Limit(max(0, $0.value - reservedAddresses(threads: threads)), source: $0.source, isHard: true) }
+      + addressSpace.map {
+        Limit(max(0, $0.value - reservedAddresses(threads: threads)), source: $0.source, isHard: true)
+      }
   }
 
   /// Limits on the addresses that the process may use, whether or not there is memory behind them.
@@ -23,6 +25,14 @@ package enum Memory {
 
   /// Whether addresses are limited.
   package static var hasLimitedAddresses: Bool { !addressSpace.isEmpty }
+
+  /// Checks the size of the main thread's stack.
+  ///
+  /// - Throws: `InputError.usage` when it is too small for any command.
+  package static func checkStack() throws {
+    guard let limit = Limit(ulimit: RLIMIT_STACK, source: "ulimit -s"), limit.value < 1 << 20 else { return }
+    throw InputError.usage(limit.source, "is \(limit.value / 1024) kB; expected at least 1024 kB")
+  }
 
   /// Addresses that libraries and threads reserve (measured; 128 MB a thread by OpenBLAS).
   private static func reservedAddresses(threads: Int) -> Int { 150_000_000 + 300_000_000 * threads }

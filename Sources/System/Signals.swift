@@ -10,12 +10,20 @@ private let endingSignals = [SIGINT, SIGTERM, SIGHUP]
 /// Catches SIGINT, SIGTERM and SIGHUP so that a run can write a checkpoint; a second signal ends the program at once.
 package func catchSignals() {
   unblockSignals()
-  for number in endingSignals {
+  for number in endingSignals where !isIgnored(number) {
     signal(number) { number in
       received.store(number, ordering: .relaxed)
       signal(number, SIG_DFL)
     }
   }
+}
+
+/// Whether the parent has asked to ignore a signal: `nohup` does so for SIGHUP. (Shells ignore SIGINT for jobs in the
+/// background of a script, whose runs are to end with a checkpoint all the same.)
+private func isIgnored(_ number: Int32) -> Bool {
+  var action = sigaction()
+  guard number == SIGHUP, unsafe sigaction(number, nil, &action) == 0 else { return false }
+  return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
 }
 
 /// The signal that asked the program to end.
@@ -56,7 +64,7 @@ package func endAtSignals() {
   setOpenLine(on: nil)
   setUnfinishedFile(nil)
   _ = lineBreak
-  for number in endingSignals {
+  for number in endingSignals where !isIgnored(number) {
     signal(number) { number in
       endOpenLine()
       if let path = unsafe UnsafePointer<CChar>(bitPattern: unfinishedFile.load(ordering: .relaxed)) {

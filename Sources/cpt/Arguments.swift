@@ -128,6 +128,7 @@ struct Arguments {
   func team(earlier: Int? = nil, profile: Profile? = nil) throws -> ThreadTeam {
     let asked = try integer("--threads", from: 1)
     let threads = asked ?? earlier ?? Cores.available
+    guard threads <= 1024 else { throw InputError.usage("--threads", "must be at most 1024, found \(threads)") }
     try Memory.checkAddresses(threads: threads)
     if let asked, let earlier, asked != earlier {
       note("--threads: the run used \(earlier) so far; with \(asked) its numbers round differently from here on")
@@ -150,6 +151,12 @@ struct Arguments {
     return path
   }
 
+  /// The folder of `--output`.
+  func outputFolder() throws -> String? {
+    if self["--output"] == standardStream { throw InputError.usage("--output", "expected a folder, found \"-\"") }
+    return self["--output"]
+  }
+
   /// A path to write to: unused, a device, or to be overwritten.
   ///
   /// - Throws: `InputError.usage` if the path exists or its folder does not; the remedy names the flag.
@@ -161,12 +168,34 @@ struct Arguments {
     if !isFolder, !isDirectory(folder(of: path)) {
       throw InputError.usage(name, "the folder \(folder(of: path)) does not exist; create it first")
     }
+    try refuseInput(path, name)
     let isFree = isFolder ? names(inDirectory: path).isEmpty : !fileExists(path) || path.hasPrefix("/dev/")
     guard isFree || has("--overwrite") else {
       throw InputError.usage(path, "already exists; use --overwrite to replace it, or choose another \(name)")
     }
     return path
   }
+
+  /// Refuses to write over a file that the command reads, or that a model, a run or a configuration consists of.
+  private func refuseInput(_ path: String, _ name: String) throws {
+    guard fileExists(path) else { return }
+    let absolute = absolutePath(path)
+    let inputs =
+      flags.filter { $0.name != name && ["FILE", "DIR", "PATH"].contains($0.value?.name) }
+      .flatMap { values[$0.name] ?? [] } + operands
+    let neighbours = names(inDirectory: folder(of: absolute))
+    let isInFolder = neighbours.contains { $0.hasSuffix(".safetensors") || $0 == RunDirectory.metricsName }
+    let isPart =
+      isInFolder && Self.partsOfFolders.contains(lastComponent(of: absolute)) || absolute.hasSuffix(".safetensors")
+    if isPart || inputs.contains(where: { absolutePath($0) == absolute }) {
+      throw InputError.usage(path, "is \(isPart ? "part of a model or a run" : "an input"); choose another \(name)")
+    }
+  }
+
+  private static let partsOfFolders = [
+    "config.json", "adapter_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+    "vocab.json", "merges.txt", "metrics.jsonl", "trainer_state.json", "comparison.json", "cpt.lock",
+  ]
 
   /// The adapter of `--checkpoint`; a run's folder means its best adapter, else its last.
   ///

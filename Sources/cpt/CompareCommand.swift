@@ -51,7 +51,7 @@ private func runCompare(_ arguments: Arguments) throws -> Int32 {
     overrides: { method in
       overrides.filter { $0.method == nil || $0.method == method }.map { (path: $0.path, value: $0.value) }
     },
-    methods: methods, seeds: arguments.integer("--seeds", from: 1) ?? 5, folder: arguments["--output"],
+    methods: methods, seeds: arguments.integer("--seeds", from: 1) ?? 5, folder: arguments.outputFolder(),
     earlier: arguments.earlierRun, team: { try arguments.team(earlier: $0) })
   try run.prepare()
 

@@ -11,7 +11,10 @@ struct CommandLineTool {
     // OpenBLAS starts threads of its own, which are never used, and each waits for ever for 128 MB of addresses.
     if Memory.hasLimitedAddresses { restart(setting: "OPENBLAS_NUM_THREADS", to: "1") }
     signal(SIGPIPE, SIG_IGN)
+    // A file that grows beyond `ulimit -f` is an error of the call that writes.
+    signal(SIGXFSZ, SIG_IGN)
     do {
+      try Memory.checkStack()
       exit(try run(Array(commandLineWords.dropFirst())))
     } catch let error as InputError {
       writeToStandardError("cpt: error: \(error)\n")

@@ -31,7 +31,7 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   try arguments.refuse("--resume", with: "--overwrite")
   let file = arguments.required("--config")
   var configuration = try arguments.configuration()
-  if let output = arguments["--output"] { configuration.outputDirectory = output }
+  if let output = try arguments.outputFolder() { configuration.outputDirectory = output }
   guard let output = configuration.outputDirectory else {
     throw InputError.usage(
       "--output", "is missing, and \(file) has no \"output_dir\"; expected a folder for the results")

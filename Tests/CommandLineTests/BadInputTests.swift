@@ -156,4 +156,22 @@ import TestSupport
         names(inDirectory: folder + "/run").allSatisfy { ["config.json", "cpt.lock", "metrics.jsonl"].contains($0) })
     }
   }
+
+  /// What a command reads, it does not write over.
+  @Test func inputsStay() throws {
+    try withCheckpoint { folder in
+      for arguments in [
+        ["init", "--data", "train.tsv", "--output", "train.tsv"],
+        ["init", "--data", "train.tsv", "--output", "./run/config.json"],
+        ["report", "run", "--output", "run/metrics.jsonl"],
+        ["export-prompt", "--checkpoint", "run", "--format", "npy", "--output", "run/adapter_model.safetensors"],
+        ["eval", "--checkpoint", "run", "--data", "train.tsv", "--predictions", "train.tsv"],
+      ] {
+        let before = try readBytes(of: folder + "/" + (arguments.last ?? ""))
+        let outcome = try Program.run(arguments + ["--overwrite"], in: folder)
+        #expect(outcome.status == 64 && outcome.errorLine.contains("choose another --"), "\(outcome.errors)")
+        #expect(try readBytes(of: folder + "/" + (arguments.last ?? "")) == before)
+      }
+    }
+  }
 }

@@ -105,6 +105,39 @@ import TestSupport
     }
   }
 
+  /// Other programs have folders with these names; and users keep notes in ours.
+  @Test func filesOfOthersStay() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      let theirs = [
+        "metrics.jsonl": #"{"loss": 1}"#, "config.json": #"{"model_type": "bert"}"#, "cpt.lock": "",
+        "checkpoint-500/optimizer.pt": "w", "best/model.bin": "w",
+      ]
+      for (name, text) in theirs {
+        try makeDirectory(System.folder(of: folder + "/run/" + name))
+        try writeAtomically(text, to: folder + "/run/" + name)
+      }
+      for flags in [["--overwrite"], ["--resume"], []] {
+        let outcome = try example.trainRun(flags)
+        #expect(outcome.status == 64, "\(outcome.errors)")
+      }
+      for (name, text) in theirs { #expect(try readBytes(of: folder + "/run/" + name) == Array(text.utf8), "\(name)") }
+      #expect(try example.trainRun(["--output", "own", "--set", "training.save_total_limit=1"]).status == 0)
+      for name in ["best", "checkpoint-6", "checkpoint-99", "tensorboard"] {
+        try makeDirectory(folder + "/own/" + name)
+        try writeAtomically("mine", to: folder + "/own/\(name)/notes.txt")
+      }
+      for flags in [["--resume"], ["--overwrite"]] {
+        let outcome = try example.trainRun(["--output", "own", "--set", "training.save_total_limit=1"] + flags)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        for name in ["best", "checkpoint-6", "checkpoint-99", "tensorboard"] {
+          #expect(fileExists(folder + "/own/\(name)/notes.txt"), "\(name)")
+        }
+      }
+    }
+  }
+
   /// One of two trains; the other one changes nothing.
   @Test(arguments: [["--resume"], ["--overwrite"], []])
   func twoProcessesAtOnce(flags: [String]) throws {

@@ -49,6 +49,35 @@ import TestSupport
     }
   }
 
+  @Test(arguments: [
+    ("ulimit -s 128", 64, "ulimit -s: is 128 kB"), ("ulimit -f 2", 1, "cannot be written: File too large"),
+    ("ulimit -n 4", 1, "Too many open files"),
+  ])
+  func otherLimits(limit: String, status: Int32, message: String) throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      let outcome = try shell("\(limit); \"$0\" train --config config.json", in: folder)
+      #expect(outcome.status == status && outcome.errorLine.contains(message), "\(outcome.errors)")
+      #expect(try example.trainRun(["--overwrite"]).status == 0)
+    }
+  }
+
+  /// What `nohup` does.
+  @Test func anIgnoredHangUpStaysIgnored() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.set("training", "max_steps", .integer(300))
+      try example.write()
+      let script = """
+        trap '' HUP; "$0" train --config config.json & p=$!
+        until [ -s run/metrics.jsonl ]; do sleep 0.01; done; kill -HUP $p; wait $p
+        """
+      let outcome = try shell(script, in: folder)
+      #expect(outcome.status == 0 && outcome.output.contains("trained 300 of 300 steps"), "\(outcome.errors)")
+    }
+  }
+
   @Test func limitsAreShownWithTheirSource() throws {
     let usual = try Program.run(["--version", "--verbose"])
     #expect(usual.status == 0 && usual.output.contains("OpenBLAS"), "\(usual.output)")

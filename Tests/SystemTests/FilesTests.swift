@@ -35,9 +35,16 @@ import TestSupport
         try makeDirectory(folder + "/" + name)
         try writeAtomically(name, to: folder + "/\(name)/\(name)")
       }
-      try replaceDirectory(at: folder + "/old", with: folder + "/new", final: "new")
+      try replaceFiles(["new", "old"], inDirectory: folder + "/old", from: folder + "/new")
       #expect(names(inDirectory: folder) == ["old"])
       #expect(names(inDirectory: folder + "/old") == ["new"])
+      // What a user has put there stays.
+      try writeAtomically("mine", to: folder + "/old/notes")
+      try makeDirectory(folder + "/newer")
+      for name in ["new", "old"] { try writeAtomically("newer", to: folder + "/newer/" + name) }
+      try replaceFiles(["new", "old"], inDirectory: folder + "/old", from: folder + "/newer")
+      #expect(names(inDirectory: folder) == ["old"] && names(inDirectory: folder + "/old") == ["new", "notes", "old"])
+      #expect(try readBytes(of: folder + "/old/new") == Array("newer".utf8))
     }
   }
 

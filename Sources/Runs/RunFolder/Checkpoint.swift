@@ -9,6 +9,10 @@ import System
 /// far). The order of data and every other draw follow from seed and step, so no generator state is stored.
 package struct Checkpoint {
   package static let tensorsFile = "cpt_state.safetensors"
+  /// The files of a checkpoint; the first is written last.
+  static let files = [
+    TrainerState.file, Adapter.configurationFile, Adapter.weightsFile, tensorsFile, RunDirectory.configurationName,
+  ]
 
   package var step = 0
   package var bestStep: Int?
@@ -57,7 +61,7 @@ package struct Checkpoint {
       validationRows: rows.validation, dataFingerprint: data, modelFingerprint: modelFingerprint,
       computation: computation)
     try writeAtomically(state.json.pretty + "\n", to: partial + "/" + TrainerState.file)
-    try replaceDirectory(at: folder, with: partial, final: TrainerState.file)
+    try replaceFiles(Self.files, inDirectory: folder, from: partial)
   }
 
   /// Restores the state from a folder.

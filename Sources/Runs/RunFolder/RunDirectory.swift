@@ -61,8 +61,11 @@ package struct RunDirectory: Sendable {
   }
 
   /// Whether a run has written here, if only its configuration.
+  ///
+  /// Other programs have a metrics.jsonl, too; a run also has its configuration.
   package var holdsRun: Bool {
-    fileExists(metricsFile) || (fileExists(lockFile) && fileExists(configurationFile))
+    guard fileExists(metricsFile) || fileExists(lockFile), fileExists(configurationFile) else { return false }
+    return (try? JSON.read(file: configurationFile))?["peft_type"]?.string == Configuration().peftType
   }
 
   private var lockFile: String { path + "/" + FolderLock.file }
@@ -119,7 +122,7 @@ extension RunDirectory {
     case .overwrite:
       guard isFree || holdsRun else {
         throw InputError.usage(
-          path, "holds files but no run (no metrics.jsonl); --overwrite replaces only runs, use another --output")
+          path, "holds files but no run; --overwrite replaces only runs, use another --output")
       }
     case .resume:
       // A run that was killed before its first file left an empty folder.
@@ -140,13 +143,13 @@ extension RunDirectory {
     for name in names(inDirectory: path) where Self.isUnfinished(name) {
       let unfinished = path + "/" + name, target = path + "/" + Self.base(of: name)
       if !isComplete(target), isComplete(unfinished) {
-        try replaceDirectory(at: target, with: unfinished, final: TrainerState.file)
+        try replaceFiles(Checkpoint.files, inDirectory: target, from: unfinished)
       } else {
         try removeRecursively(unfinished)
       }
     }
     for name in names(inDirectory: path) where Self.isCheckpoint(name) && !isComplete(path + "/" + name) {
-      try removeRecursively(path + "/" + name)
+      try removeCheckpoint(path + "/" + name)
     }
   }
 
@@ -156,13 +159,18 @@ extension RunDirectory {
     // A checkpoint needs the best one, both need the metrics, and all need the configuration.
     let last = [Self.bestName, Self.metricsName, Self.configurationName]
     let checkpoints = names.filter { Self.isCheckpoint($0) && $0 != Self.bestName }
-    for name in checkpoints + names.filter({ !last.contains($0) }) + last { try removeCheckpoint(path + "/" + name) }
+    let events = System.names(inDirectory: tensorBoard).filter { $0.hasPrefix("events.out.tfevents.") }
+    for name in checkpoints { try removeCheckpoint(path + "/" + name) }
+    try removeFiles(events, inDirectory: tensorBoard)
+    for name in names.filter({ !(last + checkpoints + [Self.tensorBoardFolder]).contains($0) }) {
+      try removeRecursively(path + "/" + name)
+    }
+    try removeCheckpoint(best)
+    for name in last.dropFirst() { try removeRecursively(path + "/" + name) }
   }
 
-  /// Removes a checkpoint; half-removed, it does not count as one.
-  package func removeCheckpoint(_ folder: String) throws {
-    try removeRecursively(folder, first: TrainerState.file)
-  }
+  /// Removes the files of a checkpoint; half-removed, it does not count as one.
+  package func removeCheckpoint(_ folder: String) throws { try removeFiles(Checkpoint.files, inDirectory: folder) }
 
   /// The run's folder, if this is one of its checkpoints; else the folder itself.
   static func ofCheckpoint(_ path: String) -> String { isCheckpoint(lastComponent(of: path)) ? folder(of: path) : path }
