@@ -257,7 +257,7 @@ package func safetensors(_ tensors: [FloatTensor], metadata: [(String, String)] 
   }
   var data: [UInt8] = []
   for tensor in tensors.sorted(by: { $0.name < $1.name }) {
-    if header.count > 1 { header += "," }
+    if header.utf8.count > 1 { header += "," }
     let shape = tensor.shape.map(String.init).joined(separator: ",")
     let begin = data.count
     data += tensor.bytes
