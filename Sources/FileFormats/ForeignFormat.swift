@@ -61,16 +61,20 @@ struct ForeignFormat: Sendable {
     self = format
   }
 
-  /// The format of a file by its first bytes; sheets are ZIP archives by them, so the extension decides among those.
+  /// The format of a file by its first bytes; for ZIP archives, which sheets are too, also by the names in it.
   init?(beginningOf bytes: [UInt8], path: String) {
     guard let found = Self.all.first(where: { format in format.magic.contains { Self.begins(bytes, with: $0) } }) else {
       return nil
     }
-    if found.endings == ["zip"] {
-      self = Self(endingOf: path) ?? found
-    } else {
+    guard found.endings == ["zip"] else {
       self = found
+      return
     }
+    // The names of the first files in the archive.
+    let names = String(decoding: bytes.prefix(4096), as: UTF8.self)
+    let isWorkbook = ["[Content_Types].xml", "xl/", "docProps/"].contains { names.contains($0) }
+    let ending = isWorkbook ? "xlsx" : names.contains("mimetypeapplication/vnd.oasis") ? "ods" : nil
+    self = Self(endingOf: ending.map { "rows." + $0 } ?? path) ?? found
   }
 
   /// Whether more bytes could make a beginning one of theirs.

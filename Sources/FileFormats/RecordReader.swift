@@ -181,14 +181,11 @@ package struct RecordReader {
       throw InputError.badData(headerPlace, "has the column \"\(name)\" twice; rename one of them")
     }
     guard let index = found.first else {
-      if header.contains(where: Self.looksLikeData) {
-        throw InputError.badData(
-          headerPlace, "has no column \"\(name)\" and looks like a row, not like a header; \(remedyForMissingHeader())")
-      }
       let other = [",", ";", "\t", "|"].first { (other: String) in header.count == 1 && header[0].contains(other) }
       throw InputError.badData(
         headerPlace,
         "has no column \"\(name)\"" + suggestion(for: name, among: header) + " (\(remedy))"
+          + (header.contains(where: Self.looksLikeData) ? "; if that is a row, \(remedyForMissingHeader())" : "")
           + (other.map {
             "; the header is one column with \"\($0 == "\t" ? "a tab" : $0)\" in it: is its extension right?"
           } ?? ""))
@@ -316,8 +313,9 @@ package struct RecordReader {
   /// JSON without the line breaks between its parts.
   private func oneLine(_ text: String) -> String {
     if isSplitAtLines { return text }
-    return text.split(whereSeparator: \.isNewline).map { part in
-      String(part.drop(while: \.isWhitespace))
+    // Strings hold no line breaks of their own.
+    return text.utf8.split { $0 == 0x0A || $0 == 0x0D }.compactMap { part in
+      String(part.drop { $0 == 0x20 || $0 == 0x09 })
     }.joined(separator: " ")
   }
 }

@@ -16,6 +16,7 @@ struct TextInput {
   /// nil before the first bytes.
   private var encoding: Encoding?
   private var hasMark = false
+  private var isAtEnd = false
   private var offset = 0
   /// Half of a code unit of UTF-16.
   private var half: UInt8?
@@ -47,6 +48,7 @@ struct TextInput {
   /// - Parameters:
   ///   - filters: programs, the first of which reads the file.
   ///   - middle: what the name of the new file has before its extension.
+  /// - Returns: the command.
   private func command(_ filters: [String], middle: String) -> String {
     let pipe = filters.joined(separator: " | ")
     guard path != "-" else { return "… | \(pipe) | cpt …" }
@@ -102,8 +104,6 @@ struct TextInput {
       if !text.isEmpty { return text }
     }
   }
-
-  private var isAtEnd = false
 
   /// Reads the first bytes and what they say about the encoding.
   private mutating func begin(beforeWaiting: () throws -> Void) throws -> [UInt8] {

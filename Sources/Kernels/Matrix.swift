@@ -98,18 +98,21 @@ final class FloatMemory: @unchecked Sendable {
   /// - Parameters:
   ///   - count: number of floats.
   ///   - isMeasured: whether to reserve addresses without memory, for work that is only measured.
-  init(count: Int, isMeasured: Bool = false) {
-    self.count = count
+  ///   - preferably: a larger number of floats to take if the system has them.
+  init(count: Int, preferably larger: Int = 0, isMeasured: Bool = false) {
     self.isMeasured = isMeasured
     if isMeasured {
       guard let nowhere = UnsafeMutablePointer<Float>(bitPattern: 64) else { preconditionFailure("64 is not null") }
       base = nowhere
-    } else {
-      var memory: UnsafeMutableRawPointer?
-      let bytes = max(count, 1) * 4
-      guard posix_memalign(&memory, 64, bytes) == 0, let memory else { Self.endWithoutMemory(bytes) }
-      base = memory.assumingMemoryBound(to: Float.self)
+      self.count = count
+      return
     }
+    let sizes = [larger, larger / 8, count].filter { $0 >= count }
+    var memory: UnsafeMutableRawPointer?
+    let found = sizes.first { posix_memalign(&memory, 64, max($0, 1) * 4) == 0 && memory != nil }
+    guard let found, let memory else { Self.endWithoutMemory(count * 4) }
+    base = memory.assumingMemoryBound(to: Float.self)
+    self.count = found
   }
 
   /// Ends the program with a message. A kernel cannot go on without memory, and no call between it and the program could
@@ -169,7 +172,7 @@ package final class Workspace {
       chunk += 1
       used = 0
     }
-    if chunk == chunks.count { chunks.append(FloatMemory(count: max(count, Self.smallestChunk))) }
+    if chunk == chunks.count { chunks.append(FloatMemory(count: count, preferably: Self.smallestChunk)) }
     defer {
       used += count
       peak = max(peak, chunks[..<chunk].reduce(used) { $0 + $1.count })

@@ -40,17 +40,17 @@ package struct ThreadTeam: Sendable {
   /// The threads that the system has provided, the calling one included; fewer compute the same, slower.
   package var started: Int { isMeasuring ? threads : workers.count + 1 }
 
-  /// Runs a product on all threads at a time.
+  /// Runs a product on all threads at a time. It takes longer than a thread's turn on a processor, so that each thread has
+  /// memory of its own before another has finished.
   private func reserveBLASMemory() {
-    let started = started, size = 64, here = Atomic(0)
-    let values = Matrix(rows: 3 * size * started, columns: size)
+    let started = started, size = 1024, here = Atomic(0)
+    let operand = Matrix(rows: size, columns: size), products = Matrix(rows: size * started, columns: size)
     workers.perform(iterations: started) { index in
       here.wrappingAdd(1, ordering: .relaxed)
       while here.load(ordering: .relaxed) < started { sched_yield() }
-      let base = values.base + 3 * size * size * index
       multiply(
-        m: size, n: size, k: size, base, leadingA: size, base + size * size, leadingB: size,
-        into: base + 2 * size * size, leadingC: size)
+        m: size, n: size, k: size, operand.base, leadingA: size, operand.base, leadingB: size,
+        into: products.base + size * size * index, leadingC: size)
     }
   }
 

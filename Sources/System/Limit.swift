@@ -7,9 +7,13 @@ package struct Limit: Sendable, Equatable {
   /// The file, system call or setting that imposes it: "/sys/fs/cgroup/user.slice/memory.max".
   package let source: String
 
-  package init(_ value: Int, source: String) {
+  /// Whether nothing beyond it can be had. Memory may be exceeded for a while: the system drops pages of files.
+  package let isHard: Bool
+
+  package init(_ value: Int, source: String, isHard: Bool = false) {
     self.value = value
     self.source = source
+    self.isHard = isHard
   }
 
   /// A limit of the process that `ulimit` shows; nil if there is none.
@@ -18,7 +22,7 @@ package struct Limit: Sendable, Equatable {
     guard unsafe getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0,
       let value = Int(exactly: limit.rlim_cur)
     else { return nil }
-    self.init(value, source: source)
+    self.init(value, source: source, isHard: true)
   }
 }
 

@@ -15,3 +15,11 @@ package func openStandardDescriptors() {
     _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
   }
 }
+
+/// Starts the program again, with the same words, once an environment variable is set that libraries read when they are
+/// loaded; does nothing if it is set already.
+package func restart(setting name: String, to value: String) {
+  guard unsafe getenv(name) == nil, setenv(name, value, 1) == 0 else { return }
+  unsafe execv("/proc/self/exe", CommandLine.unsafeArgv)
+  // The system refused: the libraries stay as they are.
+}

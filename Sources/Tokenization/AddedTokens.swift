@@ -228,14 +228,14 @@ private struct Matcher {
 
 extension Span<UInt8> {
   /// The scalar that ends before an offset of UTF-8 text; nil if the offset is `start` or before.
-  fileprivate func scalar(endingAt end: Int, from start: Int) -> Unicode.Scalar? {
+  func scalar(endingAt end: Int, from start: Int) -> Unicode.Scalar? {
     var first = end - 1
     while first > start, self[first] & 0xC0 == 0x80 { first -= 1 }
     return first < start ? nil : scalar(startingAt: first, to: end)
   }
 
   /// The scalar at an offset of UTF-8 text; nil at `end` and beyond, and inside a scalar.
-  fileprivate func scalar(startingAt start: Int, to end: Int) -> Unicode.Scalar? {
+  func scalar(startingAt start: Int, to end: Int) -> Unicode.Scalar? {
     guard start < end else { return nil }
     let lead = self[start]
     let count = lead < 0x80 ? 1 : lead < 0xC0 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4

@@ -23,6 +23,10 @@ struct BytePairEncoding: Sendable {
     var fusesUnknown = false
     /// The byte tokens that spell letters the vocabulary lacks, if it has them.
     var fallback: ByteFallback?
+    /// Begins the spelling of each letter but a word's first; merges leave it out of their right token.
+    var continuationPrefix: [UInt8] = []
+    /// Ends the spelling of a word's last letter.
+    var endSuffix: [UInt8] = []
   }
 
   let vocabulary: Vocabulary
@@ -44,7 +48,8 @@ struct BytePairEncoding: Sendable {
     } else {
       letterTokens = vocabulary.tokensOfScalars(below: 0x10000)
     }
-    joints = options.spellsBytes ? nil : Joints(vocabulary: vocabulary, merges: merges, options: options)
+    joints =
+      options.spellsBytes || options.hasAffixes ? nil : Joints(vocabulary: vocabulary, merges: merges, options: options)
   }
 
   /// Appends the tokens of a word to `tokens`.
@@ -54,7 +59,9 @@ struct BytePairEncoding: Sendable {
       return
     }
     workspace.symbols.removeAll(keepingCapacity: true)
-    if options.spellsBytes {
+    if options.hasAffixes {
+      beginSymbolsWithAffixes(of: word, in: &workspace)
+    } else if options.spellsBytes {
       beginByteSymbols(of: word, in: &workspace)
     } else {
       beginCharacterSymbols(of: word, in: &workspace)
@@ -113,6 +120,25 @@ struct BytePairEncoding: Sendable {
     }
   }
 
+  private func beginSymbolsWithAffixes(of word: Span<UInt8>, in workspace: inout MergeWorkspace) {
+    var lastIsUnknown = false
+    var position = 0
+    while position < word.count {
+      let length = options.spellsBytes ? 1 : word.scalarValue(at: position).length
+      let letter = position..<(position + length)
+      position += length
+      var spelling = letter.lowerBound > 0 ? options.continuationPrefix : []
+      for i in letter { spelling += options.spellsBytes ? ByteAlphabet.spelling(of: word[i]) : [word[i]] }
+      if position == word.count { spelling += options.endSuffix }
+      if let id = vocabulary.id(of: spelling.span) {
+        workspace.append(Int32(id), letter)
+        lastIsUnknown = false
+      } else {
+        appendUnknown(letter, lastIsUnknown: &lastIsUnknown, in: &workspace)
+      }
+    }
+  }
+
   private func appendUnknown(_ letter: Range<Int>, lastIsUnknown: inout Bool, in workspace: inout MergeWorkspace) {
     guard let unknownToken = options.unknownToken else { return }
     if options.fusesUnknown, lastIsUnknown {
@@ -154,6 +180,10 @@ struct BytePairEncoding: Sendable {
     workspace.symbols[index].rank = rank
     if rank != MergeTable.noRank { workspace.candidates.insert(UInt64(rank) << 32 | UInt64(index)) }
   }
+}
+
+extension BytePairEncoding.Options {
+  fileprivate var hasAffixes: Bool { !continuationPrefix.isEmpty || !endSuffix.isEmpty }
 }
 
 /// A token in a word during merging.

@@ -17,6 +17,14 @@ struct TokenDecoder: Sendable {
     case metaspace([UInt8], vanishesAtStart: Bool)
     /// Inserts a space between tokens.
     case separate
+    /// Joins the words' parts: removes a prefix from each token but the first, or else puts a space before it.
+    case wordPiece(prefix: [UInt8], cleans: Bool)
+    /// Replaces the end of a word with a space, or with nothing in the last token.
+    case wordEnds([UInt8])
+    /// Drops tokens that repeat the one before, and the padding.
+    case ctc(padding: [UInt8], wordDelimiter: [UInt8], cleans: Bool)
+    /// Applies a step to the whole text once it is complete.
+    indirect case whole(Step)
   }
 
   var steps: [Step]
@@ -30,7 +38,9 @@ struct TokenDecoder: Sendable {
       case .byteFallback: bytes = ByteFallback.byte(spelledBy: bytes).map { [$0] } ?? bytes
       case .replace(let pattern, let content): bytes = bytes.replacing(pattern, by: content)
       case .metaspace(let mark, _): bytes = bytes.replacing(mark, by: [UInt8(ascii: " ")])
-      case .fuse, .strip, .separate: break
+      case .wordPiece(let prefix, _): if bytes.starts(with: prefix) { bytes.removeFirst(prefix.count) }
+      case .wordEnds(let end): bytes = bytes.replacing(end, by: [])
+      case .fuse, .strip, .separate, .ctc, .whole: break
       }
     }
     return bytes
@@ -74,6 +84,8 @@ private struct Stage: Sendable {
   private let step: TokenDecoder.Step
   /// Bytes held back until later bytes determine their text.
   private var waiting: [UInt8] = []
+  /// The token before, for steps that compare it with the next or wait for it.
+  private var last: [UInt8]?
   private var isFirst = true
   /// Characters removed from the start so far; the maximum once another character came.
   private var stripped = 0
@@ -85,6 +97,11 @@ private struct Stage: Sendable {
     for token in tokens {
       pass(token, to: &result)
       isFirst = false
+    }
+    if isEnd, let last, case .wordEnds(let end) = step { result.append(last.replacing(end, by: [])) }
+    if isEnd, case .whole(let step) = step {
+      var stage = Stage(step)
+      return stage.pass([waiting], isEnd: true)
     }
     if isEnd, !waiting.isEmpty {
       if case .byteFallback = step {
@@ -125,6 +142,19 @@ private struct Stage: Sendable {
     case .metaspace(let mark, let vanishesAtStart):
       result.append(token.replacing(mark, by: isFirst && vanishesAtStart ? [] : [UInt8(ascii: " ")]))
     case .separate: result.append(isFirst ? token : [UInt8(ascii: " ")] + token)
+    case .wordPiece(let prefix, let cleans):
+      let isPart = !isFirst && token.starts(with: prefix)
+      let text = isFirst ? token : isPart ? Array(token.dropFirst(prefix.count)) : [UInt8(ascii: " ")] + token
+      result.append(cleans ? text.cleaned : text)
+    case .wordEnds(let end):
+      if let last { result.append(last.replacing(end, by: [UInt8(ascii: " ")])) }
+      last = token
+    case .ctc(let padding, let wordDelimiter, let cleans):
+      if last == token { return }
+      last = token
+      let text = token.replacing(padding, by: [])
+      result.append(cleans ? text.cleaned.replacing(wordDelimiter, by: [UInt8(ascii: " ")]) : text)
+    case .whole: waiting += token
     }
   }
 
@@ -151,14 +181,24 @@ extension [UInt8] {
     return result + self[copied...]
   }
 
-  /// These bytes with each occurrence of a character replaced.
-  fileprivate func replacing(_ character: [UInt8], by content: [UInt8]) -> [UInt8] {
+  /// These bytes without the spaces before punctuation and parts of contractions.
+  fileprivate var cleaned: [UInt8] {
+    let replacements = [
+      (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"),
+      (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
+    ]
+    return replacements.reduce(self) { $0.replacing(Array($1.0.utf8), by: Array($1.1.utf8)) }
+  }
+
+  /// These bytes with each occurrence of a text replaced; an empty text occurs nowhere.
+  fileprivate func replacing(_ pattern: [UInt8], by content: [UInt8]) -> [UInt8] {
+    if pattern.isEmpty { return self }
     var result: [UInt8] = []
     var position = 0
     while position < count {
-      if self[position] == character[0], self[position...].starts(with: character) {
+      if self[position] == pattern[0], self[position...].starts(with: pattern) {
         result += content
-        position += character.count
+        position += pattern.count
       } else {
         result.append(self[position])
         position += 1

@@ -10,7 +10,7 @@ extension TokenDecoder {
     try append(members, isFused: &isFused)
   }
 
-  /// Appends a decoder; after one that joins all tokens into one text, few are supported.
+  /// Appends a decoder; one after another that joined all tokens into one text sees that text as its only token.
   private mutating func append(_ members: Members, isFused: inout Bool) throws {
     switch members.type {
     case "Sequence":
@@ -37,32 +37,46 @@ extension TokenDecoder {
       return
     default: break
     }
-    if isFused {
-      throw InputError.badData(
-        members.file,
-        "\(members.name) is \(members["type"]?.shortDescription ?? "without a type") after a Fuse or ByteLevel; "
-          + "supported: Fuse, Strip")
-    }
     switch members.type {
     case "ByteLevel":
       try members.check(known: ["type", "add_prefix_space", "trim_offsets", "use_regex"])
-      steps.append(.byteLevel)
+      append(.byteLevel, isFused: isFused)
       isFused = true
     case "ByteFallback":
       try members.check(known: ["type"])
-      steps.append(.byteFallback)
+      append(.byteFallback, isFused: isFused)
     case "Replace":
       try members.check(known: ["type", "pattern", "content"])
-      steps.append(.replace(try members.textPattern(), by: Array(try members.string("content").utf8)))
+      append(
+        .replace(try members.textPattern(), by: Array(try members.string("content").utf8)), isFused: isFused)
     case "Metaspace":
       try members.check(known: ["type", "replacement", "add_prefix_space", "prepend_scheme", "split", "str_rep"])
-      steps.append(
+      append(
         .metaspace(
-          Array(try members.metaspaceReplacement().utf8), vanishesAtStart: try members.prependScheme() != .never))
+          Array(try members.metaspaceReplacement().utf8), vanishesAtStart: try members.prependScheme() != .never),
+        isFused: isFused)
+    case "WordPiece":
+      try members.check(known: ["type", "prefix", "cleanup"])
+      append(
+        .wordPiece(prefix: Array(try members.string("prefix").utf8), cleans: try members.bool("cleanup")),
+        isFused: isFused)
+    case "BPEDecoder":
+      try members.check(known: ["type", "suffix"])
+      append(.wordEnds(Array(try members.string("suffix").utf8)), isFused: isFused)
+    case "CTC":
+      try members.check(known: ["type", "pad_token", "word_delimiter_token", "cleanup"])
+      append(
+        .ctc(
+          padding: Array(try members.string("pad_token").utf8),
+          wordDelimiter: Array(try members.string("word_delimiter_token").utf8), cleans: try members.bool("cleanup")),
+        isFused: isFused)
     default:
       throw members.unsupportedType([
-        "ByteLevel", "ByteFallback", "Fuse", "Replace", "Strip", "Metaspace", "Sequence",
+        "ByteLevel", "ByteFallback", "Fuse", "Replace", "Strip", "Metaspace", "WordPiece", "BPEDecoder", "CTC",
+        "Sequence",
       ])
     }
   }
+
+  private mutating func append(_ step: Step, isFused: Bool) { steps.append(isFused ? .whole(step) : step) }
 }

@@ -2,11 +2,15 @@
 enum Model: Sendable {
   case bytePairEncoding(BytePairEncoding)
   case unigram(Unigram)
+  case wordPiece(WordPiece)
+  case wordLevel(WordLevel)
 
   var vocabulary: Vocabulary {
     switch self {
     case .bytePairEncoding(let model): model.vocabulary
     case .unigram(let model): model.vocabulary
+    case .wordPiece(let model): model.vocabulary
+    case .wordLevel(let model): model.vocabulary
     }
   }
 
@@ -15,6 +19,8 @@ enum Model: Sendable {
     switch self {
     case .bytePairEncoding(let model): model.encode(word, workspace: &workspace, into: &tokens)
     case .unigram(let model): model.encode(word, into: &tokens)
+    case .wordPiece(let model): model.encode(word, into: &tokens)
+    case .wordLevel(let model): model.encode(word, into: &tokens)
     }
   }
 }

@@ -6,17 +6,55 @@ extension Model {
   ///
   /// - Throws: `InputError.badData` with file and entry.
   init(reading model: Members?, spellsBytes: Bool, file: String) throws {
-    guard let model else { throw InputError.badData(file, "model is null; supported: BPE, Unigram") }
-    // The first files have no type: the members then determine it.
-    switch model.type ?? (model["type"] == nil && model["merges"] != nil ? "BPE" : nil) {
-    case "BPE": self = .bytePairEncoding(try BytePairEncoding(reading: model, spellsBytes: spellsBytes))
-    case "Unigram":
-      if spellsBytes {
-        throw InputError.badData(file, "model is \"Unigram\" after a pre_tokenizer \"ByteLevel\"; supported: BPE")
-      }
-      self = .unigram(try Unigram(reading: model))
-    default: throw model.unsupportedType(["BPE", "Unigram"])
+    let types = ["BPE", "Unigram", "WordPiece", "WordLevel"]
+    guard let model else {
+      throw InputError.badData(file, "model is null; supported: \(types.joined(separator: ", "))")
     }
+    // The first files have no type: the members then determine it.
+    var type = model.type
+    if type == nil, model["type"] == nil {
+      if model["merges"] != nil {
+        type = "BPE"
+      } else if model["continuing_subword_prefix"] != nil {
+        type = "WordPiece"
+      } else if model["vocab"] != nil {
+        type = model["vocab"]?.array == nil ? "WordLevel" : "Unigram"
+      }
+    }
+    guard let type, types.contains(type) else { throw model.unsupportedType(types) }
+    if spellsBytes, type != "BPE" {
+      throw InputError.badData(file, "model is \"\(type)\" after a pre_tokenizer \"ByteLevel\"; supported: BPE")
+    }
+    switch type {
+    case "BPE": self = .bytePairEncoding(try BytePairEncoding(reading: model, spellsBytes: spellsBytes))
+    case "Unigram": self = .unigram(try Unigram(reading: model))
+    case "WordPiece":
+      try model.check(known: ["type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"])
+      let (vocabulary, unknown) = try model.words()
+      guard let longest = model["max_input_chars_per_word"]?.integer, longest >= 0 else {
+        throw model.expected("a whole number of at least 0", of: "max_input_chars_per_word")
+      }
+      self = .wordPiece(
+        WordPiece(
+          vocabulary: vocabulary, unknownToken: unknown, prefix: try model.string("continuing_subword_prefix"),
+          longestWord: longest))
+    default:
+      try model.check(known: ["type", "unk_token", "vocab"])
+      let (vocabulary, unknown) = try model.words()
+      self = .wordLevel(WordLevel(vocabulary: vocabulary, unknownToken: unknown))
+    }
+  }
+}
+
+extension Members {
+  /// The vocabulary of a model that has words, and the token of unknown ones.
+  fileprivate func words() throws -> (Vocabulary, Int32) {
+    let vocabulary = try Vocabulary(self["vocab"] ?? .null, place: path("vocab"), file: file)
+    let unknown = try string("unk_token")
+    guard let id = vocabulary.id(of: unknown.utf8.span) else {
+      throw badData("unk_token", "is \"\(unknown)\", which model.vocab lacks")
+    }
+    return (vocabulary, Int32(id))
   }
 }
 
@@ -27,16 +65,13 @@ extension BytePairEncoding {
       "ignore_merges", "vocab", "merges",
     ])
     if let dropout = model["dropout"], dropout.number != 0 {
-      throw model.unsupported("dropout", dropout.shortDescription, supported: "null")
+      throw model.unsupported("dropout", dropout.shortDescription, supported: "null (tokens must not be random)")
     }
-    for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
-      if let affix = model[key], affix != .string("") {
-        throw model.unsupported(key, affix.shortDescription, supported: "\"\" or null")
-      }
-    }
+    func affix(_ key: String) throws -> [UInt8] { model[key] == nil ? [] : Array(try model.string(key).utf8) }
+    let prefix = try affix("continuing_subword_prefix"), suffix = try affix("end_of_word_suffix")
     let vocabulary = try Vocabulary(model["vocab"] ?? .null, place: "model.vocab", file: model.file)
     guard let entries = model["merges"]?.array else { throw model.expected("a list", of: "merges") }
-    var merges = MergeReader(vocabulary: vocabulary, file: model.file, count: entries.count)
+    var merges = MergeReader(vocabulary: vocabulary, file: model.file, count: entries.count, prefix: prefix.count)
     for (index, entry) in entries.enumerated() {
       let place = { "model.merges[\(index)]" }
       if let text = entry.string {
@@ -49,10 +84,15 @@ extension BytePairEncoding {
       }
     }
     var options = Options()
+    options.continuationPrefix = prefix
+    options.endSuffix = suffix
     options.spellsBytes = spellsBytes
     options.ignoresMerges = try model.bool("ignore_merges", default: false)
     options.fusesUnknown = try model.bool("fuse_unk", default: false)
     if try model.bool("byte_fallback", default: false) {
+      if !prefix.isEmpty || !suffix.isEmpty {
+        throw model.unsupported("byte_fallback", "true beside a prefix or suffix", supported: "false")
+      }
       if spellsBytes {
         // If all letters have tokens, none is ever unknown.
         if let letter = ByteAlphabet.firstLetter(missingIn: vocabulary) {
@@ -147,8 +187,11 @@ struct MergeReader {
   private let file: String
   private(set) var table: MergeTable
   private var joined: [UInt8] = []
+  /// The bytes at the start of each right token that its merges leave out.
+  private let prefix: Int
 
-  init(vocabulary: Vocabulary, file: String, count: Int) {
+  init(vocabulary: Vocabulary, file: String, count: Int, prefix: Int = 0) {
+    self.prefix = prefix
     self.vocabulary = vocabulary
     self.file = file
     table = MergeTable(capacity: count)
@@ -175,7 +218,7 @@ struct MergeReader {
     }
     joined.removeAll(keepingCapacity: true)
     for i in left.indices { joined.append(left[i]) }
-    for i in right.indices { joined.append(right[i]) }
+    for i in right.indices.dropFirst(prefix) { joined.append(right[i]) }
     table.append(try id(of: left), try id(of: right), becoming: try id(of: joined.span))
   }
 

@@ -9,6 +9,12 @@ indirect enum Normalizer: Sendable {
   case replace([UInt8], by: [UInt8])
   /// Replaces the matches of a pattern with a text.
   case replaceMatches(TextPattern, by: [UInt8])
+  /// Rewrites character by character.
+  case characters(CharacterRewriting)
+  /// Rewrites by SentencePiece's map.
+  case map(CharacterMap)
+  /// Removes whitespace at the ends of the text.
+  case strip(left: Bool, right: Bool)
   case sequence([Normalizer])
 
   /// The normalized text of a range of a text.
@@ -35,6 +41,18 @@ indirect enum Normalizer: Sendable {
         copied = match.upperBound
       }
       result.append(copied..<range.upperBound, of: text, source)
+    case .characters(let rewriting): rewriting.append(range, of: text, source, to: &result)
+    case .map(let map): map.append(range, of: text, source, to: &result)
+    case .strip(let left, let right):
+      var start = range.lowerBound, end = range.upperBound
+      while left, let scalar = text.scalar(startingAt: start, to: end), scalar.isWhitespace {
+        start += UTF8.width(scalar)
+      }
+      while right, let scalar = text.scalar(endingAt: end, from: start), scalar.isWhitespace {
+        end -= UTF8.width(scalar)
+      }
+      if start > range.lowerBound { result.end(at: source[start]) }
+      result.append(start..<end, of: text, source)
     case .sequence(let parts):
       result.append(range, of: text, source)
       for part in parts {

@@ -48,9 +48,20 @@ extension PreTokenizer {
     case "WhitespaceSplit":
       try members.check(known: ["type"])
       try appendSplit(at: .whitespace, .removed)
+    case "BertPreTokenizer":
+      try members.check(known: ["type"])
+      try appendSplit(at: .whitespace, .removed)
+      try appendSplit(at: .punctuation, .isolated)
+    case "CharDelimiterSplit":
+      try members.check(known: ["type", "delimiter"])
+      guard let delimiter = members["delimiter"]?.string?.unicodeScalars, delimiter.count == 1,
+        let character = delimiter.first
+      else { throw members.expected("one character", of: "delimiter") }
+      try appendSplit(at: .only(character), .removed)
     default:
       throw members.unsupportedType([
-        "ByteLevel", "Metaspace", "Split", "Digits", "Punctuation", "Whitespace", "WhitespaceSplit", "Sequence",
+        "ByteLevel", "Metaspace", "Split", "Digits", "Punctuation", "Whitespace", "WhitespaceSplit", "BertPreTokenizer",
+        "CharDelimiterSplit", "Sequence",
       ])
     }
   }

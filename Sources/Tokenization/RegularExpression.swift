@@ -1,7 +1,7 @@
 /// A parsed regular expression of the kind that `PatternMatcher` matches: what the byte-level tokenizers of known
 /// families split by, which is a small part of Oniguruma's dialect.
 ///
-/// The part: alternatives, groups, classes (nested ones too), `\p{…}`, `\s`, `\w`, `(?i:…)` over ASCII, the quantifiers
+/// The part: alternatives, groups, classes (nested ones too), `\p{…}`, `\s`, `\w`, `\d`, `(?i:…)` over ASCII, the quantifiers
 /// `? * + {n} {n,m}` and, after one character, `?+ *+ ++`, lookahead by one character, and `$`, the end of a line. `Oniguruma` matches the rest.
 package indirect enum RegularExpression: Equatable, Sendable {
   case character(CharacterSet)
@@ -203,7 +203,11 @@ private struct RegularExpressionParser {
     if take("s") { return .whitespace }
     if take("S") { return .complement(.whitespace) }
     if take("w") { return .wordCharacter }
+    if take("W") { return .complement(.wordCharacter) }
+    if take("d") { return .categories([.decimalNumber]) }
+    if take("D") { return .complement(.categories([.decimalNumber])) }
     if take("p{") { return try parseProperty() }
+    if take("P{") { return .complement(try parseProperty()) }
     return try matching(try parseEscapedCharacter())
   }
 
@@ -249,7 +253,7 @@ private struct RegularExpressionParser {
       }
       var first = scalar
       if scalar == "\\" {
-        if let letter = next, "sSwp".unicodeScalars.contains(letter) {
+        if let letter = next, "sSwWdDpP".unicodeScalars.contains(letter) {
           sets.append(try parseEscape())
           continue
         }

@@ -93,6 +93,8 @@ package struct Tokenizer: Sendable {
     switch model {
     case .bytePairEncoding: "BPE"
     case .unigram: "Unigram"
+    case .wordPiece: "WordPiece"
+    case .wordLevel: "WordLevel"
     }
   }
 

@@ -44,6 +44,7 @@ struct TokenizerFile {
     switch settings.tokenizerClass {
     case .gptNeoX: return false
     case .roberta: return true
+    case .codeLlama where members["post_processor"] == nil: return true
     default: break
     }
     let processor = members["post_processor"]

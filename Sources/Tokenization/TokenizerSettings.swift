@@ -12,6 +12,8 @@ struct TokenizerSettings {
   private let folder: String
   /// The members of tokenizer_config.json and, as far as they count, of special_tokens_map.json, with their files.
   private var members: [(key: String, value: JSON, file: String)] = []
+  /// The extra special tokens that have names of their own.
+  private var namedExtras: [JSON.Member] = []
   /// The added tokens that the files number.
   private var numbered: [Int: AddedToken] = [:]
   private let paddingToken: String?
@@ -54,10 +56,12 @@ struct TokenizerSettings {
     {
       set("extra_special_tokens", old.value, old.file)
     }
+    takeNamedExtras()
     if let table = self["added_tokens_decoder"] {
       try readNumbered(table)
     } else {
       if let (members, path) = try contents("special_tokens_map.json") { merge(members, of: path) }
+      takeNamedExtras()
       if let (members, path) = try contents("added_tokens.json") { try readNumbered(members, of: path) }
       for entry in file?["added_tokens"]?.array ?? [] {
         if let id = entry["id"]?.integer, let token = AddedToken(entry) { numbered[id] = token }
@@ -127,12 +131,16 @@ struct TokenizerSettings {
     for member in map {
       if member.key == "extra_special_tokens", let new = member.value.array {
         set(member.key, .array((self[member.key]?.array ?? []) + new), file)
-      } else if member.key != "additional_special_tokens" {
+      } else {
         set(member.key, member.value, file)
-      } else if self["extra_special_tokens"] == nil {
-        set("extra_special_tokens", member.value, file)
       }
     }
+  }
+
+  private mutating func takeNamedExtras() {
+    guard let extras = self["extra_special_tokens"]?.object else { return }
+    namedExtras += extras
+    members.removeAll { $0.key == "extra_special_tokens" }
   }
 
   // MARK: - Special tokens
@@ -165,17 +173,14 @@ struct TokenizerSettings {
       tokenizerClass.specialTokens.keys.sorted().filter { key in !members.contains { $0.key == key } }
       + members.filter { $0.key.hasSuffix("_token") && ($0.value.string != nil || $0.value.object != nil) }.map(\.key)
     var named = try (Self.keys + otherKeys.filter { !Self.keys.contains($0) }).compactMap { try token($0) }
-    guard let extra = self["extra_special_tokens"] else { return (named, []) }
     func read(_ values: [JSON], _ token: (JSON) -> AddedToken?) throws -> [AddedToken] {
       try values.map { value in
         if let token = token(value) { return token }
         throw error("extra_special_tokens", "has \(value.shortDescription); expected a token")
       }
     }
-    if let values = extra.object {
-      named += try read(values.map(\.value), AddedToken.init(special:))
-      return (named, [])
-    }
+    named += try read(namedExtras.map(\.value), AddedToken.init(special:))
+    guard let extra = self["extra_special_tokens"] ?? self["additional_special_tokens"] else { return (named, []) }
     guard let values = extra.array else {
       throw error("extra_special_tokens", "is \(extra.shortDescription); expected a list of tokens")
     }

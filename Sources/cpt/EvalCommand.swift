@@ -43,6 +43,10 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
   let setup = try EvaluationSetup(
     configuration, adapter: adapter, split: split, team: arguments.team())
   let examples = setup.examples
+  let truncated = examples.count { $0.row.isTruncated }
+  if truncated > 0 {
+    writeToStandardError("note: \(truncated) of \(examples.count) rows are truncated to fit the model's window\n")
+  }
   let predictions = try arguments.destination("--predictions", isFolder: false)
   let scoring = arguments.choice("--scoring", default: Scoring.acc)
   let evaluator = Evaluator(decoder: setup.model.decoder, workspace: Workspace(), team: setup.team)

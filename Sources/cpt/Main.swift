@@ -8,6 +8,8 @@ struct CommandLineTool {
   /// Runs the command line and exits with its status; an error is one line on standard error.
   static func main() {
     openStandardDescriptors()
+    // OpenBLAS starts threads of its own, which are never used, and each waits for ever for 128 MB of addresses.
+    if Memory.hasLimitedAddresses { restart(setting: "OPENBLAS_NUM_THREADS", to: "1") }
     signal(SIGPIPE, SIG_IGN)
     do {
       exit(try run(Array(commandLineWords.dropFirst())))

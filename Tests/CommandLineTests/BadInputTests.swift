@@ -67,6 +67,23 @@ import TestSupport
     Mistake(65, "which could never win") {
       $0.set("data", "label_words", .object([.init("delivery", .string("one")), .init("billing", .string("one two"))]))
     },
+    // Without rows to validate on, too.
+    Mistake(65, "which could never win") {
+      $0.set("data", "label_words", .object([.init("delivery", .string("1")), .init("billing", .string("10"))]))
+      $0.set("data", "validation", .null)
+      $0.set("data", "test", .null)
+    },
+    Mistake(65, "train.tsv:2: has the label \"billing\" like every row to train on") {
+      $0.train = $0.train.map { ($0.0, "billing") }
+      $0.set("data", "train_on", .string("all"))
+      $0.set("data", "validation", .null)
+    },
+    Mistake(65, "train.tsv:18: the label (column \"label\") is empty") { $0.train.append(("x", "  ")) },
+    Mistake(65, "train.tsv:18: repeats the header") { $0.train.append(("text", "label")) },
+    Mistake(65, "at least") {
+      $0.train.append((String(repeating: "parcel", count: 20_000), "billing"))
+      $0.set("data", "train_on", .string("all"))
+    },
     Mistake(65, "draws 0 of 16 rows") {
       $0.set("data", "validation", .null)
       $0.set("data", "validation_fraction", .number(0.001))

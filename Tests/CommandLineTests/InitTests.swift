@@ -126,6 +126,50 @@ import TestSupport
     }
   }
 
+  /// A header that is missing is said before training, with a command that works.
+  @Test func aMissingHeaderIsSaid() throws {
+    try withTemporaryFolder { folder in
+      let rows = (0..<40).map { "some words number \($0);\($0 % 2 == 0 ? "good" : "bad")" }.joined(separator: "\r\n")
+      let outcome = try initialize("\u{FEFF}" + rows, named: "new rows.csv", in: folder)
+      #expect(outcome.status == 65 && outcome.errorLine.contains("new rows.csv:1: looks like a row (\"good\" is also"))
+      let command = try #require(outcome.errorLine.split(separator: "add a header line: ").last)
+      #expect(try Program.run(["-c", String(command)], in: folder, executable: "/bin/bash").status == 0, "\(command)")
+      let again = try Program.run(["init", "--data", "new rows.header.csv", "--json"], in: folder)
+      #expect(try again.json()["rows"]?.integer == 40 && again.json()["label_column"]?.string == "label", "\(again)")
+      // Who names the columns is believed.
+      let told = try Program.run(
+        [
+          "init", "--data", "new rows.csv", "--text-column", "some words number 0", "--label-column", "good", "--json",
+          "--overwrite",
+        ],
+        in: folder)
+      #expect(try told.json()["rows"]?.integer == 39, "\(told.errors)")
+    }
+  }
+
+  /// What is unusual about a file and its rows is said.
+  @Test func whatWasFoundIsSaid() throws {
+    try withTemporaryFolder { folder in
+      let rows = (0..<60).map { index in
+        "a title of \(index);the body of the message \(index);\(["yes", "no", "Yes"][index % 3])"
+      }
+      let table = (["title;body;label"] + rows).joined(separator: "\r")
+      let outcome = try initialize(table, in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      for note in [
+        "tickets.csv is read as: fields separated by semicolons", "the text might also be \"title\"",
+        "labels differ only in case: \"Yes\" and \"yes\"; they count as different until you merge them in the data",
+      ] {
+        #expect(outcome.output.contains("note: " + note), "\(outcome.output)")
+      }
+      try writeAtomically(table, to: folder + "/other.csv")
+      #expect(try Program.run(["other.csv"], in: folder, executable: "/bin/gzip").status == 0)
+      let compressed = try Program.run(["init", "--data", "other.csv.gz", "--output", "c.json", "--json"], in: folder)
+      #expect(try compressed.json()["rows"]?.integer == 60, "\(compressed.errors)")
+      #expect(try Configuration(file: folder + "/c.json").outputDirectory?.hasSuffix("runs/other") == true)
+    }
+  }
+
   @Test func printsToStandardOutput() throws {
     try withTemporaryFolder { folder in
       let outcome = try initialize(Self.tickets(), ["--output", "-"], in: folder)
@@ -149,7 +193,11 @@ import TestSupport
     ("a.csv", "text,label\n", 65, "holds no rows"), ("a.csv", "", 65, "a header line"),
     ("a.txt", "x", 65, "unknown file type"), ("a.csv", "text,text\na,b\n", 65, "the column \"text\" twice"),
     ("a.csv", "text,label\nsome words,a,b\n", 65, "a.csv:2: expected 2 fields"),
-    ("a.csv", "text,label\nsome words,a\nother words,a\n", 65, "--label-column NAME"),
+    ("a.csv", "text,label\nsome words,a\nother words,a\n", 65, "has only one value in 2 rows; --label-column NAME"),
+    ("a.csv", "text,label\nsome words,a\nother words,b\nmore words,c\n", 65, "has only 3 rows for 3 values"),
+    ("a.json", "{\"data\": [{\"text\": \"a\"}]}", 65, "a.json:1: holds its rows under \"data\""),
+    ("a.json", "{\"text\": {\"0\": \"a\"}, \"label\": {\"0\": \"b\"}}", 65, "a.json:1: holds columns"),
+    ("a.parquet", "PAR1", 65, "is a Parquet file"), ("a.csv", "PAR1", 65, "'a.csv' 'a.converted.csv'"),
     (
       "a.csv", "text,label\nsome words,a\n ,b\nother words,a\nthese words,b\n", 65,
       "a.csv:3: the column \"text\" is empty"

@@ -68,6 +68,48 @@ import TestSupport
     }
   }
 
+  /// The same findings by inspect and train, as text and as JSON.
+  @Test func findingsAboutRowsAreSaid() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.train.append(("refund me 1 please", "delivery"))
+      example.set("data", "validation", .null)
+      example.set("data", "train_on", .string("all"))
+      try example.write()
+      let findings = [
+        "1 row to learn from has the same text as another one and another label: lines 3 and 18 of",
+        "the same file is data.train and data.test",
+      ]
+      let text = try inspect(["--config", "config.json"], in: folder).output.replacing("\n  ", with: " ")
+      let json = try inspect(["--config", "config.json", "--json"], in: folder).json()
+      let dry = try example.trainRun(["--dry-run"])
+      let run = try example.trainRun(["--json"])
+      #expect(run.status == 0, "\(run.errors)")
+      let warnings = try #require(run.json()["warnings"]?.array).compactMap(\.string)
+      #expect(warnings.count == findings.count, "\(warnings)")
+      for (finding, warning) in zip(findings, warnings) {
+        #expect(text.contains("! " + finding.prefix(1).uppercased() + finding.dropFirst()), "\(text)")
+        #expect(json["warnings"]?.array?.contains { $0.string?.contains(finding.dropFirst()) == true } == true)
+        #expect(dry.errors.contains("note: " + finding) && run.errors.contains("note: " + finding), "\(run.errors)")
+        #expect(warning.hasPrefix(finding))
+      }
+    }
+  }
+
+  /// Texts that were truncated are counted.
+  @Test func truncatedRowsAreCounted() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.train.append((Array(repeating: "parcel", count: 800).joined(separator: " "), "billing"))
+      example.set("data", "train_on", .string("all"))
+      example.set("data", "context_examples", .integer(2))
+      example.set("data", "truncate_text", .bool(true))
+      try example.write()
+      let outcome = try example.trainRun(["--dry-run", "--set", "training.seed=1"])
+      #expect(outcome.errors.contains("note: 1 of 17 validation rows are truncated"), "\(outcome.errors)")
+    }
+  }
+
   @Test func aModel() throws {
     let outcome = try inspect(["--model", "configs/quickstart/model"])
     #expect(outcome.status == 0, "\(outcome.errors)")

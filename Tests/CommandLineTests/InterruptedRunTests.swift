@@ -255,7 +255,7 @@ import TestSupport
       let weights = copy + "/model.safetensors"
       let file = try SafetensorsFile(path: weights)
       let tensor = try #require(
-        file.names.first { $0.contains("h.0.") && $0.hasSuffix("c_fc.weight") }.flatMap { file[$0] })
+        file.tensors.first { $0.name.contains("h.0.") && $0.name.hasSuffix("c_fc.weight") })
       let offset = try #require(tensor.bytes.baseAddress) - #require(tensor.file.bytes.baseAddress)
       var bytes = try readBytes(of: weights)
       bytes[offset] ^= 1

@@ -125,6 +125,63 @@ import TestSupport
     }
   }
 
+  /// Rows before a quote that is never closed are answered; what is lost is said.
+  @Test func rowsBeforeAnOpenQuoteAreAnswered() throws {
+    try withCheckpoint { folder in
+      try writeAtomically("text\nrefund me\nmy parcel\n\"open\nlate\n", to: folder + "/new.csv")
+      for flags in [[], ["--skip-bad"], ["--skip-bad", "--output", "out.csv"]] {
+        let outcome = try predict(["--data", "new.csv"] + flags, in: folder)
+        #expect(outcome.status == 65, "\(outcome.errors)")
+        #expect(
+          outcome.errorLine.contains("new.csv:4: a quoted field opens here and is never closed; the rows from here on"))
+        let output =
+          flags.count < 3 ? outcome.output : String(decoding: try readBytes(of: folder + "/out.csv"), as: UTF8.self)
+        #expect(lines(output).map { String($0.prefix(6)) } == ["text,p", "refund", "my par"], "\(output)")
+      }
+    }
+  }
+
+  /// Tables keep their separator, lists become lines, and gzip is read.
+  @Test func rowsComeInEveryDress() throws {
+    try withCheckpoint { folder in
+      let expected = try predict(["--data", "-", "--json"], in: folder, input: "refund; me\nmy parcel\n")
+      let answers = lines(expected.output).map { $0.replacing(/^[\s\S]*"prediction"/, with: "") }
+      try writeAtomically("sep=;\rid;text\r1;\"refund; me\"\r2;my parcel\r", to: folder + "/new.csv")
+      let table = try predict(["--data", "new.csv"], in: folder)
+      #expect(table.output.hasPrefix("id;text;prediction;probability;"), "\(table.errors)")
+      #expect(table.output.contains("\n1;\"refund; me\";billing;") && table.output.contains("\n2;my parcel;delivery;"))
+      try writeAtomically(
+        "[\n  {\n    \"text\": \"refund; me\",\n    \"n\": \"1\u{2028}2\"\n  },\n  {\"text\": \"my parcel\"}\n]\n",
+        to: folder + "/new.json")
+      let list = try predict(["--data", "new.json"], in: folder)
+      #expect(lines(list.output).map { $0.replacing(/^[\s\S]*"prediction"/, with: "") } == answers, "\(list.errors)")
+      #expect(
+        list.output.hasPrefix("{ \"text\": \"refund; me\", \"n\": \"1\u{2028}2\", \"prediction\""), "\(list.output)")
+      #expect(try Program.run(["-k", "new.csv"], in: folder, executable: "/bin/gzip").status == 0)
+      let compressed = try predict(["--data", "new.csv.gz"], in: folder)
+      #expect(compressed.output == table.output, "\(compressed.errors)")
+    }
+  }
+
+  @Test func textsThatAreTruncatedAreCounted() throws {
+    try withCheckpoint { folder in
+      let long = Array(repeating: "parcel", count: 800).joined(separator: " ")
+      let outcome = try predict(
+        ["--data", "-", "--set", "data.truncate_text=true"], in: folder, input: "refund\n" + long + "\n")
+      #expect(outcome.status == 0 && outcome.errorLine.hasSuffix(", 1 truncated"), "\(outcome.errors)")
+    }
+  }
+
+  /// Rows of tokens have no labels of words.
+  @Test func tokensAmongWordsAreRefused() throws {
+    try withCheckpoint { folder in
+      try writeAtomically("{\"input_ids\": [5, 6], \"input_type_mask\": [2, 4]}\n", to: folder + "/tokens.jsonl")
+      let outcome = try Program.run(["eval", "--checkpoint", "run/best", "--data", "tokens.jsonl"], in: folder)
+      #expect(outcome.status == 65 && lines(outcome.errors).count == 1, "\(outcome.errors)")
+      #expect(outcome.errorLine.contains("tokens.jsonl:1: holds tokens (\"input_ids\"), and the labels are words"))
+    }
+  }
+
   /// A row of a pipe is answered though the pipe stays open.
   @Test(.timeLimit(.minutes(2))) func rowsAreAnsweredAsTheyCome() throws {
     try withCheckpoint { folder in
@@ -192,6 +249,7 @@ import TestSupport
     try withCheckpoint { folder in
       try writeAtomically("", to: folder + "/empty.csv")
       try writeAtomically("a", to: folder + "/rows.dat")
+      try writeAtomically("PAR1", to: folder + "/rows.parquet")
       for (flags, status, message) in [
         (["--data", "nowhere.tsv"], 66, "nowhere.tsv: cannot be opened"), (["--data", "empty.csv"], 65, "is empty"),
         (["--data", "rows.dat"], 64, "rows.dat: has none of the extensions .jsonl, .csv, .tsv and .txt"),
@@ -201,6 +259,9 @@ import TestSupport
         (["--data", "train.tsv", "--output", "nowhere/x"], 64, "--output: the folder nowhere does not exist"),
         (["--data", "train.tsv", "--output", "run"], 64, "run: is a folder"),
         (["--data", "run"], 64, "run: has none of the extensions"),
+        (
+          ["--data", "rows.parquet"], 65, "rows.parquet: is a Parquet file; expected rows as CSV, TSV or JSON: python3"
+        ),
         (["--data", "."], 64, ".: has none of the extensions"),
         (["--data", "run", "--format", "csv"], 66, "run: is a folder, expected a file"),
         ([], 64, "--data: is missing"),

@@ -124,6 +124,8 @@ import TestSupport
 
   @Test(arguments: [
     ("BZh91AY", "bzip2 -dc"), ("\u{FD}7zXZ\0", "xz -dc"), ("PK\u{3}\u{4}", "unzip -p"), ("PAR1xx", "read_parquet"),
+    ("PK\u{3}\u{4}    [Content_Types].xml", "read_excel"),
+    ("PK\u{3}\u{4}  mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "odfpy"),
     ("SQLite format 3\0", "sqlite3 -header -csv"), ("<!DOCTYPE HTML><p>", "is a web page"),
     ("version https://git-lfs.github.com/spec/v1", "git lfs pull"),
   ])
@@ -158,7 +160,8 @@ import TestSupport
   /// In a header without the column, the message says what stands there.
   @Test(arguments: [
     ("one,two\n", "has no column \"t\"; expected one of one, two"), ("t,t\na,b\n", "has the column \"t\" twice"),
-    ("I waited for two weeks already.,late\n", "looks like a row"), ("12,late\n", "sed '1i label,text' '"),
+    ("I waited for two weeks already.,late\n", "if that is a row, add a header line: sed"),
+    ("12,late\n", "sed '1i label,text' '"),
     ("why; not\nfine\n", "expected one of why; not"),
   ])
   func columnsThatAreMissing(text: String, message: String) throws {

@@ -14,7 +14,10 @@ let familyNames = [
   "llama-first", "metaspace-always", "metaspace-never", "gemma", "nothing", "unknown-characters",
   "dropped-characters", "nfd", "nfkc", "nfkd", "removed", "removed-inverted", "merged-with-previous",
   "merged-with-next", "merged-with-next-inverted", "contiguous", "whitespace", "whitespace-split", "unigram",
-  "unigram-fallback",
+  "unigram-fallback", "wordpiece", "wordpiece-cased", "wordlevel", "affixes", "lowercase", "strip", "strip-right",
+  "nmt",
+  "strip-accents", "byte-letters", "character-map", "pattern-0", "pattern-1", "pattern-2", "pattern-3", "pattern-4",
+  "pattern-5", "pattern-of-bytes", "deepseek", "holes",
 ]
 
 /// The path of a file that scripts/make-tokenizer-goldens writes.

@@ -73,12 +73,13 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     MalformedFile("member twice", #""normalizer": null"#, #""decoder": null"#, "decoder appears twice"),
     MalformedFile("version", #""1.0""#, #""2.0""#, #"version is "2.0"; supported: "1.0""#),
     MalformedFile(
-      "normalizer", #""normalizer": null"#, #""normalizer": {"type": "Lowercase"}"#,
-      #"normalizer is "Lowercase"; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Sequence"#),
+      "normalizer", #""normalizer": null"#, #""normalizer": {"type": "Uppercase"}"#,
+      #"normalizer is "Uppercase"; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, StripAccents, "#
+        + "BertNormalizer, Precompiled, Nmt, ByteLevel, Sequence"),
     MalformedFile(
-      "pre-tokenizer", #""pre_tokenizer": {"type": "ByteLevel""#, #""pre_tokenizer": {"type": "BertPreTokenizer""#,
-      #"pre_tokenizer is "BertPreTokenizer"; supported: ByteLevel, Metaspace, Split, Digits, Punctuation, Whitespace, "#
-        + "WhitespaceSplit, Sequence"),
+      "pre-tokenizer", #""pre_tokenizer": {"type": "ByteLevel""#, #""pre_tokenizer": {"type": "UnicodeScripts""#,
+      #"pre_tokenizer is "UnicodeScripts"; supported: ByteLevel, Metaspace, Split, Digits, Punctuation, Whitespace, "#
+        + "WhitespaceSplit, BertPreTokenizer, CharDelimiterSplit, Sequence"),
     MalformedFile(
       "pre-tokenizer's flag", #""add_prefix_space": false"#, #""add_prefix_space": 0"#,
       "pre_tokenizer.add_prefix_space is 0; expected true or false"),
@@ -86,21 +87,22 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       "pre-tokenizer's unknown flag", #""add_prefix_space": false"#, #""behavior": 0"#,
       "pre_tokenizer.behavior is unknown; expected one of type, add_prefix_space, trim_offsets, use_regex"),
     MalformedFile(
-      "decoder", #""decoder": {"type": "ByteLevel""#, #""decoder": {"type": "WordPiece""#,
-      #"decoder is "WordPiece"; supported: ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, Sequence"#),
-    MalformedFile("model", #""BPE""#, #""WordPiece""#, #"model is "WordPiece"; supported: BPE, Unigram"#),
+      "decoder", #""decoder": {"type": "ByteLevel""#, #""decoder": {"type": "Lattice""#,
+      #"decoder is "Lattice"; supported: ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, WordPiece, BPEDecoder, "#
+        + "CTC, Sequence"),
+    MalformedFile(
+      "model", #""BPE""#, #""Lattice""#, #"model is "Lattice"; supported: BPE, Unigram, WordPiece, WordLevel"#),
+    MalformedFile(
+      "words of bytes", #""BPE""#, #""WordPiece""#,
+      #"model is "WordPiece" after a pre_tokenizer "ByteLevel"; supported: BPE"#),
     MalformedFile(
       "Unigram of bytes", #""BPE""#, #""Unigram""#,
       #"model is "Unigram" after a pre_tokenizer "ByteLevel"; supported: BPE"#),
     MalformedFile(
       "model without merges", #", "merges": [["a", "b"], "ab b"]"#, "", "model.merges is missing; expected a list"),
-    MalformedFile("dropout", #""dropout": null"#, #""dropout": 0.1"#, "model.dropout is 0.1; supported: null"),
     MalformedFile(
-      "continuing subword prefix", #"_prefix": null"#, #"_prefix": "@@""#,
-      #"model.continuing_subword_prefix is "@@"; supported: "" or null"#),
-    MalformedFile(
-      "end of word suffix", #"_suffix": null"#, #"_suffix": "</w>""#,
-      #"model.end_of_word_suffix is "</w>"; supported: "" or null"#),
+      "dropout", #""dropout": null"#, #""dropout": 0.1"#,
+      "model.dropout is 0.1; supported: null (tokens must not be random)"),
     MalformedFile(
       "byte fallback", #""byte_fallback": false"#, #""byte_fallback": true"#,
       #"model.byte_fallback is true after a pre_tokenizer "ByteLevel", and model.vocab lacks "Ā""#),
@@ -178,11 +180,13 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
   @Test(arguments: [
     MalformedFile(
       "unknown normalizer in a sequence", #""normalizer": null"#,
-      #""normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Precompiled"}]}"#,
-      #"normalizer.normalizers[1] is "Precompiled"; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Sequence"#),
+      #""normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Nothing"}]}"#,
+      #"normalizer.normalizers[1] is "Nothing"; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, "#
+        + "StripAccents, BertNormalizer, Precompiled, Nmt, ByteLevel, Sequence"),
     MalformedFile(
       "normalizer without a type", #""normalizer": null"#, #""normalizer": {"prepend": "a"}"#,
-      "normalizer is without a type; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Sequence"),
+      "normalizer is without a type; supported: NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, StripAccents, "
+        + "BertNormalizer, Precompiled, Nmt, ByteLevel, Sequence"),
     MalformedFile(
       "pattern without a kind", #""normalizer": null"#,
       #""normalizer": {"type": "Replace", "pattern": "a", "content": ""}"#,
@@ -213,12 +217,22 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       #""pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}, {"type": "ByteLevel"}]}"#,
       #"pre_tokenizer.pretokenizers[1] is "ByteLevel"; supported: one ByteLevel"#),
     MalformedFile(
+      "map that is none", #""normalizer": null"#,
+      #""normalizer": {"type": "Precompiled", "precompiled_charsmap": "ABCDEFGH"}"#,
+      "normalizer.precompiled_charsmap is not a map of SentencePiece in base 64"),
+    MalformedFile(
+      "words of a negative length",
+      #""BPE", "unk_token": "a", "byte_fallback": false, "vocab": {"a": 0, "b": 1}, "merges": []"#,
+      #"""
+      "WordPiece", "unk_token": "a", "vocab": {"a": 0}, "continuing_subword_prefix": "", "max_input_chars_per_word": -1
+      """#, "model.max_input_chars_per_word is -1; expected a whole number of at least 0"),
+    MalformedFile(
+      "word that is unknown",
+      #""BPE", "unk_token": "a", "byte_fallback": false, "vocab": {"a": 0, "b": 1}, "merges": []"#,
+      #""WordLevel", "unk_token": "c", "vocab": {"a": 0}"#, #"model.unk_token is "c", which model.vocab lacks"#),
+    MalformedFile(
       "stripped ends", #""decoder": null"#, #""decoder": {"type": "Strip", "content": " ", "start": 0, "stop": 1}"#,
       "decoder.stop is 1; supported: 0"),
-    MalformedFile(
-      "decoder after Fuse", #""decoder": null"#,
-      #""decoder": {"type": "Sequence", "decoders": [{"type": "Fuse"}, {"type": "ByteFallback"}]}"#,
-      #"decoder.decoders[1] is "ByteFallback" after a Fuse or ByteLevel; supported: Fuse, Strip"#),
     MalformedFile(
       "bytes that have no token", #""byte_fallback": false, "vocab": {"a": 0"#,
       #""byte_fallback": true, "vocab": {"<0x00>": 0"#, #"model.byte_fallback is true, but model.vocab lacks "<0x01>""#),
@@ -300,12 +314,10 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     }
   }
 
-  @Test func sentencePieceAlone() throws {
-    let (error, folder) = try error(["tokenizer.model": [0]])
+  @Test(arguments: ["tokenizer.model", "spiece.model", "vocab.txt"]) func otherFileAlone(name: String) throws {
+    let (error, folder) = try error([name: [0]])
     #expect(
-      error
-        == .missing(
-          folder, "has only tokenizer.model, which cpt does not read; add the matching tokenizer.json"))
+      error == .missing(folder, "has only \(name), which cpt does not read; add the matching tokenizer.json"))
   }
 
   /// As OPT's folder has it.
@@ -327,6 +339,45 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       let tokenizer = try Tokenizer(folder: folder)
       #expect(try tokenizer.encode("a <pad><x>a<|endoftext|>").map(\.id) == [4, 1, 6, 4, 7])
     }
+  }
+
+  @Test(arguments: [
+    (
+      #"{"tokenizer_class": "T5TokenizerFast"}"#,
+      "tokenizer_class is T5Tokenizer, whose tokens are not supported; if tokenizer.json has them as they are, set it to "
+        + "PreTrainedTokenizerFast"
+    ),
+    (#"{"add_prefix_space": 1, "tokenizer_class": "GPT2Tokenizer"}"#, "add_prefix_space is 1; expected true or false"),
+    (#"{"eos_token": 7}"#, "eos_token is 7; expected a token"),
+    (#"{"extra_special_tokens": [7]}"#, "extra_special_tokens has 7; expected a token"),
+    (#"{"extra_special_tokens": 7}"#, "extra_special_tokens is 7; expected a list of tokens"),
+    (#"{"added_tokens_decoder": 7}"#, "added_tokens_decoder is 7; expected an object"),
+    (
+      #"{"added_tokens_decoder": {"x": {"content": "<x>"}}}"#,
+      #"added_tokens_decoder has "x"; expected an id with a token, {"content": "…", …}"#
+    ),
+    (
+      #"{"fix_mistral_regex": true}"#,
+      "fix_mistral_regex is true, which is not supported; write the pattern into tokenizer.json"
+    ),
+    ("[]", "expected an object, found a list"),
+  ])
+  func refusedSettings(settings: String, problem: String) throws {
+    let (error, folder) = try error([
+      "tokenizer.json": Array(Self.good.utf8), "tokenizer_config.json": Array(settings.utf8),
+    ])
+    #expect(error == .badData(folder + "/tokenizer_config.json", problem))
+  }
+
+  @Test func classWithoutTokensInTheTwoFiles() throws {
+    let (error, folder) = try error([
+      "vocab.json": Array("{}".utf8), "merges.txt": [],
+      "tokenizer_config.json": Array(#"{"tokenizer_class": "LlamaTokenizer"}"#.utf8),
+    ])
+    #expect(
+      error
+        == .badData(
+          folder, "has vocab.json, from which LlamaTokenizer is not read; add the matching tokenizer.json"))
   }
 
   @Test func malformedJSON() throws {

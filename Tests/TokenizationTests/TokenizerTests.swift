@@ -19,8 +19,11 @@ import Tokenization
 
   @Test(
     arguments: (tokenizerNames + familyNames).filter {
-      !["unknown-dropped", "dropped-characters", "removed", "removed-inverted", "whitespace", "whitespace-split"]
-        .contains($0)
+      ![
+        "unknown-dropped", "dropped-characters", "removed", "removed-inverted", "whitespace", "whitespace-split",
+        "wordpiece", "wordpiece-cased", "wordlevel", "affixes", "strip", "strip-right", "nmt", "strip-accents",
+        "character-map", "pattern-3",
+      ].contains($0)
     }) func offsetsTileTheText(name: String) throws
   {
     let tokenizer = try fixtureTokenizer(name)

@@ -153,7 +153,8 @@ extension DataSurvey {
           + "first to use " + (others.count == 1 ? "both" : "them (\(others.count + 1))")
           + ": python3 -c 'import pandas, sys; t = pandas.read_csv(sys.argv[1]); t[\"joined\"] = t[sys.argv[2:]]"
           + ".fillna(\"\").agg(\" \".join, axis=1); t.to_csv(\"joined.csv\", index=False)' FILE "
-          + ([best.column.name] + others).map(shellQuoted).joined(separator: " "))
+          + columns.map(\.name).filter { ([best.column.name] + others).contains($0) }.map(shellQuoted)
+          .joined(separator: " "))
     }
     return best.column.name
   }

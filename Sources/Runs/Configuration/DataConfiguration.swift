@@ -44,7 +44,9 @@ package struct DataConfiguration: Sendable, Equatable {
 
 extension DataConfiguration: ConfigurationSection {
   package static let fields: [Field<DataConfiguration>] = [
-    Field("train", \.train, .null(or: .text), "file with training rows: .jsonl, .csv or .tsv"),
+    Field(
+      "train", \.train, .null(or: .text),
+      "file with training rows: .csv, .tsv, .jsonl or .json, or one of them with .gz"),
     Field("validation", \.validation, .null(or: .text), "file with validation rows"),
     Field("test", \.test, .null(or: .text), "file with test rows"),
     Field(

@@ -62,11 +62,12 @@ package struct DataFindings: Sendable {
       found.append((difference, "\"\(other)\" and \"\(label)\""))
     }
     for difference in found.map(\.difference)
-    where !sentences.contains(where: { $0.contains(" only in \(difference);") }) {
+    where !sentences.contains(where: { $0.contains(" only in \(difference):") }) {
       let pairs = found.filter { $0.difference == difference }.map(\.pair)
       sentences.append(
-        "labels differ only in \(difference); they count as different until you merge them in the data: "
-          + pairs.prefix(3).joined(separator: ", ") + (pairs.count > 3 ? " and \(pairs.count - 3) more pairs" : ""))
+        "labels differ only in \(difference): " + pairs.prefix(3).joined(separator: ", ")
+          + (pairs.count > 3 ? " and \(pairs.count - 3) more pairs" : "")
+          + "; they count as different until you merge them in the data")
     }
   }
 

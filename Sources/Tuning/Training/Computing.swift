@@ -44,13 +44,13 @@ struct ComputingPlanner {
     let available = Memory.available(threads: step.team.threads)
     limit =
       setup.configuration.training.memoryLimit.map { Limit($0, source: "training.memory_limit") }
-      ?? Limit(available.value / 5 * 4, source: available.source)
+      ?? Limit(available.value / 5 * 4, source: available.source, isHard: available.isHard)
   }
 
-  /// The fastest way within the limit. If nothing fits, a limit of the user's is an error, and under one of the machine the
-  /// run takes as little as it can.
+  /// The fastest way within the limit. If nothing fits, a limit of the user's or of addresses is an error, and under one of
+  /// memory the run takes as little as it can.
   ///
-  /// - Throws: `InputError.badData` when nothing fits the user's limit.
+  /// - Throws: `InputError.badData` when nothing fits the limit.
   func fastest() throws -> Computing {
     let largest = setup.configuration.training.batchSize
     // A limit that is too low for evaluations of large packs may be enough for smaller ones.
@@ -62,10 +62,10 @@ struct ComputingPlanner {
     }
     let evaluation = try evaluation(packTokens: Evaluator.packSizes[Evaluator.packSizes.count - 1])
     let smallest = planner(evaluation.cost).smallest(largest: largest)
-    guard setup.configuration.training.memoryLimit != nil else { return computing(smallest, evaluation) }
+    if setup.configuration.training.memoryLimit == nil, !limit.isHard { return computing(smallest, evaluation) }
     throw InputError.badData(
       limit.source,
-      "is \(limit.value / 1_000_000) MB; this model with this context takes about \(smallest.bytes / 1_000_000 + 1) MB "
+      "\(limit.isHard ? "leaves" : "is") \(limit.value / 1_000_000) MB; this model with this context takes about \(smallest.bytes / 1_000_000 + 1) MB "
         + "at least; raise the limit or shorten the context")
   }
 

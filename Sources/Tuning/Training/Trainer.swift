@@ -144,6 +144,8 @@ package struct Trainer {
     precondition(lock != nil, "the run has begun")
     try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: run.configurationFile)
     try run.keepMetrics(upTo: resumedStep)
+    // A process that was killed may not have come to it.
+    try removeOldCheckpoints()
     let metrics = try AppendingFile(path: run.metricsFile)
     let tensorBoard =
       training.report == .tensorBoard ? try TensorBoardLog(folder: run.tensorBoard, after: state.step) : nil
@@ -246,9 +248,12 @@ package struct Trainer {
   private func save(_ report: (TrainingEvent) throws -> Void) throws {
     let folder = run.checkpoint(state.step)
     try write(to: folder)
-    if let limit = training.saveTotalLimit {
-      for old in run.checkpointSteps.dropLast(limit) { try run.removeCheckpoint(run.checkpoint(old)) }
-    }
+    try removeOldCheckpoints()
     try report(.saved(folder))
+  }
+
+  private func removeOldCheckpoints() throws {
+    guard let limit = training.saveTotalLimit else { return }
+    for old in run.checkpointSteps.dropLast(limit) { try run.removeCheckpoint(run.checkpoint(old)) }
   }
 }
