@@ -117,3 +117,17 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+/// For `scripts/fuzz`, the program becomes a library without its main function: libFuzzer brings its own.
+if Context.environment["CPT_FUZZING"] != nil, let program = package.targets.first(where: { $0.name == "cpt" }) {
+  package.products = []
+  package.targets.removeAll { ["cpt", "CommandLineTests"].contains($0.name) }
+  package.targets += [
+    .target(
+      name: "cpt", dependencies: program.dependencies, exclude: ["Main.swift"],
+      swiftSettings: safeSettings + [.unsafeFlags(["-enable-testing"])]),
+    .executableTarget(
+      name: "Fuzzing", dependencies: program.dependencies + ["cpt"], path: "Tests/Fuzzing",
+      exclude: ["corpus", "tokens.dict"]),
+  ]
+}

@@ -7,13 +7,21 @@ package let undecodedByteOffset: UInt32 = 0x10F700
 /// A text as one line that a terminal shows unchanged: line breaks become spaces, control characters and those that change
 /// the direction of writing become `\u{1B}`, undecoded bytes of file names `\xE9`. A long text loses its middle.
 package func messageLine(_ text: String, limit: Int = 800) -> String {
-  var text = text[...]
-  if text.unicodeScalars.count > limit {
-    let scalars = text.unicodeScalars
-    let end = scalars.index(scalars.startIndex, offsetBy: limit / 2)
-    let start = scalars.index(scalars.endIndex, offsetBy: -limit / 2)
-    text = (String(scalars[..<end]) + " … " + String(scalars[start...]))[...]
-  }
+  // What is shown for a character may be longer than it.
+  withoutMiddle(visible(withoutMiddle(text, limit: limit)), limit: limit)
+}
+
+/// A text of at most about `limit` characters: a longer one loses its middle.
+private func withoutMiddle(_ text: String, limit: Int) -> String {
+  let scalars = text.unicodeScalars
+  guard scalars.count > limit else { return text }
+  let end = scalars.index(scalars.startIndex, offsetBy: limit / 2)
+  let start = scalars.index(scalars.endIndex, offsetBy: -limit / 2)
+  return String(scalars[..<end]) + " … " + String(scalars[start...])
+}
+
+/// A text in visible characters.
+private func visible(_ text: String) -> String {
   var line = ""
   for character in text {
     if character.isNewline {

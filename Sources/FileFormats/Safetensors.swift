@@ -71,7 +71,15 @@ package struct StoredTensor: @unchecked Sendable {
       }
     case .float64:
       for i in 0..<count { target[i] = Float(bytes.loadUnaligned(fromByteOffset: 8 * i, as: Double.self)) }
-    default:
+    default: try requireFloats()
+    }
+  }
+
+  /// Checks the type. The shape of a tensor of an unknown type says nothing about its size in the file.
+  ///
+  /// - Throws: `InputError.badData` for a type that `widen` cannot read.
+  package func requireFloats() throws {
+    guard [.float32, .float16, .bfloat16, .float64].contains(type) else {
       throw InputError.badData(
         file.path,
         "tensor \"\(name)\" is \(type.name), expected F32, F16, BF16 or F64; use the model's original weights")
@@ -79,8 +87,11 @@ package struct StoredTensor: @unchecked Sendable {
   }
 
   /// The elements as float32.
+  ///
+  /// - Throws: `InputError.badData` for any other type than `widen` reads.
   package func floats() throws -> [Float] {
-    try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+    try requireFloats()
+    return try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
       try widen(into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
       initialized = count
     }
@@ -257,7 +268,7 @@ package func safetensors(_ tensors: [FloatTensor], metadata: [(String, String)] 
   }
   var data: [UInt8] = []
   for tensor in tensors.sorted(by: { $0.name < $1.name }) {
-    if header.count > 1 { header += "," }
+    if header.utf8.count > 1 { header += "," }
     let shape = tensor.shape.map(String.init).joined(separator: ",")
     let begin = data.count
     data += tensor.bytes

@@ -19,4 +19,11 @@ import Testing
     #expect(error.hasPrefix("a.tsv:3: found \"éé") && error.hasSuffix("éé\"; use another word"))
     #expect(error.count < 1000)
   }
+
+  /// Control characters take more room on the line than in the value.
+  @Test func longValuesOfControlCharactersAreCut() {
+    let long = String(repeating: "\u{7F}", count: 790)
+    let error = "\(InputError.badData(long, "found \"\(long)\"; use another word"))"
+    #expect(error.count < 1200 && error.hasSuffix("\\u{7F}\"; use another word"))
+  }
 }

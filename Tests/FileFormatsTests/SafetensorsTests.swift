@@ -43,6 +43,17 @@ private func tensor(_ name: String, _ type: String = "F32", _ shape: String = "[
     #expect(bytes[0] % 8 == 0 && bytes.count == 8 + Int(bytes[0]) + 256 * Int(bytes[1]) + 4)
   }
 
+  /// The shape of a tensor of an unknown type can be any, so nothing of its size is made before the type is checked.
+  @Test func tensorsOfUnknownTypesAreNoFloats() throws {
+    try withTemporaryFolder { folder in
+      let header = "{" + tensor("a", "F12", "[281474976710656,4]", 0, 8) + "}"
+      try writeAtomically(file(header, data: 8), to: folder + "/t")
+      let file = try SafetensorsFile(path: folder + "/t")
+      let shape = [1 << 48, 4]
+      #expect(throws: InputError.self) { try file.floats("a", shape: shape) }
+    }
+  }
+
   @Test func widensEveryFloatingPointType() throws {
     try withTemporaryFolder { folder in
       let header =

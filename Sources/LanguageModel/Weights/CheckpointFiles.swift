@@ -168,6 +168,7 @@ struct CheckpointFiles: Sendable {
     if let format = formats[tensor.type], isReadable, let base = tensor.bytes.baseAddress {
       return Weight(base: base, format: format, inputs: inputs, outputs: outputs, layout: layout, owner: tensor.file)
     }
+    try tensor.requireFloats()
     let matrix = Matrix(rows: 1, columns: tensor.count)
     try tensor.widen(into: UnsafeMutableBufferPointer(start: matrix.base, count: tensor.count))
     return Weight(inputs: inputs, outputs: outputs, layout: layout, storage: matrix)
