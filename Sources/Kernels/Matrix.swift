@@ -97,8 +97,8 @@ final class FloatMemory: @unchecked Sendable {
 
   /// - Parameters:
   ///   - count: number of floats.
+  ///   - larger: a larger number of floats to take if the system has them.
   ///   - isMeasured: whether to reserve addresses without memory, for work that is only measured.
-  ///   - preferably: a larger number of floats to take if the system has them.
   init(count: Int, preferably larger: Int = 0, isMeasured: Bool = false) {
     self.isMeasured = isMeasured
     if isMeasured {

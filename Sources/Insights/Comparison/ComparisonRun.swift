@@ -51,7 +51,7 @@ package struct ComparisonRun {
   ///   - seeds: the number of seeds, counted up from the configuration's own.
   ///   - folder: the folder of the comparison; nil: the configuration's output_dir with "-compare".
   ///   - earlier: what to do with a comparison in the folder.
-  ///   - team: makes the threads to compute with, as many as an earlier part of the comparison used.
+  ///   - makeTeam: makes the threads to compute with, as many as an earlier part of the comparison used.
   /// - Throws: `InputError` for a mistake in the configuration.
   package init(
     file: String, settings: [String], overrides: (TuningMethod) -> [(path: String, value: JSON)],

@@ -3,7 +3,7 @@ import FileFormats
 extension Configuration {
   /// The first key that differs between two runs and changes the results; nil if one can continue the other.
   ///
-  /// - Parameter comparesPaths: whether other files are a difference; else their contents are compared elsewhere.
+  /// Unless `comparesPaths` is set, other files are no difference: their contents are compared elsewhere.
   package func firstDifference(thatMattersFrom other: Configuration, comparesPaths: Bool) -> String? {
     func relevant(_ configuration: Configuration) -> Configuration {
       var copy = configuration

@@ -1,12 +1,10 @@
 import System
 
 extension Configuration {
-  /// The configuration that a run wrote, read from its folder, which may have moved since: alone, or together with the model
-  /// and the data.
+  /// The configuration that a run wrote, as read from the run's folder or from a checkpoint in it. The folder may have moved
+  /// since, alone or together with the model and the data.
   ///
   /// A path that no longer exists is looked for where it was as seen from the run's folder.
-  ///
-  /// - Parameter folder: the folder of the run, or of a checkpoint in it.
   package func found(from folder: String) -> Configuration {
     guard let before = outputDirectory, before.hasPrefix("/") else { return self }
     let now = RunDirectory.ofCheckpoint(absolutePath(folder))

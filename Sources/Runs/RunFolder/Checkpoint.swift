@@ -33,11 +33,8 @@ package struct Checkpoint {
     self.rows = rows
   }
 
-  /// Writes a folder with the adapter and this state under a temporary name, then renames it.
-  ///
-  /// - Parameters:
-  ///   - data: a hash of the tokens the run depends on.
-  ///   - modelFingerprint: a hash of the frozen model.
+  /// Writes a folder with the adapter and this state under a temporary name, then renames it. `data` and `modelFingerprint`
+  /// are hashes of the tokens the run depends on and of the frozen model.
   package func write(
     to folder: String, configuration: Configuration, model: AdapterModel, data: String, modelFingerprint: String
   ) throws {

@@ -23,9 +23,9 @@ package struct RunDirectory: Sendable {
   static let configurationName = "config.json"
   /// The name of the metrics file.
   package static let metricsName = "metrics.jsonl"
-  private static let tensorBoardFolder = "tensorboard"
-  private static let bestName = "best"
-  private static let checkpointStart = "checkpoint-"
+  static let tensorBoardFolder = "tensorboard"
+  static let bestName = "best"
+  static let checkpointStart = "checkpoint-"
 
   package func checkpoint(_ step: Int) -> String { path + "/" + Self.checkpointStart + String(step) }
 
@@ -68,10 +68,10 @@ package struct RunDirectory: Sendable {
     return (try? JSON.read(file: configurationFile))?["peft_type"]?.string == Configuration().peftType
   }
 
-  private var lockFile: String { path + "/" + FolderLock.file }
+  var lockFile: String { path + "/" + FolderLock.file }
 
   /// Whether a run could start here without meeting any file of a user.
-  private var isFree: Bool { names(inDirectory: path).allSatisfy { $0 == FolderLock.file || Self.isUnfinished($0) } }
+  var isFree: Bool { names(inDirectory: path).allSatisfy { $0 == FolderLock.file || Self.isUnfinished($0) } }
 
   /// Keeps the lines of metrics.jsonl up to the step a run resumes at, none without one; a crash may have left half a
   /// line.
@@ -82,117 +82,5 @@ package struct RunDirectory: Sendable {
       return metrics.flatMap { line in step.map { line.step <= $0 } } ?? false
     }
     try writeAtomically(kept.flatMap { Array($0) + [UInt8(ascii: "\n")] }, to: metricsFile)
-  }
-}
-
-/// What a new process does with a run that a folder holds already.
-package enum EarlierRun: Sendable {
-  /// Nothing: the folder must be free.
-  case refuse
-  /// Go on with it.
-  case resume
-  /// Go on with it if there is one.
-  case resumeIfAny
-  /// Remove it.
-  case overwrite
-}
-
-extension RunDirectory {
-  /// Takes the folder for this process, and brings what a killed process left there into order.
-  ///
-  /// - Returns: the lock, to be kept as long as the run writes.
-  /// - Throws: `InputError.usage` when another process uses the folder, or when it holds what must not be there.
-  package func claim(_ earlier: EarlierRun) throws -> FolderLock {
-    // Nothing is written into a folder of the user's, not even the lock.
-    if !fileExists(lockFile) { try check(earlier) }
-    guard let lock = try FolderLock(path) else {
-      throw InputError.usage(path, "another cpt is training here; wait for it, or use another --output")
-    }
-    try check(earlier)
-    try settle()
-    if earlier == .overwrite { try removeRun() }
-    return lock
-  }
-
-  private func check(_ earlier: EarlierRun) throws {
-    if fileExists(path), !isDirectory(path) {
-      throw InputError.usage(path, "is a file; expected a folder to write results into")
-    }
-    switch earlier {
-    case .overwrite:
-      guard isFree || holdsRun else {
-        throw InputError.usage(
-          path, "holds files but no run; --overwrite replaces only runs, use another --output")
-      }
-    case .resume:
-      // A run that was killed before its first file left an empty folder.
-      guard holdsRun || (isDirectory(path) && isFree) else {
-        throw InputError.usage("--resume", "there is no run in \(path); start one without --resume")
-      }
-    case .resumeIfAny, .refuse:
-      guard isFree || (earlier == .resumeIfAny && holdsRun) else {
-        throw InputError.usage(
-          path, "is not empty; use --resume to continue its run, --overwrite to start over, or another --output")
-      }
-    }
-  }
-
-  /// Finishes or removes what a killed process left half-written or half-removed.
-  private func settle() throws {
-    func isComplete(_ folder: String) -> Bool { fileExists(folder + "/" + TrainerState.file) }
-    for name in names(inDirectory: path) where Self.isUnfinished(name) {
-      let unfinished = path + "/" + name, target = path + "/" + Self.base(of: name)
-      if !isComplete(target), isComplete(unfinished) {
-        try replaceFiles(Checkpoint.files, inDirectory: target, from: unfinished)
-      } else {
-        try removeRecursively(unfinished)
-      }
-    }
-    for name in names(inDirectory: path) where Self.isCheckpoint(name) && !isComplete(path + "/" + name) {
-      try removeCheckpoint(path + "/" + name)
-    }
-  }
-
-  /// Removes what a run wrote here, and nothing else; what shows that there is a run, last.
-  private func removeRun() throws {
-    let names = names(inDirectory: path).filter { Self.isRunFile(Self.base(of: $0)) }
-    // A checkpoint needs the best one, both need the metrics, and all need the configuration.
-    let last = [Self.bestName, Self.metricsName, Self.configurationName]
-    let checkpoints = names.filter { Self.isCheckpoint($0) && $0 != Self.bestName }
-    let events = System.names(inDirectory: tensorBoard).filter { $0.hasPrefix("events.out.tfevents.") }
-    for name in checkpoints { try removeCheckpoint(path + "/" + name) }
-    try removeFiles(events, inDirectory: tensorBoard)
-    for name in names.filter({ !(last + checkpoints + [Self.tensorBoardFolder]).contains($0) }) {
-      try removeRecursively(path + "/" + name)
-    }
-    try removeCheckpoint(best)
-    for name in last.dropFirst() { try removeRecursively(path + "/" + name) }
-  }
-
-  /// Removes the files of a checkpoint; half-removed, it does not count as one.
-  package func removeCheckpoint(_ folder: String) throws { try removeFiles(Checkpoint.files, inDirectory: folder) }
-
-  /// The run's folder, if this is one of its checkpoints; else the folder itself.
-  static func ofCheckpoint(_ path: String) -> String { isCheckpoint(lastComponent(of: path)) ? folder(of: path) : path }
-
-  /// The name without what marks a file or folder that is being written.
-  private static func base(of name: String) -> String {
-    guard let mark = unfinishedMarks.compactMap({ name.firstRange(of: $0) }).first else { return name }
-    return String(name[..<mark.lowerBound])
-  }
-
-  /// Whether a name is that of a file or folder of a run that is being written.
-  private static func isUnfinished(_ name: String) -> Bool { base(of: name) != name && isRunFile(base(of: name)) }
-
-  /// The last is of earlier versions.
-  private static let unfinishedMarks = [".partial", ".old"]
-
-  private static func isCheckpoint(_ name: String) -> Bool {
-    name == bestName || (name.hasPrefix(checkpointStart) && Int(name.dropFirst(checkpointStart.count)) != nil)
-  }
-
-  private static func isRunFile(_ name: String) -> Bool {
-    [configurationName, metricsName, tensorBoardFolder, Adapter.configurationFile, Adapter.weightsFile].contains(name)
-      || isCheckpoint(name)
   }
 }
