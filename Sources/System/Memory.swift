@@ -12,7 +12,9 @@ package enum Memory {
   /// libraries and the threads only reserve is not available.
   package static func limits(threads: Int) -> [Limit] {
     [Limit(sysconf(Int32(_SC_PHYS_PAGES)) * pageSize, source: "physical memory")] + ControlGroups().memory
-      + addressSpace.map { Limit(max(0, $0.value - reservedAddresses(threads: threads)), source: $0.source, isHard: true) }
+      + addressSpace.map {
+        Limit(max(0, $0.value - reservedAddresses(threads: threads)), source: $0.source, isHard: true)
+      }
   }
 
   /// Limits on the addresses that the process may use, whether or not there is memory behind them.

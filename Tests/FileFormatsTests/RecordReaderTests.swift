@@ -161,7 +161,7 @@ import TestSupport
   @Test(arguments: [
     ("one,two\n", "has no column \"t\"; expected one of one, two"), ("t,t\na,b\n", "has the column \"t\" twice"),
     ("I waited for two weeks already.,late\n", "if that is a row, add a header line: sed"),
-    ("12,late\n", "sed '1i label,text' '"),
+    ("12,late\n", "sed '1i label,text' "),
     ("why; not\nfine\n", "expected one of why; not"),
   ])
   func columnsThatAreMissing(text: String, message: String) throws {
