@@ -307,12 +307,18 @@ package struct RecordReader {
       throw InputError.badData(
         place,
         "expected an object { … }\(isSplitAtLines ? " on each line" : ""), found \(json.shortDescription)"
-          + (json.array == nil
-            ? ""
-            : "; if the first list has the names of the columns, jq -r \(shellWord(rowsInJQ + "@csv")) writes a table (.csv)")
-      )
+          + remedyForLists(json))
     }
     return DataRecord(place: place, content: .object(json, line: oneLine(text.fields[0])), rowsInJQ: rowsInJQ)
+  }
+
+  /// What to do about a row, or a line, that is a list of values.
+  private func remedyForLists(_ found: JSON) -> String {
+    let program = shellWord(found.array == nil ? "@csv" : rowsInJQ + "@csv")
+    if found.array != nil {
+      return "; if the first list has the names of the columns, jq -r \(program) writes a table (.csv)"
+    }
+    return isSplitAtLines ? "" : "; if each line is a list of values, jq -r \(program) writes a table (.csv)"
   }
 
   private var isSplitAtLines: Bool { json == nil }

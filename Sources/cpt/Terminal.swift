@@ -24,13 +24,13 @@ final class Terminal {
   /// Prints a line that stays.
   func line(_ text: String) {
     clear()
-    writeToStandardError(text + "\n")
+    writeToStandardError(messageLines(text) + "\n")
   }
 
   /// Shows a line that the next one replaces; nothing if the output is not a terminal.
   func status(_ text: String) {
     guard isInteractive else { return }
-    writeToStandardError("\r\u{1B}[K" + String(text.prefix(max(0, columns - 1))))
+    writeToStandardError("\r\u{1B}[K" + String(messageLine(text).prefix(max(0, columns - 1))))
     hasLine = true
   }
 

@@ -25,6 +25,9 @@ import TestSupport
     Mistake(65, "\"training.lerning_rate\" is an unknown key; did you mean \"learning_rate\"?") {
       $0.set("training", "lerning_rate", .number(1))
     },
+    Mistake(65, "must be a positive number of at most 1e30, found 1e+100") {
+      $0.set("training", "learning_rate", .number(1e100))
+    },
     Mistake(65, "\"training.learning_rate\" must be a positive number of at most 1e30, found \"fast\"") {
       $0.set("training", "learning_rate", .string("fast"))
     },
