@@ -68,9 +68,7 @@ package func quoted(_ name: String, limit: Int = 60) -> String {
 }
 
 /// Two names in quotes where they look alike: from where they differ, characters that do not show it become escapes,
-/// as in `"caf\u{E9}"` and `"cafe\u{301}"`.
-///
-/// - Parameter lettersDiffer: whether it is letters that differ, which then stay as they are.
+/// as in `"caf\u{E9}"` and `"cafe\u{301}"`. If `lettersDiffer`, letters stay as they are.
 package func quotedApart(_ first: String, _ second: String, lettersDiffer: Bool, limit: Int = 60) -> (String, String) {
   let names = [first, second].map { Array($0.unicodeScalars) }
   let start = zip(names[0], names[1]).prefix { $0 == $1 }.count
