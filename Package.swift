@@ -108,7 +108,7 @@ let package = Package(
         "Diagnostics", "FileFormats", "Insights", "Kernels", "LanguageModel", "Method", "Runs", "System", "TestSupport",
         "Tokenization", "Tuning",
       ]),
-    .testTarget(name: "ReportingTests", dependencies: ["Reporting", "TestSupport"]),
+    .testTarget(name: "ReportingTests", dependencies: ["Diagnostics", "Reporting", "TestSupport"]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: [

@@ -4,7 +4,11 @@
 /// word's length, and at least one.
 package func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
   let limit = max(1, (word.count + 1) / 3)
-  let scored = candidates.map { (distance: editDistance(Array(word.lowercased()), Array($0.lowercased())), name: $0) }
+  let length = word.lowercased().count
+  // The distance is at least the difference of the lengths.
+  let scored = candidates.filter { abs($0.lowercased().count - length) <= limit }.map {
+    (distance: editDistance(Array(word.lowercased()), Array($0.lowercased())), name: $0)
+  }
   guard let best = scored.min(by: { ($0.distance, $0.name) < ($1.distance, $1.name) }), best.distance <= limit else {
     return nil
   }

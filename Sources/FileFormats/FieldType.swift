@@ -100,9 +100,9 @@ extension FieldType where Value == Double {
   }
 
   /// Numbers of at least 0.
-  package static var nonNegative: FieldType { number("a number of at least 0", in: 0...1e30) { _ in true } }
+  package static var nonNegative: FieldType { number("a number from 0 to 1e30", in: 0...1e30) { _ in true } }
   /// Numbers above 0.
-  package static var positive: FieldType { number("a positive number", in: 0...1e30) { $0 > 0 } }
+  package static var positive: FieldType { number("a positive number of at most 1e30", in: 0...1e30) { $0 > 0 } }
   /// Numbers from 0 to 1.
   package static var share: FieldType { number("a number from 0 to 1", in: 0...1) { _ in true } }
   /// Numbers between 0 and 1, both excluded.

@@ -92,7 +92,7 @@ struct ForeignFormat: Sendable {
 
   /// The error for a file of this format; nil for the path means standard input.
   func refusal(of name: String, path: String?) -> InputError {
-    let file = path.map(shellQuoted) ?? "FILE", result = shellQuoted(path.map(Self.result) ?? "rows.csv")
+    let file = path.map(shellWord) ?? "FILE", result = shellWord(path.map(Self.result) ?? "rows.csv")
     return .badData(
       name, "is \(self.name); expected rows as CSV, TSV or JSON: \(remedy(file, result))")
   }
@@ -104,9 +104,4 @@ struct ForeignFormat: Sendable {
     if ForeignFormat(endingOf: path) == nil { return stem + ".converted" + path[dot...] }
     return DataFormat(endingOf: stem) == nil ? stem + ".csv" : stem
   }
-}
-
-/// A word of a shell's command: in single quotes.
-package func shellQuoted(_ text: String) -> String {
-  "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }

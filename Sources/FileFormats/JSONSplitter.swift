@@ -21,7 +21,8 @@ struct JSONSplitter {
     case failed
   }
 
-  private let isList: Bool
+  /// Whether the file is one list.
+  let isList: Bool
   private let file: String
   private let limit: Int
   private var state: State

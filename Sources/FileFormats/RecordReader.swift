@@ -58,6 +58,8 @@ package struct DataRecord: Sendable {
   /// "train.tsv:12", for messages.
   package let place: String
   package let content: Content
+  /// What a jq program begins with to see the rows of the file.
+  fileprivate var rowsInJQ = ""
 }
 
 /// The key or column of a value in the records of a file.
@@ -291,7 +293,7 @@ package struct RecordReader {
     if let header {
       guard text.fields.count == header.count else {
         throw InputError.badData(
-          place, "expected \(header.count) fields as in the header, found \(text.fields.count)")
+          place, "expected \(counted(header.count, "field")) as in the header, found \(text.fields.count)")
       }
       if header.count > 1, text.fields == header {
         throw InputError.badData(place, "repeats the header; remove the line")
@@ -303,12 +305,41 @@ package struct RecordReader {
       parsing: Array(text.fields[0].utf8), file: input.name, firstLine: text.line, firstColumn: text.column)
     guard json.object != nil else {
       throw InputError.badData(
-        place, "expected an object { … }\(isSplitAtLines ? " on each line" : ""), found \(json.shortDescription)")
+        place,
+        "expected an object { … }\(isSplitAtLines ? " on each line" : ""), found \(json.shortDescription)"
+          + remedyForLists(json))
     }
-    return DataRecord(place: place, content: .object(json, line: oneLine(text.fields[0])))
+    return DataRecord(place: place, content: .object(json, line: oneLine(text.fields[0])), rowsInJQ: rowsInJQ)
+  }
+
+  /// What to do about a row, or a line, that is a list of values.
+  private func remedyForLists(_ found: JSON) -> String {
+    let program = shellWord(found.array == nil ? "@csv" : rowsInJQ + "@csv")
+    if found.array != nil {
+      return "; if the first list has the names of the columns, jq -r \(program) writes a table (.csv)"
+    }
+    return isSplitAtLines ? "" : "; if each line is a list of values, jq -r \(program) writes a table (.csv)"
   }
 
   private var isSplitAtLines: Bool { json == nil }
+
+  private var rowsInJQ: String { json?.isList == true ? ".[] | " : "" }
+
+  /// A Python expression that reads the file `sys.argv[1]` as a table of texts; nil if pandas has none.
+  package var pandasExpression: String? {
+    let encoding = input.conversions.contains("UTF-16") ? ", encoding=\"utf-16\"" : ""
+    let texts = ", dtype=str, keep_default_na=False\(encoding)"
+    switch (format, table) {
+    case (.csv, .quoted(let separator)):
+      let text = JSON.string(String(Character(Unicode.Scalar(separator)))).compact
+      return "pandas.read_csv(sys.argv[1], sep=\(text)\(texts)\(isSeparatorNamed ? ", skiprows=1" : ""))"
+    case (.tsv, _): return "pandas.read_csv(sys.argv[1], sep=\"\\t\", quoting=3\(texts))"
+    case (.jsonl, _) where isSplitAtLines || json?.isList == true:
+      return
+        "pandas.read_json(sys.argv[1], dtype=False, convert_dates=False\(isSplitAtLines ? ", lines=True" : "")\(encoding))"
+    default: return nil
+    }
+  }
 
   /// JSON without the line breaks between its parts.
   private func oneLine(_ text: String) -> String {
@@ -332,7 +363,7 @@ extension DataRecord {
     case .object(let json, _):
       if let found = try member(column, of: json), found.string == nil {
         try refuseTable(json)
-        throw InputError.badData(place, "\"\(column.name)\" must be a string, found \(found.shortDescription)")
+        throw wrongValue(column, found, expected: "a string")
       }
       guard let found = json[column.name]?.string else {
         try refuseTable(json)
@@ -340,7 +371,7 @@ extension DataRecord {
       }
       text = found
     }
-    guard text.contains(where: { !$0.isWhitespace }) else { throw InputError.badData(place, "the text is empty") }
+    guard !isBlank(text) else { throw InputError.badData(place, "the text is empty") }
     return text
   }
 
@@ -359,38 +390,64 @@ extension DataRecord {
       case .bool(let value): label = String(value)
       case nil: throw lacks("label", column, json)
       case .some(let found):
-        throw InputError.badData(
-          place,
-          "\"\(column.name)\" must be a string, a whole number, or true or false, found \(found.shortDescription)")
+        throw wrongValue(column, found, expected: "a string, a whole number, or true or false")
       }
     }
-    guard label.contains(where: { !$0.isWhitespace }) else {
+    guard !isBlank(label) else {
       throw InputError.badData(place, "the label (column \"\(column.name)\") is empty")
     }
     return label
   }
 
-  /// Rejects an object that holds all rows.
+  /// Rejects an object that holds all rows, or a row inside another object.
   ///
   /// - Throws: `InputError.badData` naming the key with the rows, or for columns as lists or objects.
   package func refuseTable(_ json: JSON) throws {
     guard let members = json.object, json["input_ids"] == nil else { return }
+    func jq(_ program: String) -> String { "jq -c \(shellWord(rowsInJQ + program)) writes" }
+    func key(_ name: String) -> String { ".[\(JSON.string(name).compact)]" }
+    if let rows = json["data"]?.array, json["columns"]?.array != nil, !rows.isEmpty,
+      rows.allSatisfy({ $0.array != nil })
+    {
+      throw InputError.badData(
+        place,
+        "holds names (\"columns\") and values (\"data\") apart, expected rows: a list of objects or an object a line ("
+          + jq(".columns as $names | .data[] | [$names, .] | transpose | map({(.[0] | tostring): .[1]}) | add")
+          + " them)")
+    }
     let sizes = members.map { $0.value.array?.count ?? $0.value.object?.count }
     if members.count > 1, let first = sizes[0], first > 0, sizes.allSatisfy({ $0 == first }) {
       throw InputError.badData(
         place,
-        "holds columns (\(members.prefix(3).map { "\"\($0.key)\"" }.joined(separator: ", "))), expected rows: a list of "
+        "holds columns (\(members.prefix(3).map { quoted($0.key) }.joined(separator: ", "))), expected rows: a list of "
           + "objects or an object a line (pandas: to_json(…, orient=\"records\", lines=True))")
     }
-    let holder = members.first { member in
+    let holders = members.filter { member in
       member.value.array.map { !$0.isEmpty && $0.allSatisfy { $0.object != nil } } == true
     }
-    if let holder {
+    if let holder = holders.max(by: { $0.value.array?.count ?? 0 < $1.value.array?.count ?? 0 }) {
       throw InputError.badData(
         place,
-        "holds its rows under \"\(holder.key)\"; expected the rows themselves, as a list of objects or an object a line "
-          + "(jq -c '.[\"\(holder.key)\"][]' writes them)")
+        "holds its rows under \(quoted(holder.key)); expected the rows themselves, as a list of objects or an object a "
+          + "line (\(jq(key(holder.key) + "[]")) them)")
     }
+    let objects = members.filter { $0.value.object?.isEmpty == false }
+    if objects.count == 1, !members.contains(where: { $0.value.string != nil }) {
+      throw InputError.badData(
+        place,
+        "holds its row under \(quoted(objects[0].key)); expected the row itself (\(jq(key(objects[0].key))) it)")
+    }
+  }
+
+  private func wrongValue(_ column: RecordColumn, _ found: JSON, expected: String) -> InputError {
+    let remedy =
+      switch found {
+      case .null: "fill it in or remove the row"
+      case .array, .object: "make one string of it"
+      default: "write it in quotes"
+      }
+    return .badData(
+      place, "\(quoted(column.name)) must be \(expected), found \(found.shortDescription); \(remedy)")
   }
 
   private func member(_ column: RecordColumn, of json: JSON) throws -> JSON? {

@@ -55,7 +55,7 @@ struct TextInput {
     var name = path
     if input.isCompressed, name.lowercased().hasSuffix(".gz") { name.removeLast(3) }
     let dot = name.lastIndex { $0 == "." || $0 == "/" }.flatMap { name[$0] == "." ? $0 : nil } ?? name.endIndex
-    let result = shellQuoted(name[..<dot] + "." + middle + name[dot...]), file = shellQuoted(path)
+    let result = shellWord(name[..<dot] + "." + middle + name[dot...]), file = shellWord(path)
     let reading =
       input.isCompressed
       ? "zcat \(file) | \(pipe)" : (["\(filters[0]) \(file)"] + filters.dropFirst()).joined(separator: " | ")
@@ -64,11 +64,13 @@ struct TextInput {
 
   /// A command that adds a header to the file.
   func commandThatAddsHeader(_ header: String) -> String {
+    // As sed reads a text.
+    let header = header.replacing("\\", with: "\\\\").replacing("\t", with: "\\t")
     if isUTF16 {
-      return command(["iconv -f UTF-16 -t UTF-8", "sed " + shellQuoted("1i " + header)], middle: "header")
+      return command(["iconv -f UTF-16 -t UTF-8", "sed " + shellWord("1i " + header)], middle: "header")
     }
     return command(
-      ["sed " + shellQuoted((hasMark ? "1s/^\\xEF\\xBB\\xBF//; " : "") + "1i " + header)], middle: "header")
+      ["sed " + shellWord((hasMark ? "1s/^\\xEF\\xBB\\xBF//; " : "") + "1i " + header)], middle: "header")
   }
 
   /// The remedy for bytes that are not UTF-8.
@@ -123,10 +125,17 @@ struct TextInput {
     if let foreign = ForeignFormat(beginningOf: bytes, path: path) {
       throw foreign.refusal(of: name, path: path == "-" ? nil : path)
     }
+    if input.isCompressed, bytes.starts(with: [0x1F, 0x8B]) {
+      throw InputError.badData(
+        name, "is compressed by gzip twice; decompress it once more: " + command(["zcat"], middle: "once"))
+    }
     isAtEnd = bytes.isEmpty
     let mark = marks.first { bytes.starts(with: $0.bytes) }
-    // A letter and a zero, as two bytes or four.
-    if mark == nil || bytes.starts(with: [0xFF, 0xFE, 0, 0]), bytes.count >= 2, bytes.prefix(4).contains(0) {
+    // A letter and a zero, as two bytes or four, again and again: single zeros are damage, which the parsers name.
+    let start = bytes.prefix(64), pairs = start.count / 2
+    let zeros = [0, 1].map { parity in start.indices.count { $0 % 2 == parity && start[$0] == 0 } }
+    let isWide = pairs > 0 && bytes.prefix(4).contains(0) && 2 * max(zeros[0], zeros[1]) > pairs
+    if mark == nil && isWide || bytes.starts(with: [0xFF, 0xFE, 0, 0]) {
       let unit = bytes.prefix(4).count { $0 == 0 } > 2 || bytes.starts(with: [0xFF, 0xFE, 0, 0]) ? "32" : "16"
       let encoding = "UTF-\(unit)" + (mark == nil ? (bytes[0] == 0 ? "BE" : "LE") : "")
       throw InputError.badData(

@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// The rows that tuning corrected, and those it got wrong.
 struct ChangesSection {
   let evaluation: EvaluationRecord

@@ -1,3 +1,4 @@
+import Diagnostics
 import FileFormats
 import Insights
 import Method

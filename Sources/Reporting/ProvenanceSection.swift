@@ -1,3 +1,4 @@
+import Diagnostics
 import System
 
 /// The sources of a run's numbers, and how to reproduce them.

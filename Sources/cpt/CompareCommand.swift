@@ -63,8 +63,8 @@ private func runCompare(_ arguments: Arguments) throws -> Int32 {
     progress.terminal.line("stopped; run the same command with --resume to continue")
     return receivedSignal().map { 128 + $0 } ?? 0
   }
-  try printResult(
-    arguments.has("--json") ? outcome.comparison.json.pretty : text(of: outcome.comparison, in: run.path))
+  try arguments.has("--json")
+    ? printResult(outcome.comparison.json) : printResult(text(of: outcome.comparison, in: run.path))
   return 0
 }
 
@@ -96,7 +96,7 @@ private func text(of comparison: Comparison, in folder: String) -> String {
   }
   return table(
     [["\(comparison.split.rawValue) rows", "accuracy", "sd", "worst", "best", "macro-F1", "sd", "seeds"]] + rows,
-    rightAligned: [1, 2, 3, 4, 5, 6, 7]) + "\n\ncells: \(folder)"
+    rightAligned: [1, 2, 3, 4, 5, 6, 7]) + "\n\ncells: \(messageLine(folder))"
 }
 
 /// Progress of a comparison: one line per finished cell.

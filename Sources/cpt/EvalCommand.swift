@@ -78,11 +78,10 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     baseline: baseline.map { ClassificationReport($0.chosen, labels: labels) },
     difference: baseline.map { PairedDifference(tuned.chosen, minus: $0.chosen) },
     comparison: ScoringComparison(method, tuned, baseline, labels: labels), seconds: seconds)
-  let text = arguments.has("--json") ? result.json.pretty : result.text
   if predictions == standardStream {
-    writeToStandardError(text + "\n")
+    writeToStandardError((arguments.has("--json") ? result.json.pretty : messageLines(result.text)) + "\n")
   } else {
-    try printResult(text)
+    try arguments.has("--json") ? printResult(result.json) : printResult(result.text)
   }
   return 0
 }

@@ -94,10 +94,10 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
       .init("output", .string(output)), .init("format", .string(format.rawValue)), .init("tokens", .integer(tokens)),
       size,
     ]
-    try printResult(JSON.object(members).pretty)
+    try printResult(JSON.object(members))
   } else {
     let what = layers.map { "keys and values of \(tokens) tokens in \($0) layers" }
-    var lines = ["wrote \(what ?? "\(tokens) tokens of width \(adapter.width)") to \(output)"]
+    var lines = ["wrote \(what ?? "\(tokens) tokens of width \(adapter.width)") to \(messageLine(output))"]
     if format.isFolder, baseModel == nil {
       lines.append("to publish it on the Hub, name the model there with --base-model NAME")
     }

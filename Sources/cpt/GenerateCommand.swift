@@ -116,7 +116,7 @@ private struct GenerationOutput {
   func finish(_ generator: TextGenerator, prompt: String, promptSeconds: Double, seconds: Double) throws {
     end()
     if isJSON {
-      try printResult(json(of: generator, prompt: prompt, promptSeconds: promptSeconds, seconds: seconds).pretty)
+      try printResult(json(of: generator, prompt: prompt, promptSeconds: promptSeconds, seconds: seconds))
       return
     }
     try printResult("")

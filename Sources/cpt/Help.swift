@@ -73,7 +73,7 @@ extension Command {
       value: .topic, help: "a topic or a command; after config, a section or a key of a configuration", count: 0...2),
     flags: [Flag(name: "--json", help: "print all commands, flags, topics and keys as JSON"), .help],
     run: { arguments in
-      try printResult(arguments.has("--json") ? tables().pretty : explanation(of: arguments.operands))
+      try printPiece((arguments.has("--json") ? tables().pretty : explanation(of: arguments.operands)) + "\n")
       return 0
     })
 }

@@ -50,13 +50,13 @@ private func runInit(_ arguments: Arguments) throws -> Int32 {
   let notes = try chosen.notes + findings(of: chosen, at: output, saysErrors: measured.isEmpty) + measured
   try write(chosen.text, to: output)
   if output == standardStream {
-    writeToStandardError(findings(chosen, notes) + "\n")
+    writeToStandardError(messageLines(findings(chosen, notes)) + "\n")
   } else if arguments.has("--json") {
-    try printResult(json(of: chosen, notes, in: output).pretty)
+    try printResult(json(of: chosen, notes, in: output))
   } else {
     try printResult(
-      findings(chosen, notes) + "\n\nwrote \(output): review it, then run\n  cpt inspect --config \(output)\n"
-        + "  cpt train --config \(output)")
+      findings(chosen, notes) + "\n\nwrote \(messageLine(output)): review it, then run\n  cpt inspect --config "
+        + "\(shellWord(output))\n  cpt train --config \(shellWord(output))")
   }
   return 0
 }
@@ -116,30 +116,36 @@ private func runName(for file: String) -> String {
 
 /// The survey's findings as text.
 private func findings(_ draft: ConfigurationDraft, _ notes: [String]) -> String {
-  let data = draft.data
-  let columns = data.columns.map { column in
+  let data = draft.data, shown = 20
+  func shortened(_ name: String) -> String { clipped(visible(name, space: " "), to: 40) }
+  func others(_ all: Int, _ shown: Int) -> String { all > shown ? "\n… and \(all - shown) more" : "" }
+  let used = [data.textColumn, data.labelColumn]
+  let listed = data.columns.enumerated().filter { $0 < shown || used.contains($1.name) }.map(\.element)
+  let columns = listed.map { column in
     [
-      column.name, String(column.filled), String(column.distinct), fixed(column.meanLength, 0),
+      shortened(column.name), String(column.filled), String(column.distinct), fixed(column.meanLength, 0),
       column.name == data.textColumn ? "text" : column.name == data.labelColumn ? "label" : "",
     ]
   }
-  let shown = 20
   let words = zip(data.labels, draft.labelWords).prefix(shown).map { label, word in
-    [label.label, String(label.rows), percent(Double(label.rows) / Double(data.rows)), word.word]
+    [
+      shortened(label.label), String(label.rows), percent(Double(label.rows) / Double(data.rows)), shortened(word.word),
+    ]
   }
-  let rest = data.labels.count > shown ? "\n… and \(data.labels.count - shown) more" : ""
   let lengths = data.texts.map(\.count).sorted()
   var facts = ["texts: \(spread(lengths)) characters"]
   if let model = draft.model {
     facts.append(
-      "examples: \(spread(model.exampleTokens)) tokens; \(model.folder) is \(model.width) wide"
+      "examples: \(spread(model.exampleTokens)) tokens; \(messageLine(model.folder)) is \(model.width) wide"
         + (model.positions.map { ", with \($0) positions" } ?? ""))
   }
   return [
-    "\(data.file): \(data.rows) rows",
-    table([["column", "filled", "distinct", "characters", "used as"]] + columns, rightAligned: [1, 2, 3]),
-    table([["label", "rows", "share", "predicted as"]] + words, rightAligned: [1, 2]) + rest,
-    (facts + notes.map { "note: \($0)" }).joined(separator: "\n"),
+    "\(messageLine(data.file)): \(data.rows) rows",
+    table([["column", "filled", "distinct", "characters", "used as"]] + columns, rightAligned: [1, 2, 3])
+      + others(data.columns.count, listed.count),
+    table([["label", "rows", "share", "predicted as"]] + words, rightAligned: [1, 2])
+      + others(data.labels.count, words.count),
+    (facts + notes.map { "note: \(messageLine($0))" }).joined(separator: "\n"),
   ].joined(separator: "\n\n")
 }
 

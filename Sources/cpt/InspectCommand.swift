@@ -70,6 +70,6 @@ private func runInspect(_ arguments: Arguments) throws -> Int32 {
     let facts = try ModelInspection(folder: arguments.required(subject.rawValue)).facts
     (text, json) = (facts.text, facts.json)
   }
-  try printResult(arguments.has("--json") ? json.pretty : text)
+  try arguments.has("--json") ? printResult(json) : printResult(text)
   return 0
 }

@@ -32,7 +32,7 @@ struct CommandLineTool {
     }
     switch first {
     case "--help", "-h":
-      try printResult(overview())
+      try printPiece(overview() + "\n")
       return 0
     case "--version":
       try printResult(words.contains("--verbose") ? versionWithMachine() : "cpt \(version)")
@@ -41,7 +41,7 @@ struct CommandLineTool {
       let command = try command(first)
       let arguments = try Arguments(Array(words.dropFirst()), of: command)
       if arguments.has("--help") {
-        try printResult(command.helpText)
+        try printPiece(command.helpText + "\n")
         return 0
       }
       return try command.run(arguments)

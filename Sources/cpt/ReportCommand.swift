@@ -40,8 +40,9 @@ private func runReport(_ arguments: Arguments) throws -> Int32 {
   try write(Report(subjects, version: version).page, to: output)
   if output == standardStream { return 0 }
   let json: JSON = .object([.init("output", .string(output)), .init("results", .array(subjects.map(\.json)))])
-  let words = subjects.count == 1 ? "a report on \(arguments.operands[0])" : "a report on \(subjects.count) results"
-  try printResult(arguments.has("--json") ? json.pretty : "wrote \(words) to \(output)")
+  let words =
+    subjects.count == 1 ? "a report on \(messageLine(arguments.operands[0]))" : "a report on \(subjects.count) results"
+  try arguments.has("--json") ? printResult(json) : printResult("wrote \(words) to \(messageLine(output))")
   return 0
 }
 

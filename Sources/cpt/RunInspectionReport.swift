@@ -1,3 +1,4 @@
+import Diagnostics
 import FileFormats
 import Insights
 
@@ -96,7 +97,7 @@ extension LabelListing.Entry {
 
 extension LabelFinding {
   fileprivate var text: String {
-    func name(_ label: String) -> String { "\"\(visible(label, space: " "))\"" }
+    func name(_ label: String) -> String { quoted(visible(label, space: " ")) }
     func list(_ labels: [String]) -> String {
       let shown = labels.prefix(4).map(name).joined(separator: ", ")
       return labels.count > 4 ? shown + " and \(labels.count - 4) more" : shown

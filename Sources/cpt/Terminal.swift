@@ -1,4 +1,5 @@
 import Diagnostics
+import FileFormats
 import Glibc
 import System
 
@@ -23,13 +24,13 @@ final class Terminal {
   /// Prints a line that stays.
   func line(_ text: String) {
     clear()
-    writeToStandardError(text + "\n")
+    writeToStandardError(messageLines(text) + "\n")
   }
 
   /// Shows a line that the next one replaces; nothing if the output is not a terminal.
   func status(_ text: String) {
     guard isInteractive else { return }
-    writeToStandardError("\r\u{1B}[K" + String(text.prefix(max(0, columns - 1))))
+    writeToStandardError("\r\u{1B}[K" + String(messageLine(text).prefix(max(0, columns - 1))))
     hasLine = true
   }
 
@@ -87,9 +88,14 @@ func write(_ text: String, to path: String) throws {
   try write(Array(text.utf8), isText: true, to: path)
 }
 
-/// Prints a result: standard output carries nothing else. A closed pipe is not an error.
+/// Prints a result for people: standard output carries nothing else. A closed pipe is not an error.
 func printResult(_ text: String) throws {
-  try printPiece(text + "\n")
+  try printPiece(messageLines(text) + "\n")
+}
+
+/// Prints a result for programs.
+func printResult(_ json: JSON) throws {
+  try printPiece(json.pretty + "\n")
 }
 
 /// Prints a part of a result without buffering; false if the reader has closed the pipe.

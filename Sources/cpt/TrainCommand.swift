@@ -48,9 +48,9 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   if arguments.has("--dry-run") {
     showNotes()
     let facts = RunForecast(trainer, setup).facts, resolved = setup.configuration.resolvedJSON
-    try printResult(
-      arguments.has("--json")
-        ? (facts + [Fact("configuration", resolved)]).json.pretty : resolved.pretty + "\n\n" + facts.text)
+    try arguments.has("--json")
+      ? printResult((facts + [Fact("configuration", resolved)]).json)
+      : printResult(resolved.pretty + "\n\n" + facts.text)
     return 0
   }
   let isExclusive = try trainer.begin(arguments.earlierRun)
@@ -71,7 +71,7 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   progress.end()
   let times = profile.map { ProfileReport($0, seconds: summary.elapsedSeconds, machineRate: team.matrixProductRate()) }
   if arguments.has("--json") {
-    try printResult(json(of: summary, in: run, notes, times).pretty)
+    try printResult(json(of: summary, in: run, notes, times))
   } else {
     if let times { try printResult(times.text + "\n") }
     try printResult(text(of: summary, in: run))
@@ -84,11 +84,11 @@ private func text(of summary: TrainingSummary, in run: RunDirectory) -> String {
   if summary.wasInterrupted {
     return "stopped after \(done); run the same command with --resume to continue"
   }
-  var lines = ["trained \(done): \(run.path)"]
+  var lines = ["trained \(done): \(messageLine(run.path))"]
   if let step = summary.bestStep, let metric = summary.bestMetric {
-    lines.append("best on validation at step \(step) (\(fixed(metric, 3))): \(run.best)")
+    lines.append("best on validation at step \(step) (\(fixed(metric, 3))): \(messageLine(run.best))")
   }
-  lines.append("next: cpt eval --checkpoint \(summary.bestStep == nil ? run.path : run.best)")
+  lines.append("next: cpt eval --checkpoint \(shellWord(summary.bestStep == nil ? run.path : run.best))")
   return lines.joined(separator: "\n")
 }
 

@@ -1,4 +1,5 @@
 import CUTF8Proc
+import Diagnostics
 
 /// Columns of a text on a terminal.
 func columns(of text: String) -> Int {
@@ -32,14 +33,8 @@ func visible(_ text: String, space: String = "·") -> String {
     case "\t": "⇥"
     case "\n", "\r\n": "⏎"
     case _ where columns(of: character) == 0 || character.isWhitespace:
-      character.unicodeScalars.map { "<U+\(hexadecimal($0.value))>" }.joined()
+      character.unicodeScalars.map { codePoint($0) }.joined()
     default: String(character)
     }
   }.joined()
-}
-
-/// At least four digits.
-private func hexadecimal(_ value: UInt32) -> String {
-  let digits = String(value, radix: 16, uppercase: true)
-  return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
 }

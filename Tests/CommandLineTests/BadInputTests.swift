@@ -25,7 +25,10 @@ import TestSupport
     Mistake(65, "\"training.lerning_rate\" is an unknown key; did you mean \"learning_rate\"?") {
       $0.set("training", "lerning_rate", .number(1))
     },
-    Mistake(65, "\"training.learning_rate\" must be a positive number, found \"fast\"") {
+    Mistake(65, "must be a positive number of at most 1e30, found 1e+100") {
+      $0.set("training", "learning_rate", .number(1e100))
+    },
+    Mistake(65, "\"training.learning_rate\" must be a positive number of at most 1e30, found \"fast\"") {
       $0.set("training", "learning_rate", .string("fast"))
     },
     Mistake(65, "training.memory_limit: is 1 MB; this model with this context takes about") {
@@ -34,7 +37,7 @@ import TestSupport
     Mistake(65, "\"training.memory_limit\" must be a number of bytes, or a string such as \"6GB\"") {
       $0.set("training", "memory_limit", .string("6 gigs"))
     },
-    Mistake(65, "\"opt_projection_epsilon\" must be a number of at least 0, found -0.1") {
+    Mistake(65, "\"opt_projection_epsilon\" must be a number from 0 to 1e30, found -0.1") {
       $0.configuration["opt_projection_epsilon"] = .number(-0.1)
     },
     Mistake(65, "must be one of \"none\", \"decay\"") { $0.configuration["opt_weighted_loss_type"] = .string("dekay") },

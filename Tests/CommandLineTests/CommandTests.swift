@@ -34,6 +34,29 @@ import TestSupport
     #expect(outcome.output.isEmpty)
   }
 
+  /// Names with spaces, quotes, line breaks and escapes: nothing of them reaches the terminal, and what is printed to run
+  /// next runs.
+  @Test func namesAreShownAndQuoted() throws {
+    try withTemporaryFolder { folder in
+      let name = "it's a\n\u{1B}[31m\u{9B}\u{202E}run"
+      var example = WorkingExample(in: folder)
+      example.configuration["output_dir"] = .string(name)
+      try example.write()
+      let dry = try example.trainRun(["--dry-run"])
+      #expect(dry.status == 0)
+      let run = try example.trainRun()
+      #expect(run.status == 0, "\(run.errors)")
+      #expect(run.output.contains(#"it's a \u{1B}[31m\u{9B}\u{202E}run"#), "\(run.output)")
+      for output in [dry.output, run.output, run.errors] {
+        #expect(!output.unicodeScalars.contains { ["\u{1B}", "\u{9B}", "\u{202E}"].contains($0) })
+      }
+      let command = try #require(run.output.split(separator: "next: cpt ").last)
+      let next = try Program.run(
+        ["-c", "\(Program.path) \(command)"], in: folder, executable: "/bin/bash")
+      #expect(next.status == 0 && next.output.contains("accuracy"), "\(command) \(next.errors)")
+    }
+  }
+
   @Test func trainWritesWhatItSays() throws {
     try withTemporaryFolder { folder in
       var example = WorkingExample(in: folder)

@@ -1,5 +1,6 @@
 import Diagnostics
 import FileFormats
+import Foundation
 import Runs
 import System
 import Testing
@@ -84,7 +85,7 @@ import TestSupport
       }
       let lines = rows.joined(separator: "\n")
       let guessed = try initialize(lines, named: "x.jsonl", in: folder)
-      #expect(guessed.output.contains("the text might also be \"a\": --text-column \"a\""), "\(guessed.output)")
+      #expect(guessed.output.contains("the text might also be \"a\": --text-column a"), "\(guessed.output)")
       #expect(guessed.output.contains("the label might also be \"d\" (4 values)"))
       let told = try initialize(
         lines, named: "x.jsonl", ["--text-column", "a", "--label-column", "d", "--overwrite", "--json"], in: folder)
@@ -147,6 +148,114 @@ import TestSupport
     }
   }
 
+  /// Tabs are written as sed reads them.
+  @Test func aMissingHeaderOfTabsIsAdded() throws {
+    try withTemporaryFolder { folder in
+      let rows = (0..<40).map { "some words number \($0)\t\($0 % 2 == 0 ? "good" : "bad")" }.joined(separator: "\n")
+      let outcome = try initialize(rows, named: "a\n'b\u{1B}.tsv", in: folder)
+      #expect(outcome.errorLine.contains(#"sed '1i text\tlabel' $'"#), "\(outcome.errors)")
+      let command = try #require(outcome.errorLine.split(separator: "add a header line: ").last)
+      #expect(try Program.run(["-c", String(command)], in: folder, executable: "/bin/bash").status == 0, "\(command)")
+      let again = try Program.run(["init", "--data", "a\n'b\u{1B}.header.tsv"], in: folder)
+      #expect(again.output.contains(#"a 'b\u{1B}.header.tsv: 40 rows"#) && !again.output.contains("\u{1B}"), "\(again)")
+      #expect(try Configuration(file: folder + "/cpt.json").data.textColumn == "text")
+    }
+  }
+
+  /// Values that are no label, and keys that come twice, are refused as `train` refuses them.
+  @Test(arguments: [
+    (#""label": 1.0"#, "found 1.0; write it in quotes"), (#""label": 1e0"#, "found 1.0; write it in quotes"),
+    (#""label": ["a"]"#, "found a list; make one string of it"), (#""label": {"a": 1}"#, "found an object"),
+    (#""label": "a", "label": "b""#, "has the key \"label\" twice"), (#""text": 5, "label": "a""#, "found 5"),
+  ])
+  func rowsAreReadAsTrainingReadsThem(members: String, message: String) throws {
+    try withTemporaryFolder { folder in
+      let text = members.contains("text") ? "" : "\"text\": \"other words\", "
+      for count in [0, 40] {
+        let rows = (0..<count).map { #"{"text": "some words number \#($0)", "label": "\#($0 % 2)"}"# }
+        let bad = (0..<(count == 0 ? 8 : 1)).map { "{\(text.replacing("words", with: "words \($0)"))\(members)}" }
+        let lines = (rows + bad).joined(separator: "\n")
+        if count == 0, members.contains("text") || members.contains("\"a\", ") { continue }
+        let outcome = try initialize(lines, named: "a.jsonl", in: folder)
+        #expect(outcome.status == 65 && outcome.errorLine.contains(message), "\(outcome)")
+        var example = WorkingExample(in: folder)
+        example.set("data", "train", .string("a.jsonl"))
+        try example.write()
+        #expect(try example.trainRun().errorLine.contains(message))
+      }
+    }
+  }
+
+  /// Files of one object or list, with a program that makes rows of them.
+  @Test(arguments: [
+    (#"{"columns": ["text", "label"], "index": [0, 1], "data": [["a b", "x"], ["c d", "y"]]}"#, "-c"),
+    (
+      "{\"it's \\\"rows\\\"\\n\\u001b\": [{\"text\": \"a b\", \"label\": \"x\"}, {\"text\": \"c d\", \"label\": \"y\"}]}",
+      "-c"
+    ),
+    ("{\"row\": {\"text\": \"a b\", \"label\": \"x\"}}\n{\"row\": {\"text\": \"c d\", \"label\": \"y\"}}", "-c"),
+    (#"[{"n": 1, "row": {"text": "a b", "label": "x"}}, {"n": 2, "row": {"text": "c d", "label": "y"}}]"#, "-c"),
+    (#"[["text", "label"], ["a b", "x"], ["c d", "y"]]"#, "-r"),
+    ("[\"text\", \"label\"]\n[\"a b\", \"x\"]\n[\"c d\", \"y\"]", "-r"),
+  ])
+  func rowsInsideOthersAreNamed(contents: String, flag: String) throws {
+    try withTemporaryFolder { folder in
+      let outcome = try initialize(contents, named: "a.json", in: folder)
+      #expect(outcome.status == 65)
+      let start = try #require(outcome.errorLine.range(of: "jq \(flag) "), "\(outcome.errors)")
+      let end = try #require(outcome.errorLine.range(of: " writes", options: .backwards))
+      guard fileExists("/usr/bin/jq") else { return }
+      let command = outcome.errorLine[start.lowerBound..<end.lowerBound] + " a.json"
+      let rows = try Program.run(["-c", String(command)], in: folder, executable: "/bin/bash").output
+      #expect(
+        rows
+          == (flag == "-c"
+            ? "{\"text\":\"a b\",\"label\":\"x\"}\n{\"text\":\"c d\",\"label\":\"y\"}\n"
+            : "\"text\",\"label\"\n\"a b\",\"x\"\n\"c d\",\"y\"\n"),
+        "\(command)")
+    }
+  }
+
+  /// A file with many keys, long names and long labels gives a short answer.
+  @Test func whatIsShownIsBounded() throws {
+    try withTemporaryFolder { folder in
+      let long = String(repeating: "x", count: 100_000)
+      let rows = (0..<400).map { row in
+        let others = (0..<50).map { ", \"k\(row)_\($0)\": \"x\"" }.joined()
+        let name = row < 40 ? ", \"\(long)\": \"a b \(row)\"" : ""
+        return
+          "{\"text\": \"some words number \(row)\", \"label\": \"\(row % 100 < 98 ? "\(row % 2)" : long + "\(row % 2)")\"\(others)\(name)}"
+      }
+      let outcome = try initialize(
+        rows.joined(separator: "\n"), named: "a.jsonl", ["--text-column", "text", "--label-column", "label"], in: folder
+      )
+      #expect(outcome.status == 0, "\(outcome.errors.prefix(1000))")
+      #expect(outcome.output.contains("… and 19983 more\n"), "\(outcome.output.prefix(3000))")
+      #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count < 900 })
+      #expect(outcome.output.count < 6000)
+    }
+  }
+
+  /// The line that joins two texts reads the file as it is.
+  @Test(arguments: [
+    ("a.csv", ",", #"pandas.read_csv(sys.argv[1], sep=",", dtype=str"#),
+    ("a.csv", ";", #"pandas.read_csv(sys.argv[1], sep=";", dtype=str"#),
+    ("a.tsv", "\t", #"pandas.read_csv(sys.argv[1], sep="\t", quoting=3, dtype=str"#), ("a.jsonl", "", "lines=True"),
+  ])
+  func twoTextsAreJoinedFromTheirFile(name: String, separator: String, expression: String) throws {
+    try withTemporaryFolder { folder in
+      let rows = (0..<40).map { ["a title of \($0)", "the body of \($0) is", $0 % 2 == 0 ? "x" : "y"] }
+      let names = ["title", "body", "label"]
+      let lines =
+        separator.isEmpty
+        ? rows.map { row in JSON.object(zip(names, row).map { .init($0, .string($1)) }).compact }
+        : ([names] + rows).map { $0.joined(separator: separator) }
+      let outcome = try initialize(lines.joined(separator: "\n"), named: name, in: folder)
+      #expect(
+        outcome.output.contains(expression) && outcome.output.contains(" \(name) title body"), "\(outcome.output)")
+    }
+  }
+
   /// What is unusual about a file and its rows is said.
   @Test func whatWasFoundIsSaid() throws {
     try withTemporaryFolder { folder in
@@ -197,10 +306,16 @@ import TestSupport
     ("a.csv", "text,label\nsome words,a\nother words,b\nmore words,c\n", 65, "has only 3 rows for 3 values"),
     ("a.json", "{\"data\": [{\"text\": \"a\"}]}", 65, "a.json:1: holds its rows under \"data\""),
     ("a.json", "{\"text\": {\"0\": \"a\"}, \"label\": {\"0\": \"b\"}}", 65, "a.json:1: holds columns"),
-    ("a.parquet", "PAR1", 65, "is a Parquet file"), ("a.csv", "PAR1", 65, "'a.csv' 'a.converted.csv'"),
+    ("a.parquet", "PAR1", 65, "is a Parquet file"), ("a.csv", "PAR1", 65, "a.csv a.converted.csv"),
     (
       "a.csv", "text,label\nsome words,a\n ,b\nother words,a\nthese words,b\n", 65,
       "a.csv:3: the column \"text\" is empty"
+    ),
+    ("a.csv", "text\nsome words\nother words\n", 65, "has no column but \"text\"; add one"),
+    ("a.csv", "text\na,b\n", 65, "expected 1 field as"),
+    (
+      "a.csv", "text,label\n \u{200B},b\nother words,a\nsome words,a\nthese words,b\n", 65,
+      "a.csv:2: the column \"text\" is"
     ),
     ("a.csv", "id,n\n1,2\n2,3\n3,4\n4,5\n", 65, "no column looks like texts"),
     ("a.jsonl", "[1]\n", 65, "a.jsonl:1: expected an object"),

@@ -12,6 +12,32 @@ import Testing
     #expect("\(InputError.badData(place, problem))" == description)
   }
 
+  @Test func severalLinesStayLines() {
+    #expect(
+      messageLines("a\n\tb\r\n\u{9B}c\u{2028}d\u{2066}\u{10F7E9}")
+        == #"""
+        a
+        \tb\u{D}
+        \u{9B}c\u{2028}d\u{2066}\xE9
+        """#.replacing(#"\t"#, with: "\t"))
+  }
+
+  @Test(arguments: [
+    ("caf\u{E9} é", "cafe\u{301} é", false, #""caf\u{E9} é""#, #""cafe\u{301} é""#),
+    ("a", "a\u{200B}", false, #""a""#, #""a\u{200B}""#), ("a b", "a\u{A0}b", false, #""a b""#, #""a\u{A0}b""#),
+    ("É", "é", true, #""É""#, #""é""#), ("É a", "é\u{A0}a", true, #""É a""#, #""é\u{A0}a""#),
+  ])
+  func namesThatLookAlikeAreToldApart(a: String, b: String, lettersDiffer: Bool, first: String, second: String) {
+    #expect(quotedApart(a, b, lettersDiffer: lettersDiffer) == (first, second))
+  }
+
+  @Test func longNamesAreCut() {
+    let long = String(repeating: "x", count: 100_000)
+    let names = quotedApart(long + "a", long + "\u{200B}a", lettersDiffer: false)
+    #expect(names.0.count < 70 && names.1.count < 80 && names.1.contains(#"\u{200B}"#) && names.0 != names.1)
+    #expect(quoted(long).count == 63 && quoted("a b") == #""a b""#)
+  }
+
   /// The place at the start and the remedy at the end stay.
   @Test func longValuesAreCut() {
     let long = String(repeating: "é", count: 100_000)

@@ -109,6 +109,14 @@ import TestSupport
     #expect(JSON.number(.nan).compact == "null")
   }
 
+  /// What a terminal or an editor would obey is escaped, and reads back the same.
+  @Test func controlCharactersAreEscaped() throws {
+    let text = "\0\u{1B}\u{7F}\u{9B}\u{2028}\u{202E}\u{2066}é\u{200D}"
+    let written = JSON.string(text).compact
+    #expect(written == #""\u0000\u001b\u007f\u009b\u2028\u202e\u2066é"# + "\u{200D}\"")
+    #expect(try JSON(parsing: Array(written.utf8), file: "t").string == text)
+  }
+
   @Test func commentsAreReadWhereTheyAreAllowed() throws {
     let text = Array("// a\r\n{\"a\": 1, // b \"c\" //\n \"u\": \"http://x\" //\n} // end".utf8)
     let value = try JSON(parsing: text, file: "c", allowing: .comments)

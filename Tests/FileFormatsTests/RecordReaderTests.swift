@@ -122,6 +122,23 @@ import TestSupport
     }
   }
 
+  /// Single zeros in UTF-8 are damage, and no sign of UTF-16.
+  @Test(arguments: ["t\0,u\na,b\n", "t,\0\0u\na,b\n", "\0t,u\nsome,words\n"])
+  func zeroBytesAreNamed(text: String) {
+    #expect {
+      try read(text, as: .csv)
+    } throws: {
+      "\($0)".contains("r:1: holds a zero byte")
+    }
+  }
+
+  /// Rows that show nothing are empty.
+  @Test(arguments: [" ", "\u{200B}", " \u{FEFF}\u{A0}\u{200D}"])
+  func invisibleTextsAreEmpty(text: String) throws {
+    let errors = try read("{\"t\": \"\(text)\"}\n", as: .jsonl).errors
+    #expect(errors == ["r:1: the text is empty"])
+  }
+
   @Test(arguments: [
     ("BZh91AY", "bzip2 -dc"), ("\u{FD}7zXZ\0", "xz -dc"), ("PK\u{3}\u{4}", "unzip -p"), ("PAR1xx", "read_parquet"),
     ("PK\u{3}\u{4}    [Content_Types].xml", "read_excel"),
@@ -161,7 +178,7 @@ import TestSupport
   @Test(arguments: [
     ("one,two\n", "has no column \"t\"; expected one of one, two"), ("t,t\na,b\n", "has the column \"t\" twice"),
     ("I waited for two weeks already.,late\n", "if that is a row, add a header line: sed"),
-    ("12,late\n", "sed '1i label,text' '"),
+    ("12,late\n", "sed '1i label,text' "),
     ("why; not\nfine\n", "expected one of why; not"),
   ])
   func columnsThatAreMissing(text: String, message: String) throws {

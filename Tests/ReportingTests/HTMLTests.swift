@@ -1,3 +1,4 @@
+import Diagnostics
 import Reporting
 import Testing
 
@@ -10,9 +11,15 @@ import Testing
         + "&lt;script&gt;alert(\"1 &amp; 2\")&lt;/script&gt;</p>")
   }
 
-  /// A zero, an escape, a carriage return; a C1 control; what is no character. Line breaks and tabs stay.
+  /// A zero, an escape, a carriage return; what is no character. Line breaks and tabs stay. Those without a picture are
+  /// shown by their numbers.
   @Test func whatNoPageMayHoldIsShownOtherwise() {
-    #expect(HTML.text("\0\u{1B}\r|\u{85}|\u{FFFF}|\n\t").markup == "␀␛␍|\u{FFFD}|\u{FFFD}|\n\t")
+    #expect(HTML.text("\0\u{1B}\r|\u{FFFF}|\n\t").markup == "␀␛␍|\u{FFFD}|\n\t")
+    for scalar in ["\u{7F}", "\u{9B}", "\u{200B}", "\u{2028}", "\u{202E}", "\u{2066}", "\u{FEFF}"] as [Unicode.Scalar] {
+      let shown = "&lt;" + codePoint(scalar).dropFirst().dropLast() + "&gt;"
+      let page = HTML.element("p", attributes: [("title", String(scalar))], children: [.text(String(scalar))])
+      #expect(page.markup == "<p title=\"\(shown)\">\(shown)</p>")
+    }
   }
 
   @Test func everyElementIsClosed() {

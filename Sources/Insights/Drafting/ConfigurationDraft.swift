@@ -1,3 +1,4 @@
+import Diagnostics
 import FileFormats
 import Method
 import Runs
@@ -196,7 +197,7 @@ extension ConfigurationDraft {
 
   /// The configuration file: JSON with `//` comments.
   package var text: String {
-    let found = "\(lastComponent(of: data.file)): \(data.rows) rows, \(data.labels.count) labels"
+    let found = "\(messageLine(lastComponent(of: data.file))): \(data.rows) rows, \(data.labels.count) labels"
     let lead = ["{", "  // Written by cpt init for \(found).", "  // cpt help config explains every key."]
     return (lead + Self.lines(entries, indent: "  ") + ["}", ""]).joined(separator: "\n")
   }

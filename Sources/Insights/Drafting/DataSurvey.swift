@@ -1,5 +1,6 @@
 import Diagnostics
 import FileFormats
+import Tuning
 
 /// The contents of a data file, and its text and label columns.
 package struct DataSurvey: Sendable {
@@ -15,6 +16,8 @@ package struct DataSurvey: Sendable {
     /// Share of the values that look like language: several words, or letters beyond ASCII.
     fileprivate let shareOfPhrases: Double
     fileprivate let isNumeric: Bool
+    /// Whether none of its values can be a text or a label: numbers with a point, lists, objects.
+    fileprivate let isRefused: Bool
   }
 
   package let file: String
@@ -38,41 +41,45 @@ package struct DataSurvey: Sendable {
   /// - Throws: `InputError` with file and line, when no column fits, or when a row lacks text or label.
   package init(file: String, textColumn: String? = nil, labelColumn: String? = nil) throws {
     let table = try DataTable(file: file)
-    if table.columns.contains("input_ids") {
+    if table.column("input_ids") != nil {
       throw InputError.badData(file, "holds tokens (input_ids), expected rows of text; write the configuration by hand")
     }
-    let columns = table.columns.enumerated().map { index, name in Column(name, table.rows.map { $0.values[index] }) }
+    let columns = table.columns.map(Column.init)
     for (flag, name) in [("--text-column", textColumn), ("--label-column", labelColumn)] {
-      if let name, !table.columns.contains(name) {
-        throw InputError.usage(flag, "\(file) has no column \"\(name)\"" + suggestion(for: name, among: table.columns))
+      if let name, table.column(name) == nil {
+        throw InputError.usage(
+          flag, "\(file) has no column \(quoted(name))" + suggestion(for: name, among: columns.map(\.name)))
       }
     }
     var notes =
       table.peculiarities.isEmpty ? [] : ["\(file) is read as: \(table.peculiarities.joined(separator: ", "))"]
-    let text = try textColumn ?? Self.text(of: columns, butNot: labelColumn, file: file, notes: &notes)
-    let label = try labelColumn ?? Self.label(of: columns, rows: table.rows.count, butNot: text, file, notes: &notes)
+    let text = try textColumn ?? Self.text(of: columns, butNot: labelColumn, table, file: file, notes: &notes)
+    let label = try labelColumn ?? Self.label(of: columns, rows: table.places.count, butNot: text, file, notes: &notes)
     guard text != label else {
-      throw InputError.usage("--label-column", "is the text column, \"\(text)\"; they must differ")
+      throw InputError.usage("--label-column", "is the text column, \(quoted(text)); they must differ")
     }
-    if textColumn == nil || labelColumn == nil, let textIndex = table.columns.firstIndex(of: text),
-      let labelIndex = table.columns.firstIndex(of: label)
-    {
-      try table.refuseMissingHeader(text: textIndex, label: labelIndex)
+    if textColumn == nil || labelColumn == nil { try table.refuseMissingHeader(text: text, label: label) }
+    try Self.refuseEmpty(table, text: text, label: label)
+    // As training reads them.
+    let rows = try DataFile.rows(of: file, textColumn: text, labelColumn: label)
+    var texts: [String] = [], labels: [String] = []
+    for case .text(let text, let label) in rows.map(\.content) {
+      texts.append(text)
+      labels.append(label)
     }
-    let (texts, labels) = try Self.values(of: table, file: file, text: text, label: label)
     let counts = Dictionary(labels.map { (ExactText($0), 1) }, uniquingKeysWith: +)
     guard counts.count > 1 else {
       throw InputError.badData(
-        file, "the label column \"\(label)\" has only one value; --label-column NAME chooses another column")
+        file, "the label column \(quoted(label)) has only one value; --label-column NAME chooses another column")
     }
     guard counts.count * 2 <= labels.count else {
       throw InputError.badData(
         file,
-        "the label column \"\(label)\" has \(counts.count) values in \(labels.count) rows, too many for labels; "
+        "the label column \(quoted(label)) has \(counts.count) values in \(counted(labels.count, "row")), too many for labels; "
           + "--label-column NAME chooses another column")
     }
     self.file = file
-    self.rows = table.rows.count
+    self.rows = rows.count
     self.columns = columns
     self.textColumn = text
     self.labelColumn = label
@@ -81,31 +88,29 @@ package struct DataSurvey: Sendable {
     self.labels = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { (label: $0.key.text, rows: $0.value) }
   }
 
-  /// Texts and labels of all rows, as training will read them.
-  private static func values(
-    of table: DataTable, file: String, text: String, label: String
-  ) throws -> (texts: [String], labels: [String]) {
-    guard let textIndex = table.columns.firstIndex(of: text), let labelIndex = table.columns.firstIndex(of: label)
-    else { preconditionFailure("both are columns of the table") }
-    for (index, name, flag) in [(textIndex, text, "--text-column"), (labelIndex, label, "--label-column")] {
-      let empty = table.rows.filter { !($0.values[index] ?? "").contains { !$0.isWhitespace } }
+  /// Rejects rows without a text or a label.
+  ///
+  /// - Throws: `InputError.badData` with the first such row.
+  private static func refuseEmpty(_ table: DataTable, text: String, label: String) throws {
+    for (name, flag) in [(text, "--text-column"), (label, "--label-column")] {
+      let empty = table.column(name).map(table.emptyPlaces) ?? []
       guard let first = empty.first else { continue }
       let others = empty.count == 1 ? "" : " (and \(empty.count - 1) more)"
       throw InputError.badData(
-        first.place + others,
-        "the column \"\(name)\" is empty; remove the row, fill it in, or choose another column with \(flag)")
+        first + others,
+        "the column \(quoted(name)) is empty; remove the row, fill it in, or choose another column with \(flag)")
     }
-    return (table.rows.map { $0.values[textIndex] ?? "" }, table.rows.map { $0.values[labelIndex] ?? "" })
   }
 }
 
 // MARK: - Guessing
 
 extension DataSurvey.Column {
-  fileprivate init(_ name: String, _ values: [String?]) {
-    let filledValues = values.compactMap { value in value.flatMap { $0.isEmpty ? nil : $0 } }
+  fileprivate init(_ column: DataTable.Column) {
+    let filledValues = column.values.compactMap { value in value.flatMap { $0.isEmpty ? nil : $0 } }
     let count = Double(max(1, filledValues.count))
-    self.name = name
+    name = column.name
+    isRefused = filledValues.isEmpty && column.values.contains(nil)
     filled = filledValues.count
     distinct = Set(filledValues).count
     meanLength = Double(filledValues.reduce(0) { $0 + $1.count }) / count
@@ -133,7 +138,7 @@ extension DataSurvey {
   ]
 
   private static func text(
-    of columns: [Column], butNot label: String?, file: String, notes: inout [String]
+    of columns: [Column], butNot label: String?, _ table: DataTable, file: String, notes: inout [String]
   ) throws -> String {
     let ranked = columns.filter { $0.name != label && !$0.isNumeric }.map { column in
       let varied = Double(column.distinct) / Double(max(1, column.filled))
@@ -141,6 +146,8 @@ extension DataSurvey {
       return (column: column, score: score)
     }.sorted { $0.score > $1.score }
     guard let best = ranked.first, best.column.distinct > 1 else {
+      // Reading it says what is wrong with it.
+      if let refused = columns.first(where: { $0.isRefused && $0.hint(textNames) > 0 }) { return refused.name }
       throw InputError.badData(file, "no column looks like texts; choose one with --text-column NAME")
     }
     let others = ranked.dropFirst().filter { other in
@@ -148,13 +155,18 @@ extension DataSurvey {
         || other.column.shareOfPhrases > 0.5 && 2 * other.column.distinct > other.column.filled
     }.map(\.column.name)
     if let other = others.first {
-      notes.append(
-        "the text might also be \"\(other)\": --text-column \"\(other)\"; only one column is read, so join columns "
-          + "first to use " + (others.count == 1 ? "both" : "them (\(others.count + 1))")
-          + ": python3 -c 'import pandas, sys; t = pandas.read_csv(sys.argv[1]); t[\"joined\"] = t[sys.argv[2:]]"
-          + ".fillna(\"\").agg(\" \".join, axis=1); t.to_csv(\"joined.csv\", index=False)' FILE "
-          + columns.map(\.name).filter { ([best.column.name] + others).contains($0) }.map(shellQuoted)
-          .joined(separator: " "))
+      var sentence =
+        "the text might also be \(quoted(other)): --text-column \(shellWord(other)); only one column is read, so join "
+        + "columns first to use " + (others.count == 1 ? "both" : "them (\(others.count + 1))")
+      // Names that are too long for a line, or too many, would be cut.
+      let joined = columns.map(\.name).filter(Set([best.column.name] + others).contains).map(shellWord)
+      if let read = table.pandasExpression, joined.reduce(0, { $0 + $1.utf8.count }) < 200, file.utf8.count < 200 {
+        let script =
+          "import pandas, sys; t = \(read); t[\"joined\"] = t[sys.argv[2:]].fillna(\"\").agg(\" \".join, axis=1); "
+          + "t.to_csv(\"joined.csv\", index=False)"
+        sentence += ": python3 -c \(shellWord(script)) \(shellWord(file)) \(joined.joined(separator: " "))"
+      }
+      notes.append(sentence)
     }
     return best.column.name
   }
@@ -168,26 +180,37 @@ extension DataSurvey {
       (column: column, rank: (-column.hint(labelNames), column.isNumeric ? 1 : 0, column.distinct))
     }.sorted { $0.rank < $1.rank }
     guard let best = ranked.first else {
+      if columns.count == 1 {
+        throw InputError.badData(
+          file, "has no column but \(quoted(text)); add one with the label of each row")
+      }
+      if let refused = columns.first(where: { $0.isRefused && $0.name != text && $0.hint(labelNames) > 0 }) {
+        return refused.name
+      }
       let named = columns.filter { $0.name != text && $0.hint(labelNames) > 0 }
       if let single = named.first(where: { $0.distinct == 1 }) {
         throw InputError.badData(
           file,
-          "the label column \"\(single.name)\" has only one value in \(rows) rows; --label-column NAME chooses another column"
+          "the label column \(quoted(single.name)) has only one value in \(counted(rows, "row")); --label-column NAME "
+            + "chooses another column"
         )
       }
       if let few = named.first, rows < 4 * few.distinct {
         throw InputError.badData(
           file,
-          "has only \(rows) rows for \(few.distinct) values of the column \"\(few.name)\"; add rows, at least four of each label"
+          "has only \(counted(rows, "row")) for \(counted(few.distinct, "value")) of the column \(quoted(few.name)); add rows, at "
+            + "least four of each label"
         )
       }
       throw InputError.badData(
-        file, "no column other than \"\(text)\" has few enough values for labels; choose one with --label-column NAME")
+        file,
+        "no column other than \(quoted(text)) has few enough values for labels; choose one with --label-column NAME")
     }
     if ranked.count > 1, best.rank.0 == 0 || ranked[1].rank.0 == best.rank.0 {
       let other = ranked[1].column
       notes.append(
-        "the label might also be \"\(other.name)\" (\(other.distinct) values): --label-column \"\(other.name)\"")
+        "the label might also be \(quoted(other.name)) (\(other.distinct) values): --label-column \(shellWord(other.name))"
+      )
     }
     return best.column.name
   }

@@ -3,11 +3,29 @@ import FileFormats
 
 /// A data file with all of its columns, before the text and label columns are chosen.
 struct DataTable {
-  let columns: [String]
-  /// The place of each row, and its values by column; nil for values that can be neither text nor label.
-  let rows: [(place: String, values: [String?])]
+  /// A column, with the rows that have it: JSON rows may have keys of their own.
+  struct Column {
+    let name: String
+    /// Indices of the rows with a value, ascending.
+    fileprivate(set) var rows: [Int] = []
+    /// Their values; nil for one that can be neither text nor label.
+    fileprivate(set) var values: [String?] = []
+
+    fileprivate init(_ name: String) { self.name = name }
+
+    fileprivate mutating func add(_ value: String?, row: Int) {
+      rows.append(row)
+      values.append(value)
+    }
+  }
+
+  private(set) var columns: [Column]
+  /// The place of each row.
+  private(set) var places: [String] = []
   /// How the file differs from plain UTF-8 with the format's usual separator or layout, in words.
   let peculiarities: [String]
+  /// A Python expression that reads the file; nil if pandas has none.
+  let pandasExpression: String?
   /// The reader of the file, if it has a header.
   private let reader: RecordReader
 
@@ -17,56 +35,67 @@ struct DataTable {
   init(file: String) throws {
     var reader = try RecordReader(file, format: .ofRows(in: file))
     for name in reader.header ?? [] { _ = try reader.column(name, remedy: "") }
-    var columns = reader.header ?? []
+    columns = (reader.header ?? []).map { Column($0) }
     var indices: [ExactText: Int] = [:]
     var first: DataRecord?
-    var rows: [(place: String, values: [String?])] = []
     while let record = try reader.next()?.get() {
+      let row = places.count
+      places.append(record.place)
       switch record.content {
-      case .fields(let fields): rows.append((record.place, fields))
-      case .line(let text): rows.append((record.place, [text]))
+      case .fields(let fields): for (index, field) in fields.enumerated() { columns[index].add(field, row: row) }
+      case .line: preconditionFailure("files of rows are tables or JSON")
       case .object(let json, _):
-        var values = [String?](repeating: nil, count: columns.count)
         if first == nil {
           first = record
           if json.object?.contains(where: { $0.value.string != nil }) == false { try record.refuseTable(json) }
         }
-        for member in json.object ?? [] {
-          let key = ExactText(member.key)
-          if indices[key] == nil {
-            indices[key] = columns.count
-            columns.append(member.key)
-            values.append(nil)
+        for member in json.object ?? [] where !member.value.isNull {
+          let index = indices[ExactText(member.key), default: columns.count]
+          if index == columns.count {
+            indices[ExactText(member.key)] = index
+            columns.append(Column(member.key))
           }
-          guard let index = indices[key] else { continue }
+          // A row with a key twice is refused when its columns are read.
+          if columns[index].rows.last == row { continue }
           switch member.value {
-          case .string(let text): values[index] = text
-          case .integer, .bool: values[index] = member.value.compact
-          default: break
+          case .string(let text): columns[index].add(text, row: row)
+          case .integer, .bool: columns[index].add(member.value.compact, row: row)
+          default: columns[index].add(nil, row: row)
           }
         }
-        rows.append((record.place, values))
       }
     }
-    guard !rows.isEmpty else { throw InputError.badData(file, "holds no rows") }
-    if rows.count == 1, let first, case .object(let json, _) = first.content { try first.refuseTable(json) }
-    self.columns = columns
+    guard !places.isEmpty else { throw InputError.badData(file, "holds no rows") }
+    if places.count == 1, let first, case .object(let json, _) = first.content { try first.refuseTable(json) }
     self.reader = reader
     peculiarities = reader.peculiarities
-    let count = columns.count
-    self.rows = rows.map { row in (row.place, row.values + [String?](repeating: nil, count: count - row.values.count)) }
+    pandasExpression = reader.pandasExpression
+  }
+
+  /// The column of a name.
+  func column(_ name: String) -> Column? {
+    columns.first { ExactText($0.name) == ExactText(name) } ?? columns.first { $0.name == name }
+  }
+
+  /// The places of the rows that have nothing in a column.
+  func emptyPlaces(_ column: Column) -> [String] {
+    var empty = Array(repeating: true, count: places.count)
+    for (row, value) in zip(column.rows, column.values) { empty[row] = value.map(isBlank) ?? false }
+    return places.indices.filter { empty[$0] }.map { places[$0] }
   }
 
   /// Rejects a header that is a row itself: a number, a sentence, or a label that occurs among the labels.
   ///
   /// - Throws: `InputError.badData` with the command that adds a header.
-  func refuseMissingHeader(text: Int, label: Int) throws {
-    guard let header = reader.header else { return }
-    let isLabel = rows.contains { $0.values[label].map(ExactText.init) == ExactText(header[label]) }
-    guard isLabel || RecordReader.looksLikeData(header[text]) || Double(header[label]) != nil else { return }
+  func refuseMissingHeader(text: String, label: String) throws {
+    guard let header = reader.header, let textIndex = columns.firstIndex(where: { $0.name == text }),
+      let labelIndex = columns.firstIndex(where: { $0.name == label })
+    else { return }
+    let isLabel = columns[labelIndex].values.contains { $0.map(ExactText.init) == ExactText(label) }
+    guard isLabel || RecordReader.looksLikeData(header[textIndex]) || Double(label) != nil else { return }
     throw InputError.badData(
       reader.headerPlace,
-      "looks like a row (\"\(header[label])\"\(isLabel ? " is also a value of its column" : "")), expected a header; "
-        + reader.remedyForMissingHeader(label: label, text: text))
+      "looks like a row (\(quoted(label))\(isLabel ? " is also a value of its column" : "")), expected a header; "
+        + reader.remedyForMissingHeader(label: labelIndex, text: textIndex))
   }
 }

@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// A piece of a page: text, or an element with its content.
 ///
 /// Text and attribute values are always escaped when the page is written, so nothing in a user's files can become
@@ -51,7 +53,10 @@ package indirect enum HTML: Sendable, ExpressibleByStringInterpolation {
       case "\n", "\t": markup.unicodeScalars.append(scalar)
       // Neither HTML nor XML may hold control characters: they are shown by their control pictures, if they have one.
       case "\0"..<" ": markup.unicodeScalars.append(Unicode.Scalar(0x2400 + scalar.value) ?? "\u{FFFD}")
-      case "\u{7F}"..."\u{9F}", "\u{FFFE}", "\u{FFFF}": markup += "\u{FFFD}"
+      case "\u{FFFE}", "\u{FFFF}": markup += "\u{FFFD}"
+      // Others that do not show, or hide what a text says.
+      case "\u{7F}"..."\u{9F}", "\u{200B}", "\u{2028}"..."\u{202E}", "\u{2060}"..."\u{2069}", "\u{FEFF}":
+        escape(codePoint(scalar), quotes: quotes, to: &markup)
       default: markup.unicodeScalars.append(scalar)
       }
     }

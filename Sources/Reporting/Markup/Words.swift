@@ -12,13 +12,3 @@ func number(_ value: Double) -> String {
 func points(_ difference: Double) -> String {
   (difference > 0 ? "+" : "") + fixed(100 * difference, 1).replacing("-", with: "\u{2212}")
 }
-
-/// A count and its noun: "1 row", "20 rows".
-func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
-
-/// A word quoted for a shell.
-func shellWord(_ text: String) -> String {
-  let isPlain =
-    !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./=:,".contains($0)) }
-  return isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
-}

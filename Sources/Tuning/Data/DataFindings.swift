@@ -20,6 +20,7 @@ package struct DataFindings: Sendable {
     let known = (rows.context + rows.training).filter { places.insert($0.place).inserted }
     let names = rows.labels.map(\.label)
     findSimilar(names)
+    findQuotes(names)
     findCounts(names, known, configuration)
     let first = findRepeats(known)
     findLeaks(rows, first, configuration.data)
@@ -59,7 +60,8 @@ package struct DataFindings: Sendable {
           ? "white space"
           : words.lowercased() == otherWords.lowercased()
             ? "case" : "characters that are not visible"
-      found.append((difference, "\"\(other)\" and \"\(label)\""))
+      let names = quotedApart(other, label, lettersDiffer: difference == "case")
+      found.append((difference, "\(names.0) and \(names.1)"))
     }
     for difference in found.map(\.difference)
     where !sentences.contains(where: { $0.contains(" only in \(difference):") }) {
@@ -71,6 +73,18 @@ package struct DataFindings: Sendable {
     }
   }
 
+  /// Labels that all have the quotes of a table with quotes, read as one where quotes are ordinary characters.
+  private mutating func findQuotes(_ labels: [String]) {
+    func isQuoted(_ label: String) -> Bool {
+      let bytes = label.utf8
+      return bytes.count > 1 && bytes.first == UInt8(ascii: "\"") && bytes.last == UInt8(ascii: "\"")
+    }
+    guard let first = labels.first, labels.allSatisfy(isQuoted) else { return }
+    sentences.append(
+      "every label is in quotes, such as \(quoted(first)): in a .tsv file quotes are ordinary characters; if they are "
+        + "not meant, end the file's name in .csv, which may have tabs too")
+  }
+
   private mutating func findCounts(_ labels: [String], _ rows: [DataRow], _ configuration: Configuration) {
     guard labels.count > 1 else { return }
     var counts = Dictionary(labels.map { (ExactText($0), 0) }, uniquingKeysWith: { first, _ in first })
@@ -78,7 +92,7 @@ package struct DataFindings: Sendable {
     let ordered = labels.map { (label: $0, rows: counts[ExactText($0)] ?? 0) }
     let few = ordered.filter { $0.rows < Self.fewRows }
     if !few.isEmpty {
-      let shown = few.prefix(4).map { "\"\($0.label)\" (\($0.rows))" }.joined(separator: ", ")
+      let shown = few.prefix(4).map { "\(quoted($0.label)) (\($0.rows))" }.joined(separator: ", ")
       sentences.append(
         "few rows to learn from, in the context and to train on, have the label \(shown)"
           + (few.count > 4 ? " and \(few.count - 4) more labels" : ""))
@@ -88,7 +102,7 @@ package struct DataFindings: Sendable {
       most.rows >= Self.unevenness * least.rows
     else { return }
     sentences.append(
-      "the rows to train on are uneven: \(most.rows) are labelled \"\(most.label)\", \(least.rows) \"\(least.label)\""
+      "the rows to train on are uneven: \(most.rows) are labelled \(quoted(most.label)), \(least.rows) \(quoted(least.label))"
         + (configuration.training.bestMetric == .macroF1
           ? "" : "; training.metric_for_best_model \"macro_f1\" weights all labels equally"))
   }
@@ -113,15 +127,15 @@ package struct DataFindings: Sendable {
     }
     if let (row, other) = repeats.first {
       sentences.append(
-        "\(Self.count(repeats.count, "row")) to learn from repeat\(repeats.count == 1 ? "s" : "") another one: "
+        "\(counted(repeats.count, "row")) to learn from repeat\(repeats.count == 1 ? "s" : "") another one: "
           + Self.places(row, other) + (repeats.count > 1 ? ", for example" : ""))
     }
     if let (row, other) = conflicts.first, case .text(_, let label) = row.content,
       case .text(_, let otherLabel) = other.content
     {
       sentences.append(
-        "\(Self.count(conflicts.count, "row")) to learn from \(conflicts.count == 1 ? "has" : "have") the same text as "
-          + "another one and another label: \(Self.places(row, other)), for \"\(label)\" and \"\(otherLabel)\""
+        "\(counted(conflicts.count, "row")) to learn from \(conflicts.count == 1 ? "has" : "have") the same text as "
+          + "another one and another label: \(Self.places(row, other)), for \(quoted(label)) and \(quoted(otherLabel))"
           + (conflicts.count > 1 ? ", for example" : ""))
     }
     return first
@@ -143,7 +157,7 @@ package struct DataFindings: Sendable {
       let found = rows[split].compactMap { row in first[Key(row)].map { (row, $0) } }
       guard let (row, other) = found.first else { continue }
       sentences.append(
-        "\(found.count) of \(Self.count(rows[split].count, "\(split.rawValue) row")) \(found.count == 1 ? "is" : "are") also "
+        "\(found.count) of \(counted(rows[split].count, "\(split.rawValue) row")) \(found.count == 1 ? "is" : "are") also "
           + "in the context or trained on (the same text: \(Self.places(row, other))), so results on "
           + "\(found.count == 1 ? "it" : "them") say nothing about new rows")
     }
@@ -160,8 +174,6 @@ package struct DataFindings: Sendable {
     guard parts[0] == parts[1], lines.count == 2 else { return "\(row.place) and \(other.place)" }
     return "lines \(lines[0]) and \(lines[1]) of \(parts[0])"
   }
-
-  private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 }
 
 extension Trainer {
