@@ -119,13 +119,16 @@ package struct SafetensorsFile: Sendable {
     let length = file.bytes.count
     func malformed(_ problem: String) -> InputError { .badData(path, "malformed safetensors: \(problem)") }
     let start = file.bytes.prefix(64)
+    let claimed = length < 8 ? 0 : UInt64(littleEndian: file.bytes.loadUnaligned(as: UInt64.self))
     // The header's first character is that of a JSON object or white space before it.
-    let isPlausible = length > 8 && [UInt8(ascii: "{"), 0x20, 0x09, 0x0A, 0x0D].contains(file.bytes[8])
-    if !isPlausible, let found = otherKind(of: start) {
+    let isPlausible =
+      length > 8 && claimed <= Self.maximumHeaderLength
+      && [UInt8(ascii: "{"), 0x20, 0x09, 0x0A, 0x0D].contains(file.bytes[8])
+    if !isPlausible, let found = otherKind(of: start) ?? textKind(of: start) {
       throw InputError.badData(path, "is \(found), expected safetensors")
     }
     guard length >= 8 else { throw malformed("expected at least 8 bytes, found \(length); is the download complete?") }
-    let headerLength = UInt64(littleEndian: file.bytes.loadUnaligned(as: UInt64.self))
+    let headerLength = claimed
     guard headerLength <= Self.maximumHeaderLength else {
       throw malformed("the header claims \(headerLength) bytes, at most \(Self.maximumHeaderLength) are allowed")
     }

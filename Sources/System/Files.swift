@@ -64,16 +64,20 @@ private func list(_ path: String) throws -> [String] {
   return names.sorted()
 }
 
-/// Reads a whole file.
+/// Reads a whole file; a pipe or another device only if `streams` are allowed, since it may never end.
 ///
 /// - Throws: `InputError.missing` when it cannot be opened or read.
-package func readBytes(of path: String) throws -> [UInt8] {
-  let descriptor = openFile(path, O_RDONLY)
+package func readBytes(of path: String, streams: Bool = false) throws -> [UInt8] {
+  // To open a pipe would wait for its writer.
+  let descriptor = openFile(path, streams ? O_RDONLY : O_RDONLY | O_NONBLOCK)
   guard descriptor >= 0 else { throw InputError.missing(path, "cannot be opened: \(systemReason())") }
   defer { close(descriptor) }
   var status = stat()
   guard unsafe fstat(descriptor, &status) == 0 else { throw InputError.missing(path, systemReason()) }
   guard status.st_mode & S_IFMT != S_IFDIR else { throw InputError.missing(path, "is a folder, expected a file") }
+  guard streams || status.st_mode & S_IFMT == S_IFREG else {
+    throw InputError.missing(path, "is not a regular file")
+  }
   var bytes: [UInt8] = []
   bytes.reserveCapacity(Int(status.st_size))
   var chunk = [UInt8](repeating: 0, count: 1 << 20)

@@ -13,7 +13,8 @@ package final class MappedFile: @unchecked Sendable {
   /// - Throws: `InputError.missing` when it cannot be opened or mapped.
   package init(path: String) throws {
     self.path = path
-    let descriptor = openFile(path, O_RDONLY)
+    // To open a pipe would wait for its writer.
+    let descriptor = openFile(path, O_RDONLY | O_NONBLOCK)
     guard descriptor >= 0 else { throw InputError.missing(path, "cannot be opened: \(systemReason())") }
     defer { close(descriptor) }
     var status = stat()

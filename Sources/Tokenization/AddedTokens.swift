@@ -30,8 +30,13 @@ struct AddedTokenNumbering: Sendable {
   private(set) var tokens: [Int: AddedToken] = [:]
   /// The ids in the order in which they got a token.
   private(set) var order: [Int] = []
+  /// The UTF-8 of each token that was ever added as special.
+  private var special: Set<[UInt8]> = []
 
   init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
+
+  /// Whether a token was ever added as special: flags that it gets later do not take this back.
+  func isSpecial(_ token: AddedToken) -> Bool { special.contains(Array(token.content.utf8)) }
 
   /// The id of a token, added or of the vocabulary.
   func id(of content: String) -> Int? { ids[Array(content.utf8)] ?? vocabulary.id(of: content.utf8.span) }
@@ -41,6 +46,7 @@ struct AddedTokenNumbering: Sendable {
   /// The others are numbered on: from the number of tokens of the vocabulary, even if it has larger ids, or, if tokens
   /// have been added before, from the largest of their ids if this is larger.
   mutating func add(_ new: [AddedToken]) {
+    for token in new where token.isSpecial { special.insert(Array(token.content.utf8)) }
     var next = vocabulary.count
     if let largest = ids.values.max(), largest >= next { next = largest + 1 }
     for token in new where !token.content.isEmpty {
@@ -72,6 +78,7 @@ struct AddedTokens: Sendable {
     for id in numbering.order {
       guard let token = numbering.tokens[id] else { continue }
       var member = MatcherMember(id: id, token: token, content: Array(token.content.utf8))
+      member.token.isSpecial = numbering.isSpecial(token)
       if token.isNormalized {
         if let normalizer { member.content = try normalizer.normalize(token.content) }
         normalizedContents[id] = member.content

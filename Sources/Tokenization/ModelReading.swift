@@ -10,18 +10,7 @@ extension Model {
     guard let model else {
       throw InputError.badData(file, "model is null; supported: \(types.joined(separator: ", "))")
     }
-    // The first files have no type: the members then determine it.
-    var type = model.type
-    if type == nil, model["type"] == nil {
-      if model["merges"] != nil {
-        type = "BPE"
-      } else if model["continuing_subword_prefix"] != nil {
-        type = "WordPiece"
-      } else if model["vocab"] != nil {
-        type = model["vocab"]?.array == nil ? "WordLevel" : "Unigram"
-      }
-    }
-    guard let type, types.contains(type) else { throw model.unsupportedType(types) }
+    guard let type = model.modelType, types.contains(type) else { throw model.unsupportedType(types) }
     if spellsBytes, type != "BPE" {
       throw InputError.badData(file, "model is \"\(type)\" after a pre_tokenizer \"ByteLevel\"; supported: BPE")
     }
@@ -47,6 +36,14 @@ extension Model {
 }
 
 extension Members {
+  /// The type of a model. The first files have none: the members then determine it.
+  var modelType: String? {
+    if self["type"] != nil { return type }
+    if self["merges"] != nil { return "BPE" }
+    if self["continuing_subword_prefix"] != nil { return "WordPiece" }
+    return self["vocab"].map { $0.array == nil ? "WordLevel" : "Unigram" }
+  }
+
   /// The vocabulary of a model that has words, and the token of unknown ones.
   fileprivate func words() throws -> (Vocabulary, Int32) {
     let vocabulary = try Vocabulary(self["vocab"] ?? .null, place: path("vocab"), file: file)

@@ -52,6 +52,11 @@ enum TokenizerClass: String {
     }
   }
 
+  /// Whether a declared class changes nothing for this type of model.
+  static func isFixed(byModel type: String?) -> Bool {
+    type.map { classesOfModels[$0] != nil && modelsWithWrongClass.contains($0) } ?? false
+  }
+
   private static func withoutFast(_ name: String) -> String { name.hasSuffix("Fast") ? String(name.dropLast(4)) : name }
 
   private static let classesOfModels: [String: TokenizerClass] = [
@@ -152,7 +157,8 @@ enum TokenizerClass: String {
         """#
     }
     func model(unknown: Bool) throws -> String {
-      let unknown = unknown ? try settings.token("unk_token")?.content : nil
+      // Python writes a token that is null as "None".
+      let unknown = unknown ? try settings.token("unk_token")?.content ?? "None" : nil
       return #"""
         "model":
         {"type": "BPE", "fuse_unk": true, "byte_fallback": true, "unk_token": \#(unknown.map { JSON.string($0).compact } ?? "null")}
@@ -199,7 +205,7 @@ enum TokenizerClass: String {
         "lowercase": \#(try settings.flag("do_lower_case") ?? true)},
         "pre_tokenizer": {"type": "BertPreTokenizer"}, "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
         "model": {"type": "WordPiece", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
-        "unk_token": \#(JSON.string(try settings.token("unk_token")?.content ?? "[UNK]").compact)}
+        "unk_token": \#(JSON.string(try settings.token("unk_token")?.content ?? "None").compact)}
         """#
     }
     return try JSON(parsing: Array("{\(text)}".utf8), file: rawValue)

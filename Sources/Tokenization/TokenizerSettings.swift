@@ -41,14 +41,17 @@ struct TokenizerSettings {
     do {
       let found = try TokenizerClass(
         declared: declared?.string, modelType: modelType, isByteLevel: file?.hasByteLevel ?? false)
-      // Where the class has another kind of model than the file, its tokens have no meaning for the file.
-      let type = file?["model"].map { $0["type"]?.string ?? ($0["merges"] == nil ? "" : "BPE") }
-      tokenizerClass = type == nil || found.modelType == nil || found.modelType == type ? found : .backend
+      tokenizerClass = found
     } catch {
       throw InputError.badData(
         settings?.path ?? folder,
         "tokenizer_class is \(error.name), whose tokens are not supported; if tokenizer.json has them as they are, set it "
           + "to PreTrainedTokenizerFast")
+    }
+    if let model = file?["model"], model.object != nil, let expected = tokenizerClass.modelType,
+      let found = try Members(of: model, called: "model", in: folder).modelType, found != expected
+    {
+      throw mismatch(found: found, expected: expected, declared: declared?.string, modelType: modelType)
     }
     if let (members, path) = settings { for member in members { set(member.key, member.value, path) } }
     if self["extra_special_tokens"].map(\.isEmptyCollection) ?? true,
@@ -70,6 +73,20 @@ struct TokenizerSettings {
     if try flag("fix_mistral_regex") ?? false {
       throw error("fix_mistral_regex", "is true, which is not supported; write the pattern into tokenizer.json")
     }
+  }
+
+  /// The error for a class that does not take the file's model: it would read the vocabulary as that of another model.
+  private func mismatch(found: String, expected: String, declared: String?, modelType: String?) -> InputError {
+    let isFixed = TokenizerClass.isFixed(byModel: modelType)
+    let cause =
+      if let declared, !isFixed { "tokenizer_class \"\(declared)\"" } else { "model_type \"\(modelType ?? "")\"" }
+    let remedy =
+      isFixed
+      ? "keep the tokenizer in a folder without config.json, and name that in tokenizer_name_or_path"
+      : "set \"tokenizer_class\": \"PreTrainedTokenizerFast\" in tokenizer_config.json to use the file as it is"
+    return .badData(
+      resolve("tokenizer.json", relativeTo: folder),
+      "model is \(found), but \(cause) in the files beside makes a \(expected) of it, with other tokens; \(remedy)")
   }
 
   // MARK: - Members

@@ -82,7 +82,7 @@ private func settings(_ arguments: Arguments) throws -> TextGenerator.Settings {
 /// The text of `--prompt`, or standard input without its last line break.
 private func prompt(_ arguments: Arguments) throws -> (text: String, source: PromptedModel.Source) {
   if let text = arguments["--prompt"], text != "-" { return (text, .flag) }
-  let bytes = try readBytes(of: "/dev/stdin")
+  let bytes = try readBytes(of: "/dev/stdin", streams: true)
   guard let text = String(validating: bytes, as: UTF8.self) else {
     throw PromptedModel.Source.standardInput.error("is not UTF-8")
   }

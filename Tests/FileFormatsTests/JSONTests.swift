@@ -88,7 +88,8 @@ import TestSupport
       "version https://git-lfs.github.com/spec/v1\n",
       "is a git-lfs pointer (run `git lfs pull` in its folder), expected JSON"
     ),
-    ("<!doctype html>", "is an HTML or XML page"), ("", "is empty, expected JSON"),
+    ("<!doctype html>", "is an HTML or XML page"), ("{\0", "is UTF-16 text (save it as UTF-8"), ("\0{", "is UTF-16"),
+    ("", "is empty, expected JSON"),
     ("PK\u{3}\u{4}", "is a zip archive"),
   ])
   func otherFilesAreNamed(text: String, message: String) throws {

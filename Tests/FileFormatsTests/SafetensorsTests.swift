@@ -117,6 +117,15 @@ private func tensor(_ name: String, _ type: String = "F32", _ shape: String = "[
     Malformed(
       "git-lfs", Array("version https://git-lfs.github.com/spec/v1\noid sha256:1\n".utf8), "run `git lfs pull`"),
     Malformed("page", Array("<!DOCTYPE html><html></html>".utf8), "is an HTML or XML page"),
+    Malformed("page with spaces", Array("<html>\n  <head>".utf8), "is an HTML or XML page"),
+    Malformed(
+      "error", Array(#"{"error":"Repository not found"}"#.utf8),
+      #"is text, "{\"error\":\"Repository not found\"}", such as a server's answer instead of the file"#),
+    Malformed("error with a space", Array(#"{"error" : "x"}"#.utf8), "such as a server's answer"),
+    Malformed("no entry", Array("Entry not found".utf8), #"is text, "Entry not found", such as"#),
+    Malformed("short text", Array("404\n".utf8), #"is text, "404", such as"#),
+    Malformed("UTF-16", [0xFF, 0xFE, 0x7B, 0, 0x22, 0, 0x61, 0, 0x22, 0], "is UTF-16 text"),
+    Malformed("UTF-16 without mark", [0x7B, 0, 0x22, 0, 0x61, 0, 0x22, 0, 0x3A, 0], "is UTF-16 text"),
     Malformed("zip", [0x50, 0x4B, 3, 4, 0, 0, 8, 8, 0, 0], "is a zip archive"),
     Malformed("pickle", [0x80, 2, 0x7D], "is a Python pickle"),
     Malformed("gguf", Array("GGUF".utf8) + [3, 0, 0, 0, 1, 0], "is a GGUF file"), Malformed("empty", [], "is empty"),

@@ -59,6 +59,19 @@ func worstError(
     #expect(error < 1e-4)
   }
 
+  /// Far from the first token too, where the positions have no end.
+  @Test(arguments: try FamilyGoldens().cases.filter { $0.long != nil })
+  func longTexts(golden: FamilyGoldens.Case) throws {
+    let long = try #require(golden.long)
+    let decoder = try FrozenModel(folder: golden.folder).decoder
+    var tree = TokenTree()
+    tree.append(.tokens(long.ids))
+    let targets = long.ids.indices.dropFirst().map { Target(row: $0 - 1, token: long.ids[$0]) }
+    let pass = decoder.forward(tree, targets: targets, workspace: Workspace(), on: team)
+    let loss = -pass.scores.reduce(0) { $0 + Double($1.logProbability) } / Double(targets.count)
+    #expect(abs(loss - long.loss) < 1e-5)
+  }
+
   /// 8-bit weights, fused, in runs and transposed, give nearly the same: another number format, not another model.
   @Test(arguments: try FamilyGoldens().cases)
   func eightBitWeights(golden: FamilyGoldens.Case) throws {

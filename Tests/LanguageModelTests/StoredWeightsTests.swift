@@ -1,5 +1,6 @@
 import Diagnostics
 import FileFormats
+import Glibc
 import LanguageModel
 import System
 import Testing
@@ -107,19 +108,43 @@ private func message(of folder: String) -> String {
     try withModel(golden, tensors: inside) { try #expect(error($0, golden) < 1e-4) }
   }
 
-  @Test func theFamilysNameCountsAmongSeveral() throws {
+  @Test func differentTensorsForOneNameAreRefused() throws {
     let golden = try #require(FamilyGoldens().cases.first { $0.name == "llama" })
     let stored = try tensors(of: golden.folder)
     let words = try #require(stored.first(where: isWords))
     func other(_ name: String) -> RawTensor {
       RawTensor(name, words.type, words.shape, [UInt8](repeating: 0, count: words.bytes.count))
     }
-    try withModel(golden, tensors: stored + [other("language_model.model.embed_tokens.weight")]) {
-      try #expect(error($0, golden) < 1e-4)
+    for name in ["embed_tokens.weight", "language_model.model.embed_tokens.weight", "decoder.embed_tokens.weight"] {
+      for stored in [stored + [other(name)], [other(name)] + stored] {
+        try withModel(golden, tensors: stored) {
+          let found = message(of: $0)
+          #expect(found.contains("could both be \"model.embed_tokens.weight\"; remove one of them"))
+          #expect(found.contains("\"\(name)\"") && found.contains("\"model.embed_tokens.weight\" "))
+        }
+      }
+      // The same tensor twice is no question.
+      let same = RawTensor(name, words.type, words.shape, words.bytes)
+      try withModel(golden, tensors: stored + [same]) { try #expect(error($0, golden) < 1e-4) }
     }
     let others = [other("module.model.embed_tokens.weight"), other("decoder.embed_tokens.weight")]
-    try withModel(golden, tensors: stored.filter { !isWords($0) } + others) {
-      #expect(message(of: $0).contains("\"decoder.embed_tokens.weight\" could both be \"model.embed_tokens.weight\""))
+    try withModel(golden, tensors: stored.filter { !isWords($0) } + others) { try #expect(!error($0, golden).isZero) }
+    let wider = RawTensor("module.lm_head.weight", "F32", [1], [0, 0, 0, 0])
+    try withModel(golden, tensors: stored + [wider]) { #expect(message(of: $0).contains("could both be")) }
+  }
+
+  /// A head within the family's prefix is none for transformers.
+  @Test(arguments: try FamilyGoldens().cases, [true, false])
+  func aHeadWithinThePrefixIsRefused(golden: FamilyGoldens.Case, isTied: Bool) throws {
+    let stored = try tensors(of: golden.folder).filter { !isHead($0) || $0.name.hasSuffix("bias") }
+    let words = try #require(stored.first(where: isWords))
+    let prefix = try #require(
+      ["model.decoder.", "model.", "transformer.", "gpt_neox."].first { words.name.hasPrefix($0) })
+    let head = golden.name.hasPrefix("gpt_neox") ? "embed_out.weight" : "lm_head.weight"
+    let zeros = RawTensor(prefix + head, words.type, words.shape, [UInt8](repeating: 0, count: words.bytes.count))
+    let configuration = try configuration(golden, "tie_word_embeddings", .bool(isTied))
+    try withModel(golden, tensors: stored + [zeros], configuration: configuration) {
+      #expect(message(of: $0).contains("tensor \"\(prefix)\(head)\" is within \"\(prefix)\""), "\(message(of: $0))")
     }
   }
 
@@ -225,6 +250,58 @@ private func message(of folder: String) -> String {
     }
   }
 
+  /// A tensor in a file that the index forgets, or that is not where the index says.
+  @Test(arguments: ["lm_head.weight", "model.norm.weight", "model.layers.1.mlp.up_proj.weight"])
+  func aTensorOutsideTheIndexIsNamedWithItsFile(name: String) throws {
+    let golden = try #require(FamilyGoldens().cases.first { $0.name == "llama" })
+    let stored = try tensors(of: golden.folder)
+    try withTemporaryFolder { folder in
+      func index(_ entries: [(String, String)]) throws {
+        let map = JSON.object(entries.map { JSON.Member($0, .string($1)) })
+        try writeAtomically(
+          JSON.object([.init("weight_map", map)]).compact, to: folder + "/model.safetensors.index.json")
+      }
+      try writeAtomically(readBytes(of: golden.folder + "/config.json"), to: folder + "/config.json")
+      let others = stored.filter { $0.name != name }
+      try writeAtomically(file(others), to: folder + "/a.safetensors")
+      try writeAtomically(file(stored.filter { $0.name == name }), to: folder + "/b.safetensors")
+      // Not listed at all, or listed in another file of the index.
+      for extra in [[], [(name, "a.safetensors")]] {
+        try index(others.map { ($0.name, "a.safetensors") } + extra)
+        let found = message(of: folder)
+        #expect(found.contains("lacks the tensor \"\(name)\"") && found.contains("b.safetensors has it, but the index"))
+        #expect(!found.contains("tie_word_embeddings"))
+      }
+      try index(others.map { ($0.name, "a.safetensors") } + [(name, "b.safetensors")])
+      try #expect(error(folder, golden) < 1e-4)
+      try index(others.map { ($0.name, "a.safetensors") } + [(name, "a.safetensors")])
+      try removeRecursively(folder + "/b.safetensors")
+      #expect(message(of: folder).contains("the index says it is in a.safetensors: download that file again"))
+      try writeAtomically(readBytes(of: folder + "/a.safetensors"), to: folder + "/model.safetensors")
+      try writeAtomically(file(stored.filter { $0.name == name }), to: folder + "/b.safetensors")
+      #expect(
+        message(of: folder).contains("b.safetensors has it, but beside a model.safetensors no other file is read"))
+    }
+  }
+
+  /// A pipe is not waited for, a device not read.
+  @Test(arguments: ["config.json", "model.safetensors", "model.safetensors.index.json"])
+  func aPipeOrDeviceIsNoFile(name: String) throws {
+    let golden = try #require(FamilyGoldens().cases.first { $0.name == "llama" })
+    for isPipe in [true, false] {
+      try withTemporaryFolder { folder in
+        try writeAtomically(readBytes(of: golden.folder + "/config.json"), to: folder + "/config.json")
+        try removeRecursively(folder + "/" + name)
+        if isPipe {
+          #expect(mkfifo(folder + "/" + name, 0o600) == 0)
+        } else {
+          #expect(symlink("/dev/zero", folder + "/" + name) == 0)
+        }
+        #expect(message(of: folder).contains("/\(name): is not a regular file"), "\(message(of: folder))")
+      }
+    }
+  }
+
   @Test(arguments: [
     ("pytorch_model.bin", "save_pretrained"), ("model.gguf", "it has model.gguf"),
     ("tf_model.h5", "it has tf_model.h5"),
@@ -254,6 +331,7 @@ private func message(of folder: String) -> String {
     ),
     ("{}", "\"model_type\" must be a known family"), ("", "config.json: is empty, expected JSON"),
     ("version https://git-lfs.github.com/spec/v1\n", "run `git lfs pull`"),
+    ("{\0}\0", "is UTF-16 text (save it as UTF-8"), ("\0{\0}", "is UTF-16 text (save it as UTF-8"),
   ])
   func aConfigurationOfAnotherKindSaysWhatItIs(text: String, remedy: String) throws {
     try withTemporaryFolder { folder in

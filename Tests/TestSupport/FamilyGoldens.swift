@@ -14,6 +14,8 @@ package struct FamilyGoldens {
     package let context: (ids: [Int], types: [Int])
     package let rows: [(ids: [Int], types: [Int])]
     package let loss: Double
+    /// A long text and the mean of its tokens' losses, for families without a last position.
+    package let long: (ids: [Int], loss: Double)?
 
     package var testDescription: String { name }
   }
@@ -48,7 +50,7 @@ package struct FamilyGoldens {
         name: name, folder: Self.folder + "/" + name, ids: integers(entry["ids"]),
         context: (integers(entry["context"]?["ids"]), integers(entry["context"]?["types"])),
         rows: (entry["rows"]?.array ?? []).map { (integers($0["input_ids"]), integers($0["input_type_mask"])) },
-        loss: loss)
+        loss: loss, long: entry["long"].flatMap { long in long["loss"]?.number.map { (integers(long["ids"]), $0) } })
     }
     self.cases = cases
     spellings = try (json["spellings"]?.array ?? []).map { entry in

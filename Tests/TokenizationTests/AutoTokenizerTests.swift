@@ -34,4 +34,42 @@ import Tokenization
       }
     }
   }
+
+  /// A class of merges makes other tokens of a file with words, and the other way round.
+  @Test(
+    arguments: ["wordpiece", "wordpiece-cased", "wordlevel", "unigram", "llama2", "llama3"],
+    [
+      "GPT2Tokenizer", "CodeGenTokenizer", "RobertaTokenizer", "GPTNeoXTokenizerFast", "CohereTokenizerFast",
+      "Qwen2Tokenizer", "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizerFast", "BertTokenizer",
+    ])
+  func aClassOfAnotherModelIsRefused(base: String, name: String) throws {
+    let file = try readBytes(of: tokenizerFixture(base + "/tokenizer.json"))
+    let type = try #require(JSON(parsing: file, file: "")["model"]?["type"]?.string)
+    let expected = name == "BertTokenizer" ? "WordPiece" : "BPE"
+    func message(_ settings: String, model: String? = nil) throws -> String {
+      var files = ["tokenizer.json": file, "tokenizer_config.json": Array(settings.utf8)]
+      if let model { files["config.json"] = Array(#"{"model_type": "\#(model)"}"#.utf8) }
+      return try withFolder(files) { path in
+        do { _ = try Tokenizer(folder: path) } catch { return "\(error)" }
+        return ""
+      }
+    }
+    let refused = "model is \(type), but tokenizer_class \"\(name)\" in the files beside makes a \(expected) of it"
+    let found = try message(#"{"tokenizer_class": "\#(name)"}"#)
+    if type == expected {
+      #expect(!found.contains("in the files beside"))
+    } else {
+      #expect(found.contains("/tokenizer.json: " + refused) && found.contains("\"PreTrainedTokenizerFast\""))
+    }
+    // The remedy, and the classes that a type of model brings.
+    for model in [nil, "gpt2", "gemma2", "llama"] {
+      try #expect(message(#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#, model: model) == "")
+    }
+    if type != "BPE" {
+      try #expect(message("{}", model: "gpt_neox").contains("but model_type \"gpt_neox\" in the files beside"))
+      for settings in ["{}", #"{"tokenizer_class": "PreTrainedTokenizerFast"}"#] {
+        try #expect(message(settings, model: "qwen2").contains("in a folder without config.json"))
+      }
+    }
+  }
 }

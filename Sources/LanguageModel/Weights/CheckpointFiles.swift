@@ -15,6 +15,8 @@ struct CheckpointFiles: Sendable {
   private let tensorsByBareName: [[UInt8]: [StoredTensor]]
   /// The shards that the index lists and the folder lacks.
   private let missingShards: [String]
+  /// The names of tensors in the index, and the files that it says have them.
+  private let index: [JSON.Member]
   private let prefix: String
   private let quantizing: ThreadTeam?
 
@@ -30,9 +32,11 @@ struct CheckpointFiles: Sendable {
     if fileExists(single) {
       files = [try SafetensorsFile(path: single)]
       missingShards = []
+      self.index = []
     } else if fileExists(index) {
       // Like transformers, only the names of the files count: each tensor is where it is.
-      let shards = try Self.shards(index)
+      self.index = try Self.entries(of: index)
+      let shards = Set(self.index.compactMap(\.value.string)).sorted()
       let paths = shards.map { folder + "/" + $0 }
       files = try paths.filter(fileExists).map { try SafetensorsFile(path: $0) }
       missingShards = shards.filter { !fileExists(folder + "/" + $0) }
@@ -47,21 +51,17 @@ struct CheckpointFiles: Sendable {
     tensorsByBareName = tensors
   }
 
-  /// The names of the files in an index, sorted.
-  private static func shards(_ index: String) throws -> [String] {
+  /// The entries of an index: each the name of a tensor and that of a file.
+  private static func entries(of index: String) throws -> [JSON.Member] {
     guard let map = try JSON.read(file: index, allowing: .nonFinite)["weight_map"]?.object, !map.isEmpty else {
       throw InputError.badData(index, "expected an object \"weight_map\" from tensor names to files")
     }
-    return try Set(
-      map.map { entry in
-        guard let name = entry.value.string, !name.isEmpty else {
-          throw InputError.badData(
-            index,
-            "\"weight_map\".\"\(entry.key)\" must name a file of this folder, found \(entry.value.shortDescription)")
-        }
-        return name
-      }
-    ).sorted()
+    for entry in map where entry.value.string?.isEmpty ?? true {
+      throw InputError.badData(
+        index,
+        "\"weight_map\".\"\(entry.key)\" must name a file of this folder, found \(entry.value.shortDescription)")
+    }
+    return map
   }
 
   /// What to do about a folder that is no model's, from what it has instead.
@@ -99,15 +99,13 @@ struct CheckpointFiles: Sendable {
 
   /// The tensor with this name in the files; nil: there is none.
   ///
-  /// - Throws: `InputError.badData` when several tensors could be meant.
+  /// - Throws: `InputError.badData` when several different tensors could be meant.
   private func stored(_ name: String) throws -> StoredTensor? {
     let candidates = tensorsByBareName[Array(name.utf8)] ?? []
-    // The last file counts, as in transformers.
-    for name in [prefix + name, name] {
-      if let tensor = candidates.last(where: { $0.name.utf8.elementsEqual(name.utf8) }) { return tensor }
-    }
+    // Of several files with the same name in them, the last counts, as in transformers.
     guard let tensor = candidates.last else { return nil }
-    if let other = candidates.first(where: { !$0.name.utf8.elementsEqual(tensor.name.utf8) }) {
+    let others = candidates.filter { !$0.name.utf8.elementsEqual(tensor.name.utf8) }
+    if let other = others.first(where: { !$0.equals(tensor) }) {
       throw InputError.badData(
         tensor.file.path,
         "tensors \"\(other.name)\" and \"\(tensor.name)\" could both be \"\(prefix)\(name)\"; remove one of them")
@@ -130,8 +128,15 @@ struct CheckpointFiles: Sendable {
   private func missing(_ name: String, shape: [Int]) -> InputError {
     let names = tensors.map(\.name)
     let cause: String
-    if let shard = missingShards.first {
+    if let holder = unreadFile(with: name) {
+      cause =
+        index.isEmpty
+        ? "\(holder) has it, but beside a model.safetensors no other file is read: is it the whole model?"
+        : "\(holder) has it, but the index does not list this file: add it to model.safetensors.index.json"
+    } else if let shard = missingShards.first {
       cause = "nor is \(shard), which the index lists: download it too"
+    } else if let entry = index.first(where: { Self.bareName($0.key) == Array(name.utf8) }) {
+      cause = "the index says it is in \(entry.value.string ?? ""): download that file again, of the same model"
     } else if let other = names.first(where: { $0.contains("lora_") }) {
       cause = "it has \"\(other)\" of a fine-tuned adapter: save the model after PEFT's merge_and_unload"
     } else if let other = names.first(where: { name in Self.quantizedParts.contains(where: name.hasSuffix) }) {
@@ -145,6 +150,34 @@ struct CheckpointFiles: Sendable {
     let isHead = name.hasPrefix("lm_head.") || name.hasPrefix("embed_out.")
     let path = files.count == 1 ? files[0].file.path : folder
     return .badData(path, "lacks the tensor \"\(isHead ? "" : prefix)\(name)\" of shape \(shape); \(cause)")
+  }
+
+  /// A safetensors file of the folder that is not among those read, and has a tensor.
+  private func unreadFile(with name: String) -> String? {
+    let read = Set(files.map(\.file.path) + missingShards.map { folder + "/" + $0 })
+    return names(inDirectory: folder).first { file in
+      let path = folder + "/" + file
+      guard file.hasSuffix(".safetensors"), !read.contains(path), let found = try? SafetensorsFile(path: path) else {
+        return false
+      }
+      return found.tensors.contains { Self.bareName($0.name) == Array(name.utf8) }
+    }
+  }
+
+  /// Checks that a head stands outside of what the prefix names, where transformers looks for it.
+  ///
+  /// - Throws: `InputError.badData` for a head beside the words within the prefix, unless it equals them.
+  private func checkPlace(
+    of head: StoredTensor, words: StoredTensor, _ headName: String, _ wordsName: String
+  ) throws {
+    let place = head.name.dropLast(headName.count)
+    guard !prefix.isEmpty, place.hasSuffix(prefix), words.name.dropLast(wordsName.count) == place,
+      !head.equals(words)
+    else { return }
+    throw InputError.badData(
+      head.file.path,
+      "tensor \"\(head.name)\" is within \"\(prefix)\", where transformers does not look for a head; "
+        + "call it \"\(headName)\" if it is the model's, or else remove it")
   }
 
   private static let quantizedParts = [
@@ -211,6 +244,7 @@ struct CheckpointFiles: Sendable {
     let head = try heads.first { try stored($0 + ".weight") != nil } ?? heads[0]
     let wordsName = words + ".weight", headName = head + ".weight"
     let storedWords = try stored(wordsName), storedHead = try stored(headName)
+    if let storedWords, let storedHead { try checkPlace(of: storedHead, words: storedWords, headName, wordsName) }
     let embedding = try weight(
       isTied && storedWords == nil && storedHead != nil ? headName : wordsName, inputs: inputs, outputs: outputs)
     var isShared = isTied

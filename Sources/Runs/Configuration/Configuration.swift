@@ -118,7 +118,7 @@ extension Configuration {
   ///
   /// - Throws: `InputError.missing` when it cannot be read.
   package static func text(of file: String) throws -> [UInt8] {
-    try readBytes(of: file == standardInput ? "/dev/stdin" : file)
+    try readBytes(of: file == standardInput ? "/dev/stdin" : file, streams: true)
   }
 
   /// The same for the contents of a configuration file, which need not exist yet.
