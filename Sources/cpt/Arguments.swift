@@ -143,10 +143,10 @@ struct Arguments {
   /// What `--resume` and `--overwrite` ask for.
   var earlierRun: EarlierRun { has("--resume") ? .resume : has("--overwrite") ? .overwrite : .refuse }
 
-  /// The output path of a flag, checked for use.
-  func destination(_ name: String, isFolder: Bool) throws -> String? {
+  /// The output path of a flag, checked for use; `replacing` is a flag whose file may be replaced once it has been read.
+  func destination(_ name: String, isFolder: Bool, replacing: String? = nil) throws -> String? {
     guard let path = self[name] else { return nil }
-    guard path == standardStream else { return try free(path, name, isFolder: isFolder) }
+    guard path == standardStream else { return try free(path, name, isFolder: isFolder, replacing: replacing) }
     if isFolder { throw InputError.usage(name, "expected a folder, found \"-\"") }
     return path
   }
@@ -160,7 +160,7 @@ struct Arguments {
   /// A path to write to: unused, a device, or to be overwritten.
   ///
   /// - Throws: `InputError.usage` if the path exists or its folder does not; the remedy names the flag.
-  func free(_ path: String, _ name: String, isFolder: Bool = false) throws -> String {
+  func free(_ path: String, _ name: String, isFolder: Bool = false, replacing: String? = nil) throws -> String {
     if isFolder != isDirectory(path), fileExists(path) {
       throw InputError.usage(
         path, "is a \(isFolder ? "file, expected a folder" : "folder, expected a file") for \(name)")
@@ -168,7 +168,7 @@ struct Arguments {
     if !isFolder, !isDirectory(folder(of: path)) {
       throw InputError.usage(name, "the folder \(folder(of: path)) does not exist; create it first")
     }
-    try refuseInput(path, name)
+    if !isFolder { try refuseInput(path, name, but: replacing) }
     let isFree = isFolder ? names(inDirectory: path).isEmpty : !fileExists(path) || path.hasPrefix("/dev/")
     guard isFree || has("--overwrite") else {
       throw InputError.usage(path, "already exists; use --overwrite to replace it, or choose another \(name)")
@@ -177,11 +177,11 @@ struct Arguments {
   }
 
   /// Refuses to write over a file that the command reads, or that a model, a run or a configuration consists of.
-  private func refuseInput(_ path: String, _ name: String) throws {
+  private func refuseInput(_ path: String, _ name: String, but replaced: String?) throws {
     guard fileExists(path) else { return }
     let absolute = absolutePath(path)
     let inputs =
-      flags.filter { $0.name != name && ["FILE", "DIR", "PATH"].contains($0.value?.name) }
+      flags.filter { ![name, replaced].contains($0.name) && ["FILE", "DIR", "PATH"].contains($0.value?.name) }
       .flatMap { values[$0.name] ?? [] } + operands
     let neighbours = names(inDirectory: folder(of: absolute))
     let isInFolder = neighbours.contains { $0.hasSuffix(".safetensors") || $0 == RunDirectory.metricsName }

@@ -40,7 +40,8 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   }
   let format = try dataFormat(arguments, of: path)
   let scoring = arguments.choice("--scoring", default: Scoring.acc)
-  let destination = arguments["--output"] == "-" ? nil : try arguments.destination("--output", isFolder: false)
+  let destination =
+    arguments["--output"] == "-" ? nil : try arguments.destination("--output", isFolder: false, replacing: "--data")
   let team = try arguments.team()
   let adapter = try arguments.adapter()
   let configuration = try arguments.configuration(
