@@ -50,9 +50,11 @@ package func pathBytes(_ text: String) -> [UInt8] {
   }
 }
 
-/// Calls the system with a path's bytes.
+/// Calls the system with a path's bytes. No file has a name with a zero byte: the system is given the empty path, which it
+/// does not find, rather than what stands before that byte.
 func withPath<Result>(_ text: String, _ body: (UnsafePointer<CChar>) -> Result) -> Result {
-  let characters = pathBytes(text).map { CChar(bitPattern: $0) } + [0]
+  let bytes = pathBytes(text)
+  let characters = (bytes.contains(0) ? [] : bytes).map { CChar(bitPattern: $0) } + [0]
   return unsafe characters.withUnsafeBufferPointer { buffer in
     guard let start = buffer.baseAddress else { preconditionFailure("a path ends with a zero byte") }
     return unsafe body(start)

@@ -65,6 +65,17 @@ import TestSupport
     }
   }
 
+  /// Not the file whose name ends before the zero byte.
+  @Test func noFileHasAZeroByteInItsName() throws {
+    try withTemporaryFolder { folder in
+      try writeAtomically("x", to: folder + "/file")
+      #expect(!fileExists(folder + "/file\0more") && fileExists(folder + "/file"))
+      #expect(throws: InputError.self) { try readBytes(of: folder + "/file\0") }
+      let path = absolutePath(folder + "/\0")
+      #expect(absolutePath(path) == path)
+    }
+  }
+
   /// Characters that stand for bytes are themselves bytes in a path that has them.
   @Test func everyPathComesBack() {
     for bytes in [
