@@ -16,10 +16,10 @@ package struct ControlGroups {
     }
     var mounts = lines("/proc/self/mountinfo").compactMap { Mount(line: $0) }
     // Where they are by custom, for a process that cannot see its mounts.
-    mounts.append(Mount(folder: "/sys/fs/cgroup", root: "/", controllers: []))
-    for controller in Self.controllers {
-      mounts.append(Mount(folder: "/sys/fs/cgroup/" + controller, root: "/", controllers: [controller]))
-    }
+    let usual =
+      [Mount(folder: "/sys/fs/cgroup", root: "/", controllers: [])]
+      + Self.controllers.map { Mount(folder: "/sys/fs/cgroup/" + $0, root: "/", controllers: [$0]) }
+    mounts += usual.filter { mount in !mounts.contains { $0.folder == mount.folder } }
     var unified: [Path] = []
     var byController: [String: [Path]] = [:]
     for line in lines("/proc/self/cgroup") {

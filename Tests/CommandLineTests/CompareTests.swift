@@ -77,6 +77,14 @@ import TestSupport
       #expect(other.status == 64 && other.errors.contains("\"training.learning_rate\" differs"), "\(other.errors)")
       #expect(try compare(["--seeds", "1", "--methods", "icl", "--overwrite"], in: folder).status == 0)
       #expect(names(inDirectory: folder + "/cells") == ["comparison.json", "cpt.lock", "icl-seed-0"])
+      // A user's notes stay, as does a comparison.json of another program.
+      try writeAtomically("mine", to: folder + "/cells/icl-seed-0/notes.txt")
+      try makeDirectory(folder + "/cells/cpt-seed-of-mine")
+      #expect(try compare(["--seeds", "1", "--methods", "cpt", "--overwrite"], in: folder).status == 0)
+      #expect(names(inDirectory: folder + "/cells/icl-seed-0") == ["notes.txt"])
+      #expect(fileExists(folder + "/cells/cpt-seed-of-mine"))
+      try writeAtomically("{}", to: folder + "/cells/comparison.json")
+      #expect(try compare(["--seeds", "1", "--methods", "cpt", "--overwrite"], in: folder).status == 64)
     }
   }
 

@@ -224,17 +224,20 @@ private func message(of folder: String) -> String {
     }
   }
 
+  /// Writes an index that gives each tensor's file.
+  private func writeIndex(_ entries: [(String, String)], to folder: String) throws {
+    let map = JSON.object(entries.map { JSON.Member($0, .string($1)) })
+    try writeAtomically(
+      JSON.object([.init("weight_map", map)]).compact, to: folder + "/model.safetensors.index.json")
+  }
+
   /// Like transformers: the index gives the names of the shards, and each tensor is where it is.
   @Test func anIndexMayNameTheWrongShard() throws {
     let golden = try #require(FamilyGoldens().cases.first { $0.name == "opt" })
     let stored = try tensors(of: golden.folder)
     let first = Array(stored[..<5]), second = Array(stored[5...])
     try withTemporaryFolder { folder in
-      func index(_ entries: [(String, String)]) throws {
-        let map = JSON.object(entries.map { JSON.Member($0, .string($1)) })
-        try writeAtomically(
-          JSON.object([.init("weight_map", map)]).compact, to: folder + "/model.safetensors.index.json")
-      }
+      func index(_ entries: [(String, String)]) throws { try writeIndex(entries, to: folder) }
       try writeAtomically(readBytes(of: golden.folder + "/config.json"), to: folder + "/config.json")
       try writeAtomically(file(first), to: folder + "/a.safetensors")
       try writeAtomically(file(second), to: folder + "/b.safetensors")
@@ -256,11 +259,7 @@ private func message(of folder: String) -> String {
     let golden = try #require(FamilyGoldens().cases.first { $0.name == "llama" })
     let stored = try tensors(of: golden.folder)
     try withTemporaryFolder { folder in
-      func index(_ entries: [(String, String)]) throws {
-        let map = JSON.object(entries.map { JSON.Member($0, .string($1)) })
-        try writeAtomically(
-          JSON.object([.init("weight_map", map)]).compact, to: folder + "/model.safetensors.index.json")
-      }
+      func index(_ entries: [(String, String)]) throws { try writeIndex(entries, to: folder) }
       try writeAtomically(readBytes(of: golden.folder + "/config.json"), to: folder + "/config.json")
       let others = stored.filter { $0.name != name }
       try writeAtomically(file(others), to: folder + "/a.safetensors")

@@ -58,6 +58,17 @@ import TestSupport
     }
   }
 
+  /// A mount at its usual place counts once.
+  @Test func limitsAreListedOnce() throws {
+    try groups([
+      "/proc/self/cgroup": "4:memory:/job\n",
+      "/proc/self/mountinfo": "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+      "/sys/fs/cgroup/memory/job/memory.limit_in_bytes": "60000000\n",
+    ]) { groups, _ in
+      #expect(groups.memory.map(\.value) == [60_000_000])
+    }
+  }
+
   @Test func withoutControlGroups() throws {
     try groups(["/proc/self/cgroup": "nonsense\n::\n0:\n"]) { groups, _ in
       #expect(groups.memory == [] && groups.cores == [])

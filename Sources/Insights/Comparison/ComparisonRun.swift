@@ -100,57 +100,37 @@ package struct ComparisonRun {
   ///
   /// - Throws: `InputError` when it is in use or holds other files, or cells with other settings.
   package mutating func prepare() throws {
-    if !fileExists(folder + "/" + FolderLock.file) { try check() }
-    if earlier == .resume || fileExists(folder + "/" + FolderLock.file) { try takeFolder() }
+    if earlier == .resume || results.hasLock { lock = try results.take(earlier) } else { try results.check(earlier) }
     if earlier == .resume, holdsComparison { try takeOver(Comparison(folder: folder)) }
   }
 
-  /// Keeps other processes out of the folder from here on.
-  private mutating func takeFolder() throws {
-    guard let lock = try FolderLock(folder) else {
-      throw InputError.usage(folder, "another cpt is comparing here; wait for it, or use another --output")
-    }
-    self.lock = lock
-    try check()
+  private var results: ResultFolder {
+    ResultFolder(
+      folder, kind: "comparison",
+      isFree: { [folder] in
+        names(inDirectory: folder).allSatisfy {
+          $0 == FolderLock.file || $0.hasPrefix(Comparison.file + ".partial")
+        }
+      },
+      holdsResults: { [holdsComparison] in holdsComparison })
   }
 
-  /// Removes an earlier comparison; what shows that there is one, last.
+  /// Other programs may have a comparison.json, too.
+  private var holdsComparison: Bool {
+    let file = folder + "/" + Comparison.file
+    return fileExists(file) && (try? JSON.read(file: file))?["cells"]?.array != nil
+  }
+
+  /// Removes what an earlier comparison wrote, and nothing else; what shows that there is one, last.
   private func removeComparison() throws {
-    let cells = names(inDirectory: folder).filter(Self.isCell)
-    for name in cells + [Comparison.file] { try removeRecursively(folder + "/" + name) }
-  }
-
-  private var holdsComparison: Bool { fileExists(folder + "/" + Comparison.file) }
-
-  private static func isCell(_ name: String) -> Bool {
-    TuningMethod.allCases.contains { name.hasPrefix($0.rawValue + "-seed-") }
-  }
-
-  private func check() throws {
-    if fileExists(folder), !isDirectory(folder) {
-      throw InputError.usage(folder, "is a file; expected a folder to write results into")
+    let cells = TuningMethod.allCases.map { $0.rawValue + "-seed-" }
+    for name in names(inDirectory: folder) {
+      guard let start = cells.first(where: name.hasPrefix), Int(name.dropFirst(start.count)) != nil else { continue }
+      let cell = RunDirectory(folder + "/" + name)
+      try cell.removeRun()
+      try removeFiles([Comparison.predictionsFile, FolderLock.file], inDirectory: cell.path)
     }
-    // A comparison that was killed before its first file left an empty folder.
-    let isFree = names(inDirectory: folder).allSatisfy {
-      $0 == FolderLock.file || $0.hasPrefix(Comparison.file + ".partial")
-    }
-    switch earlier {
-    case .overwrite:
-      guard holdsComparison || isFree else {
-        throw InputError.usage(
-          folder, "holds files but no comparison; --overwrite replaces only comparisons, use another --output")
-      }
-    case .resume:
-      guard holdsComparison || (isDirectory(folder) && isFree) else {
-        throw InputError.usage("--resume", "there is no comparison in \(folder); start one without --resume")
-      }
-    case .resumeIfAny, .refuse:
-      guard isFree || (earlier == .resumeIfAny && holdsComparison) else {
-        throw InputError.usage(
-          folder,
-          "is not empty; use --resume to continue its comparison, --overwrite to start over, or another --output")
-      }
-    }
+    try removeRecursively(folder + "/" + Comparison.file)
   }
 
   /// Reuses finished cells, including those of other methods and seeds.
@@ -205,7 +185,7 @@ package struct ComparisonRun {
   ) throws -> Comparison.Cell? {
     let directory = RunDirectory(folder + "/" + Comparison.Cell.folder(method, seed: seed))
     var trainer = try Trainer(setup, run: directory)
-    if lock == nil { try takeFolder() }
+    if lock == nil { lock = try results.take(earlier) }
     if lock?.isExclusive == false, !hasBegun { report(.folderWithoutLocks) }
     // An earlier comparison goes once a cell of this one can be trained.
     if earlier == .overwrite, !hasBegun { try removeComparison() }

@@ -13,44 +13,79 @@ package enum EarlierRun: Sendable {
   case overwrite
 }
 
+/// A folder for results of one kind, as a new process finds it.
+package struct ResultFolder {
+  private let path: String
+  private let kind: String
+  private let isFree: () -> Bool
+  private let holdsResults: () -> Bool
+
+  /// - Parameters:
+  ///   - path: the folder, which need not exist.
+  ///   - kind: what the results are, in messages: "run".
+  ///   - isFree: whether results could start here without meeting any file of a user.
+  ///   - holdsResults: whether results of this kind are here.
+  package init(_ path: String, kind: String, isFree: @escaping () -> Bool, holdsResults: @escaping () -> Bool) {
+    self.path = path
+    self.kind = kind
+    self.isFree = isFree
+    self.holdsResults = holdsResults
+  }
+
+  /// Whether a process has ever locked the folder.
+  package var hasLock: Bool { fileExists(path + "/" + FolderLock.file) }
+
+  /// Checks that what the folder holds is what was asked for; writes nothing, not even the lock.
+  ///
+  /// - Throws: `InputError.usage` otherwise.
+  package func check(_ earlier: EarlierRun) throws {
+    if fileExists(path), !isDirectory(path) {
+      throw InputError.usage(path, "is a file; expected a folder to write results into")
+    }
+    switch earlier {
+    case .overwrite:
+      guard isFree() || holdsResults() else {
+        throw InputError.usage(
+          path, "holds files but no \(kind); --overwrite replaces only \(kind)s, use another --output")
+      }
+    case .resume:
+      // A process that was killed before its first file left an empty folder.
+      guard holdsResults() || (isDirectory(path) && isFree()) else {
+        throw InputError.usage("--resume", "there is no \(kind) in \(path); start one without --resume")
+      }
+    case .resumeIfAny, .refuse:
+      guard isFree() || (earlier == .resumeIfAny && holdsResults()) else {
+        throw InputError.usage(
+          path, "is not empty; use --resume to continue its \(kind), --overwrite to start over, or another --output")
+      }
+    }
+  }
+
+  /// Takes the folder for this process, and checks it once no other one can change it.
+  ///
+  /// - Returns: the lock, to be kept as long as the process writes.
+  /// - Throws: `InputError.usage` when another process uses the folder, or as `check` does.
+  package func take(_ earlier: EarlierRun) throws -> FolderLock {
+    if !hasLock { try check(earlier) }
+    guard let lock = try FolderLock(path) else {
+      throw InputError.usage(path, "another cpt is training here; wait for it, or use another --output")
+    }
+    try check(earlier)
+    return lock
+  }
+}
+
 extension RunDirectory {
   /// Takes the folder for this process, and brings what a killed process left there into order.
   ///
   /// - Returns: the lock, to be kept as long as the run writes.
   /// - Throws: `InputError.usage` when another process uses the folder, or when it holds what must not be there.
   package func claim(_ earlier: EarlierRun) throws -> FolderLock {
-    // Nothing is written into a folder of the user's, not even the lock.
-    if !fileExists(lockFile) { try check(earlier) }
-    guard let lock = try FolderLock(path) else {
-      throw InputError.usage(path, "another cpt is training here; wait for it, or use another --output")
-    }
-    try check(earlier)
+    let results = ResultFolder(path, kind: "run", isFree: { isFree }, holdsResults: { holdsRun })
+    let lock = try results.take(earlier)
     try settle()
     if earlier == .overwrite { try removeRun() }
     return lock
-  }
-
-  private func check(_ earlier: EarlierRun) throws {
-    if fileExists(path), !isDirectory(path) {
-      throw InputError.usage(path, "is a file; expected a folder to write results into")
-    }
-    switch earlier {
-    case .overwrite:
-      guard isFree || holdsRun else {
-        throw InputError.usage(
-          path, "holds files but no run; --overwrite replaces only runs, use another --output")
-      }
-    case .resume:
-      // A run that was killed before its first file left an empty folder.
-      guard holdsRun || (isDirectory(path) && isFree) else {
-        throw InputError.usage("--resume", "there is no run in \(path); start one without --resume")
-      }
-    case .resumeIfAny, .refuse:
-      guard isFree || (earlier == .resumeIfAny && holdsRun) else {
-        throw InputError.usage(
-          path, "is not empty; use --resume to continue its run, --overwrite to start over, or another --output")
-      }
-    }
   }
 
   /// Finishes or removes what a killed process left half-written or half-removed.
@@ -72,7 +107,7 @@ extension RunDirectory {
   }
 
   /// Removes what a run wrote here, and nothing else; what shows that there is a run, last.
-  private func removeRun() throws {
+  package func removeRun() throws {
     let names = names(inDirectory: path).filter { Self.isRunFile(Self.base(of: $0)) }
     // A checkpoint needs the best one, both need the metrics, and all need the configuration.
     let last = [Self.bestName, Self.metricsName, Self.configurationName]
