@@ -2,30 +2,7 @@ import Diagnostics
 import Glibc
 import System
 
-/// The element type of a tensor in a safetensors file, by its name there.
-///
-/// A file may hold types that are unknown here: only the tensors that are read need a known one. Source:
-/// https://github.com/huggingface/safetensors, `tensor.rs`.
-package struct TensorType: Hashable, Sendable {
-  /// "F32".
-  package let name: String
-
-  package static let float16 = TensorType(name: "F16")
-  package static let bfloat16 = TensorType(name: "BF16")
-  package static let float32 = TensorType(name: "F32")
-  package static let float64 = TensorType(name: "F64")
-
-  /// Bits per element; nil: the type is unknown.
-  var bits: Int? { Self.bitsOfTypes[name] }
-
-  private static let bitsOfTypes = [
-    "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8,
-    "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32,
-    "I64": 64, "U64": 64, "F64": 64, "C64": 64,
-  ]
-}
-
-/// One tensor of a mapped safetensors file: its type, its shape, and its bytes in the mapping.
+/// One tensor of a mapped file: its type, its shape, and its bytes in the mapping.
 package struct StoredTensor: @unchecked Sendable {
   // Sendable: `bytes` points into `file`, which is immutable and kept alive here.
   package let name: String
@@ -236,7 +213,7 @@ extension JSON {
 
 extension Int {
   /// The product; nil if it overflows.
-  fileprivate func multiplied(by other: Int) -> Int? {
+  func multiplied(by other: Int) -> Int? {
     let (product, overflow) = multipliedReportingOverflow(by: other)
     return overflow ? nil : product
   }
