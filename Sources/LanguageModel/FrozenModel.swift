@@ -3,49 +3,49 @@ import FileFormats
 import Kernels
 import System
 
-/// An opened model folder of Hugging Face's `save_pretrained`: its decoder with frozen weights.
+/// An opened model: a folder of Hugging Face's `save_pretrained`, or a GGUF file; its decoder with frozen weights.
 package struct FrozenModel: Sendable {
-  /// The folder it was read from.
-  package let folder: String
-  /// The `model_type` of config.json.
+  /// The folder or file it was read from.
+  package let path: String
+  /// The `model_type` of config.json, or the one that stands for a GGUF file's architecture.
   package let family: String
   package let decoder: Decoder
   /// Every tensor of its files, used or not.
   package let tensors: [StoredTensor]
+  /// The name that a GGUF file says the model has; nil for a folder.
+  package let name: String?
 
-  /// Reads config.json and maps the weights.
+  /// Reads what describes the model and maps the weights.
   ///
   /// - Parameters:
-  ///   - folder: the folder with config.json and safetensors.
+  ///   - path: a folder with config.json and safetensors, a GGUF file, or a folder with one.
   ///   - team: the threads that convert the blocks' weight matrices to 8 bits; nil: keep the stored format.
   /// - Throws: `InputError` naming the missing or wrong file, key or tensor.
-  package init(folder: String, quantizing team: ThreadTeam? = nil) throws {
-    if fileExists(folder), !isDirectory(folder) {
-      throw InputError.missing(
-        folder,
-        "is a file; expected the folder of a Hugging Face model (config.json, model.safetensors, tokenizer.json)")
-    }
-    guard isDirectory(folder) else {
-      throw InputError.missing(
-        folder,
-        "no such folder; expected a downloaded Hugging Face model (config.json, model.safetensors, tokenizer.json)")
-    }
-    let configuration = try ConfigFile(folder: folder)
-    let name = try configuration.text("model_type", default: "")
-    guard let description = Family.all[name] else {
-      if let text = try configuration.section("text_config") {
-        let part = try text.text("model_type", default: "")
-        throw configuration.invalid("model_type", "that of a text model; save the text part (\"\(part)\") alone")
+  package init(path: String, quantizing team: ThreadTeam? = nil) throws {
+    let expected =
+      "expected a model: a GGUF file, or a folder of Hugging Face (config.json, model.safetensors, tokenizer.json)"
+    guard fileExists(path) else { throw InputError.missing(path, "no such file or folder; \(expected)") }
+    let source: any TensorSource, configuration: ConfigFile, family: Family
+    if let file = try GGUFModel.file(of: path) {
+      let model = try GGUFModel(path: file)
+      let (name, architecture) = try GGUFArchitecture.of(model)
+      configuration = ConfigFile(try GGUFConfiguration(model, name, architecture))
+      self.family = architecture.modelType
+      family = try Family.named(architecture.modelType, in: configuration)
+      source = GGUFTensors(model, architecture)
+      self.name = try model.metadata.text("general.name")
+    } else {
+      configuration = try ConfigFile(folder: path)
+      self.family = try configuration.text("model_type", default: "")
+      family = try Family.named(self.family, in: configuration)
+      guard !configuration.has("quantization_config") else {
+        throw configuration.invalid("quantization_config", "missing; download the model's original weights")
       }
-      throw configuration.invalid("model_type", "a known family (\(Family.all.keys.sorted().joined(separator: ", ")))")
+      source = try SafetensorsFolder(path, prefix: family.prefix)
+      name = nil
     }
-    guard !configuration.has("quantization_config") else {
-      throw configuration.invalid("quantization_config", "missing; download the model's original weights")
-    }
-    let files = try CheckpointFiles(folder: folder, prefix: description.prefix, quantizing: team)
-    self.folder = folder
-    family = name
-    tensors = files.tensors
-    decoder = try description.decoder(configuration, files)
+    self.path = path
+    tensors = source.tensors
+    decoder = try family.decoder(configuration, CheckpointFiles(source, quantizing: team))
   }
 }

@@ -76,7 +76,7 @@ package struct RunRecord: Sendable {
       guard let folder = configuration.baseModel else {
         throw InputError.badData(path, "its configuration names no model; use --model")
       }
-      let decoder = try FrozenModel(folder: folder).decoder
+      let decoder = try FrozenModel(path: folder).decoder
       context = ContextRecord(
         try adapter.prompt(over: decoder), decoder: decoder,
         tokenizer: try? Tokenizer(folder: configuration.tokenizer ?? folder), team: team)

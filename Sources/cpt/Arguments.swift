@@ -262,7 +262,7 @@ struct Arguments {
     }
     let tokenizerFolder = configuration.tokenizer ?? folder
     return (
-      try FrozenModel(folder: folder),
+      try FrozenModel(path: folder),
       Tokenizer.exists(in: tokenizerFolder) ? try? Tokenizer(folder: tokenizerFolder) : nil
     )
   }

@@ -98,7 +98,7 @@ extension Flag {
   static let checkpoint = Flag(
     name: "--checkpoint", value: .folder, help: "adapter folder: a run, its best/, or one of PEFT's", isRequired: true)
   /// `--model`: the frozen model.
-  static let model = Flag(name: "--model", value: .folder, help: "the frozen model, instead of the adapter's own")
+  static let model = Flag(name: "--model", value: .path, help: "the frozen model, instead of the adapter's own")
   /// `--set`: overrides of configuration keys.
   static let set = Flag(
     name: "--set", value: .setting, help: "override a key of the configuration", isRepeatable: true)

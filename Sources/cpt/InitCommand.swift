@@ -16,7 +16,7 @@ extension Command {
     example: "cpt init --data tickets.csv --model models/gpt2",
     flags: [
       Flag(name: "--data", value: .file, help: "labelled rows: .csv, .tsv, .jsonl or .json", isRequired: true),
-      Flag(name: "--model", value: .folder, help: "the model; settings are chosen for it"),
+      Flag(name: "--model", value: .path, help: "the model, a folder or a GGUF file; settings are chosen for it"),
       Flag(name: "--text-column", value: .text("NAME"), help: "column of the texts (default: guessed and reported)"),
       Flag(name: "--label-column", value: .text("NAME"), help: "column of the labels (default: guessed and reported)"),
       Flag(name: "--output", value: .file, help: "configuration to write (default: cpt.json); - prints it"),
@@ -35,7 +35,7 @@ private func runInit(_ arguments: Arguments) throws -> Int32 {
     throw InputError.usage("--json", "conflicts with --output -: both print to standard output; use one of them")
   }
   let model = try arguments["--model"].map {
-    try ModelSurvey(folder: $0, texts: data.texts, labels: data.labels.map(\.label))
+    try ModelSurvey(path: $0, texts: data.texts, labels: data.labels.map(\.label))
   }
   let siblings = SplitSiblings(of: data)
   let isBeside = output == standardStream || folder(of: output) == "."
@@ -136,7 +136,7 @@ private func findings(_ draft: ConfigurationDraft, _ notes: [String]) -> String 
   var facts = ["texts: \(spread(lengths)) characters"]
   if let model = draft.model {
     facts.append(
-      "examples: \(spread(model.exampleTokens)) tokens; \(messageLine(model.folder)) is \(model.width) wide"
+      "examples: \(spread(model.exampleTokens)) tokens; \(messageLine(model.path)) is \(model.width) wide"
         + (model.positions.map { ", with \($0) positions" } ?? ""))
   }
   return [
@@ -177,7 +177,7 @@ private func json(of draft: ConfigurationDraft, _ notes: [String], in output: St
   }
   let model = draft.model.map { model in
     JSON.object([
-      .init("folder", .string(model.folder)), .init("width", .integer(model.width)),
+      .init("path", .string(model.path)), .init("width", .integer(model.width)),
       .init("positions", model.positions.map(JSON.integer) ?? .null),
       .init("example_tokens", lengths(model.exampleTokens)),
     ])

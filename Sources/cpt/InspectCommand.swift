@@ -17,7 +17,7 @@ private enum Subject: String, CaseIterable {
   init(_ arguments: Arguments) throws {
     guard let subject = Self.allCases.first(where: { arguments.has($0.rawValue) }) else {
       throw InputError.usage(
-        "inspect", "expected --config FILE (a run before training), --model DIR or --checkpoint DIR")
+        "inspect", "expected --config FILE (a run before training), --model PATH or --checkpoint DIR")
     }
     let flagsOfOthers =
       switch subject {
@@ -42,7 +42,7 @@ extension Command {
     flags: [
       Flag(name: "--config", value: .file, help: "a run before training: tokens, labels, lengths, memory, time"),
       Flag(name: "--checkpoint", value: .folder, help: "a tuned prompt: which tokens moved, how far, nearest tokens"),
-      Flag(name: "--model", value: .folder, help: "a model; with --checkpoint, the model to use instead of its own"),
+      Flag(name: "--model", value: .path, help: "a model; with --checkpoint, the model to use instead of its own"),
       Flag(name: "--row", value: .number("N"), help: "with --config: show the Nth training row (default: 1)"),
       Flag(name: "--all", help: "show all tokens and labels, not only the first or farthest"),
       .set,
@@ -65,9 +65,9 @@ private func runInspect(_ arguments: Arguments) throws -> Int32 {
     let (model, tokenizer) = try arguments.model(of: adapter)
     let inspection = try PromptInspection(
       adapter, over: model, tokenizer: tokenizer, neighbours: 3, mostMoved: showsAll ? nil : 10, team: team)
-    (text, json) = (inspection.text(over: model.folder), inspection.json)
+    (text, json) = (inspection.text(over: model.path), inspection.json)
   case .model:
-    let facts = try ModelInspection(folder: arguments.required(subject.rawValue)).facts
+    let facts = try ModelInspection(path: arguments.required(subject.rawValue)).facts
     (text, json) = (facts.text, facts.json)
   }
   try arguments.has("--json") ? printResult(json) : printResult(text)

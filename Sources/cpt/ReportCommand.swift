@@ -14,7 +14,7 @@ extension Command {
     flags: [
       Flag(name: "--output", value: .file, help: "the page to write (HTML)", isRequired: true),
       Flag(name: "--no-eval", help: "skip the evaluation on the test rows"),
-      Flag(name: "--model", value: .folder, help: "the frozen model, instead of the runs' own"),
+      Flag(name: "--model", value: .path, help: "the frozen model, instead of the runs' own"),
       Flag(name: "--overwrite", help: "replace the file of --output"),
       .threads, .json, .help,
     ],

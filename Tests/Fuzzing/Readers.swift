@@ -146,7 +146,7 @@ private let team = ThreadTeam(threads: 1)
 /// A model of the fixtures, 42 wide.
 private let smallModel: FrozenModel = {
   let folder = folder(of: folder(of: #filePath)) + "/Fixtures/parity/model"
-  guard let model = try? FrozenModel(folder: folder) else { fail("cannot open \(folder)") }
+  guard let model = try? FrozenModel(path: folder) else { fail("cannot open \(folder)") }
   return model
 }()
 
@@ -163,7 +163,7 @@ private func fittingModel(_ configuration: [UInt8], in folder: String) throws ->
   try InputFolder.write(configuration, to: folder + "/config.json")
   while true {
     do {
-      return try FrozenModel(folder: folder)
+      return try FrozenModel(path: folder)
     } catch let error as InputError {
       guard let (name, shape) = wantedTensor(error) else { throw error }
       let size = shape.reduce(1) { $0 > 1 << 16 || $1 > 1 << 16 ? 1 << 17 : $0 * $1 }

@@ -77,7 +77,7 @@ extension JSON {
       for (path, json) in all {
         try writeAtomically(json.pythonText, to: folder + "/config.json")
         do {
-          let model = try FrozenModel(folder: folder)
+          let model = try FrozenModel(path: folder)
           #expect(model.decoder.parameters > 0)
           let ids = golden.ids.prefix(min(5, model.decoder.maximumPositions ?? 5))
           #expect(logProbabilities(model.decoder, Array(ids)).count == ids.count * model.decoder.vocabularySize)
@@ -99,7 +99,7 @@ extension JSON {
       try writeAtomically(readBytes(of: golden.folder + "/model.safetensors"), to: folder + "/model.safetensors")
       let more = JSON.Member("time_step_limit", .array([.number(0), .number(.infinity), .number(.nan)]))
       try writeAtomically(JSON.object(members + [more]).pythonText, to: folder + "/config.json")
-      #expect(throws: Never.self) { try FrozenModel(folder: folder) }
+      #expect(throws: Never.self) { try FrozenModel(path: folder) }
     }
   }
 }

@@ -22,7 +22,7 @@ func logProbabilities(_ decoder: Decoder, _ ids: [Int]) -> [Double] {
 func worstError(
   of folder: String, ids: [Int], logits: SafetensorsFile, _ name: String, isQuantized: Bool = false
 ) throws -> Double {
-  let decoder = try FrozenModel(folder: folder, quantizing: isQuantized ? team : nil).decoder
+  let decoder = try FrozenModel(path: folder, quantizing: isQuantized ? team : nil).decoder
   let V = decoder.vocabularySize
   let golden = try logits.floats(name, shape: [ids.count, V])
   return logProbabilities(decoder, ids).enumerated().map { place, found in
@@ -48,7 +48,7 @@ func worstError(
 
   @Test func everyFamilyHasACase() throws {
     let gpt2 = fixtures + "/parity/variant-f32-silu"
-    let tested = try ([gpt2] + FamilyGoldens().cases.map(\.folder)).map { try FrozenModel(folder: $0).family }
+    let tested = try ([gpt2] + FamilyGoldens().cases.map(\.folder)).map { try FrozenModel(path: $0).family }
     #expect(Set(tested) == Set(Family.all.keys))
   }
 
@@ -63,7 +63,7 @@ func worstError(
   @Test(arguments: try FamilyGoldens().cases.filter { $0.long != nil })
   func longTexts(golden: FamilyGoldens.Case) throws {
     let long = try #require(golden.long)
-    let decoder = try FrozenModel(folder: golden.folder).decoder
+    let decoder = try FrozenModel(path: golden.folder).decoder
     var tree = TokenTree()
     tree.append(.tokens(long.ids))
     let targets = long.ids.indices.dropFirst().map { Target(row: $0 - 1, token: long.ids[$0]) }
@@ -105,7 +105,7 @@ func worstError(
       members.append(.init(key, try JSON(parsing: Array(value.utf8), file: "")))
       try writeAtomically(JSON.object(members).compact, to: folder + "/config.json")
       var message = "no error"
-      do { _ = try FrozenModel(folder: folder) } catch let error as InputError { message = error.description }
+      do { _ = try FrozenModel(path: folder) } catch let error as InputError { message = error.description }
       #expect(message.contains("config.json") && message.contains(named))
     }
   }

@@ -7,7 +7,7 @@ import TestSupport
   /// Of embeddings as the model sees them: scaled, in Gemma.
   @Test(arguments: try FamilyGoldens().cases)
   func distancesAreThoseOfEmbeddings(golden: FamilyGoldens.Case) throws {
-    let decoder = try FrozenModel(folder: golden.folder).decoder
+    let decoder = try FrozenModel(path: golden.folder).decoder
     let width = decoder.width
     let all = (0..<decoder.vocabularySize).map { decoder.embedding.rows(of: [$0]) }
     var generator = TestGenerator(seed: 3)

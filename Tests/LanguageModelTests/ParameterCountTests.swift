@@ -17,6 +17,6 @@ private let expected = [
 @Suite struct ParameterCountTests {
   @Test(arguments: try FamilyGoldens().cases)
   func equalsTransformers(golden: FamilyGoldens.Case) throws {
-    #expect(try FrozenModel(folder: golden.folder).decoder.parameters == expected[golden.name])
+    #expect(try FrozenModel(path: golden.folder).decoder.parameters == expected[golden.name])
   }
 }

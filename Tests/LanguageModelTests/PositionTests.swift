@@ -8,6 +8,6 @@ import TestSupport
     arguments: [("phi3-longrope", 48), ("phi3", 64), ("gemma", 64), ("bloom", nil), ("falcon-rw", nil)]
       as [(String, Int?)])
   func modelsKnowTheirLastPosition(name: String, positions: Int?) throws {
-    #expect(try FrozenModel(folder: fixtures + "/families/" + name).decoder.maximumPositions == positions)
+    #expect(try FrozenModel(path: fixtures + "/families/" + name).decoder.maximumPositions == positions)
   }
 }

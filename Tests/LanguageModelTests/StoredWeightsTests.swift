@@ -57,7 +57,7 @@ private func isWords(_ tensor: RawTensor) -> Bool { words.contains { tensor.name
 private func isHead(_ tensor: RawTensor) -> Bool { heads.contains { tensor.name.hasPrefix($0) } }
 
 private func message(of folder: String) -> String {
-  do { _ = try FrozenModel(folder: folder) } catch { return "\(error)" }
+  do { _ = try FrozenModel(path: folder) } catch { return "\(error)" }
   return "no error"
 }
 
@@ -163,7 +163,7 @@ private func message(of folder: String) -> String {
     func scores(_ tensors: [RawTensor], _ configuration: String) throws -> Scores {
       var found = Scores(scores: [], parameters: 0)
       try withModel(golden, tensors: tensors, configuration: configuration) { folder in
-        let decoder = try FrozenModel(folder: folder).decoder
+        let decoder = try FrozenModel(path: folder).decoder
         found = Scores(scores: logProbabilities(decoder, golden.ids), parameters: decoder.parameters)
       }
       return found
@@ -193,7 +193,7 @@ private func message(of folder: String) -> String {
         let tied = JSON.Member("tie_word_embeddings", .bool(isTied))
         try writeAtomically(JSON.object(members + [tied]).compact, to: folder + "/config.json")
         try writeAtomically(file(tensors), to: folder + "/model.safetensors")
-        return try logProbabilities(FrozenModel(folder: folder).decoder, [3, 1, 4, 1, 5])
+        return try logProbabilities(FrozenModel(path: folder).decoder, [3, 1, 4, 1, 5])
       }
     }
     let expected = try scores(stored, isTied: false)

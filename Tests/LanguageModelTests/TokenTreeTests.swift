@@ -15,7 +15,7 @@ private struct Tree {
 
   let model: Decoder
 
-  init(_ folder: String = fixtures + "/parity/model") throws { model = try FrozenModel(folder: folder).decoder }
+  init(_ folder: String = fixtures + "/parity/model") throws { model = try FrozenModel(path: folder).decoder }
 
   var embeddings: [Float] { model.embedding.rows(of: Self.context) }
 
@@ -131,7 +131,7 @@ private let models =
   /// A measured pass books the matrices and the operations of the pass itself, to the last one.
   @Test(arguments: models, [(Retention.everything, 0), (.everything, 12), (.inputs, 0), (.inputs, 12)])
   func aMeasuredPassBooksWhatThePassTakes(folder: String, pack: (retention: Retention, prefix: Int)) throws {
-    let model = try FrozenModel(folder: folder).decoder
+    let model = try FrozenModel(path: folder).decoder
     func run(_ workspace: Workspace, _ team: ThreadTeam) {
       var context = TokenTree()
       context.append(.tokens((0..<12).map { $0 * 13 % 61 }))
@@ -155,7 +155,7 @@ private let models =
 
   @Test(arguments: [1, 2, 3, 5])
   func threadsAgree(threads: Int) throws {
-    let model = try FrozenModel(folder: fixtures + "/parity/model").decoder
+    let model = try FrozenModel(path: fixtures + "/parity/model").decoder
     func run(_ threads: Int) -> (scores: [Float], gradient: [Float]) {
       let workspace = Workspace(), team = ThreadTeam(threads: threads)
       var tree = TokenTree()
@@ -174,7 +174,7 @@ private let models =
   /// A text given in pieces of several sizes is followed by what follows it when given at once.
   @Test(arguments: models)
   func textsGrowByPieces(folder: String) throws {
-    let model = try FrozenModel(folder: folder).decoder
+    let model = try FrozenModel(path: folder).decoder
     // More than a continuation first makes room for, where the model has the positions.
     let ids = (0..<min(90, model.maximumPositions ?? 90)).map { $0 * 13 % 61 }
     var whole = Continuation(model, on: team)

@@ -9,7 +9,7 @@ import Tuning
 @Suite struct FamilyParityTests {
   @Test(arguments: try FamilyGoldens().cases, [Retention.everything, .inputs])
   func lossAndGradientOfAStep(golden: FamilyGoldens.Case, retention: Retention) throws {
-    let decoder = try FrozenModel(folder: golden.folder).decoder
+    let decoder = try FrozenModel(path: golden.folder).decoder
     let tokens = TypedTokens(ids: golden.context.ids, types: golden.context.types)
     let context = Context(tokenIDs: tokens.ids, mask: nil, types: tokens.types)
     var loss = WeightedLoss()

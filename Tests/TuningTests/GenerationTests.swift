@@ -57,7 +57,7 @@ import Tuning
     let isParity = golden["model"]?.string == "parity"
     let adapter = try Adapter(
       folder: isParity ? fixtures + "/parity/adapter-batch3-decay" : Self.folder + "/adapter")
-    let model = try FrozenModel(folder: isParity ? fixtures + "/parity/model" : Self.modelFolder)
+    let model = try FrozenModel(path: isParity ? fixtures + "/parity/model" : Self.modelFolder)
     let tokenizer = try Tokenizer(folder: Self.modelFolder)
     let ids = try integers(golden["ids"])
     if let text = golden["prompt"]?.string { #expect(try tokenizer.encode(text).map(\.id) == ids) }

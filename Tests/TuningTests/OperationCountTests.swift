@@ -11,7 +11,7 @@ import Tuning
     of golden: FamilyGoldens.Case, team: ThreadTeam
   ) throws -> (step: TrainingStep, examples: [TypedTokens]) {
     let step = TrainingStep(
-      decoder: try FrozenModel(folder: golden.folder).decoder,
+      decoder: try FrozenModel(path: golden.folder).decoder,
       context: TypedTokens(ids: golden.context.ids, types: golden.context.types), loss: WeightedLoss(),
       workspace: Workspace(), team: team)
     return (step, golden.rows.map { TypedTokens(ids: $0.ids, types: $0.types) })

@@ -67,7 +67,7 @@ package struct ConfigurationDraft: Sendable {
     notes = data.notes + siblings.notes + words.notes + sizes.notes
     let model = [
       Entry(
-        "base_model_name_or_path", model.map { .string(path($0.folder)) } ?? .null,
+        "base_model_name_or_path", model.map { .string(path($0.path)) } ?? .null,
         model == nil ? "put the folder of a downloaded Hugging Face model here" : "")
     ]
     let method = [

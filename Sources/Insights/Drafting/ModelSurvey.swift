@@ -4,7 +4,8 @@ import Tokenization
 
 /// The facts about a model and its tokens of some texts that a first configuration needs.
 package struct ModelSurvey: Sendable {
-  package let folder: String
+  /// The model's folder or file.
+  package let path: String
   /// The width of an embedding.
   package let width: Int
   /// The model's maximum number of positions; nil: unlimited.
@@ -15,16 +16,16 @@ package struct ModelSurvey: Sendable {
   /// Whether the tokenizer puts the beginning-of-text token before what it encodes.
   package let expectsBeginningOfText: Bool
 
-  /// Opens a model folder and encodes texts.
+  /// Opens a model and encodes texts.
   ///
   /// - Throws: `InputError` naming the file that is missing or wrong.
-  package init(folder: String, texts: [String], labels: [String]) throws {
-    let decoder = try FrozenModel(folder: folder).decoder
-    let tokenizer = try Tokenizer(folder: folder)
-    self.folder = folder
+  package init(path: String, texts: [String], labels: [String]) throws {
+    let decoder = try FrozenModel(path: path).decoder
+    let tokenizer = try Tokenizer(folder: path)
+    self.path = path
     width = decoder.width
     positions = decoder.maximumPositions
-    let specialTokens = SpecialTokens(folder: folder, modelFolder: folder)
+    let specialTokens = SpecialTokens(folder: path, modelFolder: path)
     let endOfText = try? specialTokens.id(of: .endOfText, tokenizer: tokenizer)
     hasEndOfText = endOfText != nil
     let encoder = try ExampleEncoder(

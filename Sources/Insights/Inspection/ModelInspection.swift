@@ -2,7 +2,7 @@ import LanguageModel
 import Tokenization
 import Tuning
 
-/// A model folder as a run would use it.
+/// A model as a run would use it.
 package struct ModelInspection: Sendable {
   package let model: FrozenModel
   /// The tokenizer, or why it cannot be used.
@@ -13,19 +13,19 @@ package struct ModelInspection: Sendable {
   /// Bytes the process holds after a pass has read its weights, without the pass's own results.
   package let memory: Int
 
-  /// Opens a folder.
+  /// Opens a folder or a GGUF file.
   ///
   /// - Throws: `InputError` when its model cannot be used.
-  package init(folder: String) throws {
-    model = try FrozenModel(folder: folder)
-    let tokenizer = Result { try Tokenizer(folder: folder) }
-    let specialTokens = SpecialTokens(folder: folder, modelFolder: folder)
+  package init(path: String) throws {
+    model = try FrozenModel(path: path)
+    let tokenizer = Result { try Tokenizer(folder: path) }
+    let specialTokens = SpecialTokens(folder: path, modelFolder: path)
     func id(_ marker: SpecialTokens.Marker) -> Result<Int, any Error> {
       Result { try specialTokens.id(of: marker, tokenizer: tokenizer.get()) }
     }
     self.tokenizer = tokenizer
     endOfText = id(.endOfText)
     beginningOfText = id(.beginningOfText)
-    memory = TextModel.heldBytes(tokenizerFolder: folder) + model.decoder.weightBytes
+    memory = TextModel.heldBytes(tokenizerFolder: path) + model.decoder.weightBytes
   }
 }

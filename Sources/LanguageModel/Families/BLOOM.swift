@@ -15,12 +15,11 @@ extension Family {
 
     let blocks = try (0..<configuration.layers("n_layer", "num_hidden_layers", default: 2)).map { layer in
       let name = "h.\(layer)."
-      let fused = try files.linear(name + "self_attention.query_key_value", width, 3 * width, bias: true)
+      let (query, key, value) = try files.fusedProjections(
+        name + "self_attention.query_key_value", width, heads: heads, keyValueHeads: heads, headSize: headSize,
+        bias: true)
       let attention = try Attention(
-        // For each head: its queries, keys and values.
-        query: fused.outputs(from: 0, run: headSize, ofEvery: 3 * headSize),
-        key: fused.outputs(from: headSize, run: headSize, ofEvery: 3 * headSize),
-        value: fused.outputs(from: 2 * headSize, run: headSize, ofEvery: 3 * headSize),
+        query: query, key: key, value: value,
         output: files.linear(name + "self_attention.dense", width, width, bias: true),
         shape: AttentionShape(
           heads: heads, keyValueHeads: heads, headSize: headSize, scale: 1 / Float(headSize).squareRoot(),
@@ -48,6 +47,21 @@ extension Family {
         vocabulary: head),
       maximumPositions: nil)
   }
+}
+
+extension GGUFArchitecture {
+  static let bloom = GGUFArchitecture(
+    modelType: "bloom",
+    keys: sizes + [
+      .required("n_head", "attention.head_count"), .required("layer_norm_epsilon", "attention.layer_norm_epsilon"),
+    ],
+    tensors: [
+      ("word_embeddings", "token_embd"), ("word_embeddings_layernorm", "token_embd_norm"), ("ln_f", "output_norm"),
+      ("lm_head", "output"), ("h.#.input_layernorm", "blk.#.attn_norm"),
+      ("h.#.self_attention.query_key_value", "blk.#.attn_qkv"), ("h.#.self_attention.dense", "blk.#.attn_output"),
+      ("h.#.post_attention_layernorm", "blk.#.ffn_norm"), ("h.#.mlp.dense_h_to_4h", "blk.#.ffn_up"),
+      ("h.#.mlp.dense_4h_to_h", "blk.#.ffn_down"),
+    ])
 }
 
 /// The slopes of ALiBi (arXiv 2108.12409): 2^(-8 i / P) for i = 1 … P, the largest power of two that is not more than

@@ -3,7 +3,8 @@ import FileFormats
 import Kernels
 import System
 
-/// The `config.json` of a Hugging Face model folder, or an object in it, with errors that name file and key.
+/// The `config.json` of a Hugging Face model folder, or the metadata of a GGUF file in its terms, or an object in it, with
+/// errors that name file and key.
 ///
 /// Models have many keys that are irrelevant here; a family's file reads the others. A missing key means the default of
 /// the family's class in transformers.
@@ -12,24 +13,33 @@ struct ConfigFile {
   let json: JSON
   /// The path of the object in the file: "rope_parameters.".
   private let place: String
+  /// The keys under which the file has those of config.json, if they differ (GGUF).
+  private let origins: [String: String]
 
   init(folder: String) throws {
     file = folder + "/config.json"
     guard fileExists(file) else {
-      throw InputError.missing(file, "not found; " + CheckpointFiles.remedy(folder))
+      throw InputError.missing(file, "not found; " + SafetensorsFolder.remedy(folder))
     }
     json = try JSON.read(file: file, allowing: .nonFinite)
     place = ""
+    origins = [:]
   }
 
-  private init(file: String, json: JSON, place: String) {
+  /// The metadata of a GGUF model.
+  init(_ metadata: GGUFConfiguration) {
+    self.init(file: metadata.model.path, json: .object(metadata.members), place: "", origins: metadata.origins)
+  }
+
+  private init(file: String, json: JSON, place: String, origins: [String: String] = [:]) {
     self.file = file
     self.json = json
     self.place = place
+    self.origins = origins
   }
 
   func invalid(_ key: String, _ expected: String) -> InputError {
-    .badData(file, "\"\(place)\(key)\" must be \(expected), found \(json[key]?.shortDescription ?? "nothing")")
+    .badData(file, "\"\(place)\(origins[key] ?? key)\" must be \(expected), found \(json[key]?.shortDescription ?? "nothing")")
   }
 
   /// Whether the key exists and is not null.

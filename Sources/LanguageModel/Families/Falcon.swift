@@ -29,15 +29,11 @@ extension Family {
 
     let blocks = try (0..<configuration.layers("num_hidden_layers", "n_layer", default: 32)).map { layer in
       let name = "h.\(layer)."
-      // For each group: the queries that share a key-value head, its keys, its values.
-      let shared = heads / keyValueHeads
-      let group = (shared + 2) * headSize
-      let fused = try files.linear(
-        name + "self_attention.query_key_value", width, keyValueHeads * group, bias: bias)
+      let (query, key, value) = try files.fusedProjections(
+        name + "self_attention.query_key_value", width, heads: heads, keyValueHeads: keyValueHeads, headSize: headSize,
+        bias: bias)
       let attention = try Attention(
-        query: fused.outputs(from: 0, run: shared * headSize, ofEvery: group),
-        key: fused.outputs(from: shared * headSize, run: headSize, ofEvery: group),
-        value: fused.outputs(from: (shared + 1) * headSize, run: headSize, ofEvery: group),
+        query: query, key: key, value: value,
         output: files.linear(name + "self_attention.dense", width, width, bias: bias),
         shape: AttentionShape(
           heads: heads, keyValueHeads: keyValueHeads, headSize: headSize, scale: scale,
@@ -63,6 +59,31 @@ extension Family {
         norm: files.layerNorm("ln_f", width, epsilon: epsilon),
         vocabulary: head),
       maximumPositions: hasALiBi ? nil : positions)
+  }
+}
+
+extension GGUFArchitecture {
+  /// Falcon 7B, 11B and 40B; llama.cpp does not know the models with ALiBi.
+  static let falcon = GGUFArchitecture(
+    modelType: "falcon",
+    keys: sizes + [
+      .required("ffn_hidden_size", "feed_forward_length"),
+      .required("layer_norm_epsilon", "attention.layer_norm_epsilon"),
+      .optional("num_kv_heads", "attention.head_count_kv"),
+    ],
+    tensors: [
+      ("word_embeddings", "token_embd"), ("ln_f", "output_norm"), ("lm_head", "output"),
+      ("h.#.input_layernorm", "blk.#.attn_norm"), ("h.#.ln_mlp", "blk.#.attn_norm"),
+      ("h.#.ln_attn", "blk.#.attn_norm_2"), ("h.#.self_attention.query_key_value", "blk.#.attn_qkv"),
+      ("h.#.self_attention.dense", "blk.#.attn_output"), ("h.#.mlp.dense_h_to_4h", "blk.#.ffn_up"),
+      ("h.#.mlp.dense_4h_to_h", "blk.#.ffn_down"),
+    ]
+  ) { configuration in
+    let hasTwoNorms = configuration.has("blk.0.attn_norm_2.weight")
+    let isNew = hasTwoNorms || configuration.integer("num_kv_heads") ?? 1 > 1
+    configuration.set("new_decoder_architecture", .bool(isNew))
+    configuration.set("num_ln_in_parallel_attn", .integer(hasTwoNorms ? 2 : 1))
+    configuration.set("bias", .bool(configuration.has("blk.0.attn_qkv.bias")))
   }
 }
 

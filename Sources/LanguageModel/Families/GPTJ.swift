@@ -48,3 +48,18 @@ extension Family {
       maximumPositions: positions)
   }
 }
+
+extension GGUFArchitecture {
+  static let gptJ = GGUFArchitecture(
+    modelType: "gptj",
+    keys: sizes + [
+      .required("n_inner", "feed_forward_length"), .required("layer_norm_epsilon", "attention.layer_norm_epsilon"),
+      .required("rotary_dim", "rope.dimension_count"),
+    ],
+    tensors: [
+      ("wte", "token_embd"), ("ln_f", "output_norm"), ("lm_head", "output"), ("h.#.ln_1", "blk.#.attn_norm"),
+      ("h.#.attn.q_proj", "blk.#.attn_q"), ("h.#.attn.k_proj", "blk.#.attn_k"), ("h.#.attn.v_proj", "blk.#.attn_v"),
+      ("h.#.attn.out_proj", "blk.#.attn_output"), ("h.#.mlp.fc_in", "blk.#.ffn_up"),
+      ("h.#.mlp.fc_out", "blk.#.ffn_down"),
+    ])
+}

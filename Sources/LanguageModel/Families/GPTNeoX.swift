@@ -21,12 +21,10 @@ extension Family {
 
     let blocks = try (0..<configuration.layers("num_hidden_layers", default: 44)).map { layer in
       let name = "layers.\(layer)."
-      let fused = try files.linear(name + "attention.query_key_value", width, 3 * width, bias: bias)
+      let (query, key, value) = try files.fusedProjections(
+        name + "attention.query_key_value", width, heads: heads, keyValueHeads: heads, headSize: headSize, bias: bias)
       let attention = try Attention(
-        // For each head: its queries, keys and values.
-        query: fused.outputs(from: 0, run: headSize, ofEvery: 3 * headSize),
-        key: fused.outputs(from: headSize, run: headSize, ofEvery: 3 * headSize),
-        value: fused.outputs(from: 2 * headSize, run: headSize, ofEvery: 3 * headSize),
+        query: query, key: key, value: value,
         output: files.linear(name + "attention.dense", width, width, bias: bias),
         shape: AttentionShape(
           heads: heads, keyValueHeads: heads, headSize: headSize, scale: 1 / Float(headSize).squareRoot()),
@@ -49,5 +47,24 @@ extension Family {
         norm: files.layerNorm("final_layer_norm", width, epsilon: epsilon),
         vocabulary: head),
       maximumPositions: rotary.maximumPositions)
+  }
+}
+
+extension GGUFArchitecture {
+  static let gptNeoX = GGUFArchitecture(
+    modelType: "gpt_neox",
+    keys: sizes + [
+      .required("intermediate_size", "feed_forward_length"), .required("layer_norm_eps", "attention.layer_norm_epsilon"),
+      .optional("use_parallel_residual", "use_parallel_residual"), .optional("rotary_emb_base", "rope.freq_base"),
+    ],
+    tensors: [
+      ("embed_in", "token_embd"), ("final_layer_norm", "output_norm"), ("embed_out", "output"),
+      ("layers.#.input_layernorm", "blk.#.attn_norm"), ("layers.#.attention.query_key_value", "blk.#.attn_qkv"),
+      ("layers.#.attention.dense", "blk.#.attn_output"), ("layers.#.post_attention_layernorm", "blk.#.ffn_norm"),
+      ("layers.#.mlp.dense_h_to_4h", "blk.#.ffn_up"), ("layers.#.mlp.dense_4h_to_h", "blk.#.ffn_down"),
+    ]
+  ) { configuration in
+    configuration.set("attention_bias", .bool(configuration.has("blk.0.attn_qkv.bias")))
+    try configuration.setRotatedShare("rotary_pct")
   }
 }

@@ -99,3 +99,49 @@ extension ConfigFile {
     ]
   }
 }
+
+extension GGUFArchitecture {
+  static let gemma = GGUFArchitecture(
+    modelType: "gemma", keys: llamaKeys, tensors: llamaTensors + gatedFeedForward
+  ) { configuration in
+    configuration.set("head_dim", .integer(try configuration.headSize()))
+    try configuration.requireWholeHeadsRotated()
+  }
+
+  static let gemma2 = GGUFArchitecture(
+    modelType: "gemma2",
+    keys: llamaKeys + [
+      .required("sliding_window", "attention.sliding_window"),
+      .required("attn_logit_softcapping", "attn_logit_softcapping"),
+      .required("final_logit_softcapping", "final_logit_softcapping"),
+    ], tensors: laterGemmaTensors
+  ) { try $0.completeLaterGemma(layersOf27B: 46) }
+
+  static let gemma3 = GGUFArchitecture(
+    modelType: "gemma3_text",
+    keys: llamaKeys + [
+      .required("sliding_window", "attention.sliding_window"),
+      .optional("sliding_window_pattern", "attention.sliding_window_pattern"),
+      .optional("final_logit_softcapping", "final_logit_softcapping"),
+      .optional("rope_local_base_freq", "rope.freq_base_swa"),
+    ], tensors: laterGemmaTensors
+  ) { try $0.completeLaterGemma(layersOf27B: 62) }
+
+  private static let laterGemmaTensors =
+    llamaTensors + gatedProducts + [
+      ("layers.#.post_attention_layernorm", "blk.#.post_attention_norm"),
+      ("layers.#.pre_feedforward_layernorm", "blk.#.ffn_norm"),
+      ("layers.#.post_feedforward_layernorm", "blk.#.post_ffw_norm"),
+    ]
+}
+
+extension GGUFConfiguration {
+  /// The scale of scores is in no key: the models of 27B divide by √(width / heads), the others by √(head size).
+  fileprivate mutating func completeLaterGemma(layersOf27B: Int) throws {
+    let headSize = try headSize()
+    set("head_dim", .integer(headSize))
+    try requireWholeHeadsRotated()
+    guard let width = integer("hidden_size"), let heads = integer("num_attention_heads"), heads > 0 else { return }
+    set("query_pre_attn_scalar", .integer(integer("num_hidden_layers") == layersOf27B ? width / heads : headSize))
+  }
+}

@@ -97,8 +97,9 @@ struct LlamaDescription {
         gate = both.outputs(0..<sizes.feedForward)
         up = both.outputs(sizes.feedForward..<(2 * sizes.feedForward))
       } else {
-        query = try files.linear(projections + "q_proj", width, queries, bias: projectionBias)
-        key = try files.linear(projections + "k_proj", width, keys, bias: projectionBias)
+        query = try files.linear(
+          projections + "q_proj", width, queries, bias: projectionBias, rotatedHeads: headSize)
+        key = try files.linear(projections + "k_proj", width, keys, bias: projectionBias, rotatedHeads: headSize)
         value = try files.linear(projections + "v_proj", width, keys, bias: projectionBias)
         gate = try files.linear(mlp + "gate_proj", width, sizes.feedForward, bias: feedForwardBias)
         up = try files.linear(mlp + "up_proj", width, sizes.feedForward, bias: feedForwardBias)
@@ -176,4 +177,40 @@ extension ConfigFile {
       return window
     }
   }
+}
+
+extension GGUFArchitecture {
+  /// Llama and what llama.cpp writes as it: Mistral (without its window, which the converter drops), SmolLM, TinyLlama.
+  static let llama = GGUFArchitecture(
+    modelType: "llama", keys: llamaKeys, tensors: llamaTensors + gatedFeedForward, pairsRotatedRows: true
+  ) { configuration in
+    configuration.set("attention_bias", .bool(configuration.has("blk.0.attn_q.bias")))
+    configuration.set("mlp_bias", .bool(configuration.has("blk.0.ffn_gate.bias")))
+    try configuration.requireWholeHeadsRotated()
+  }
+
+  /// The keys of Llama and the families derived from it.
+  static let llamaKeys =
+    sizes + [
+      .required("intermediate_size", "feed_forward_length"),
+      .required("rms_norm_eps", "attention.layer_norm_rms_epsilon"),
+    ]
+
+  /// The tensors of Llama and the families derived from it, without the feed-forward.
+  static let llamaTensors = [
+    ("embed_tokens", "token_embd"), ("norm", "output_norm"), ("lm_head", "output"),
+    ("layers.#.input_layernorm", "blk.#.attn_norm"), ("layers.#.self_attn.q_proj", "blk.#.attn_q"),
+    ("layers.#.self_attn.k_proj", "blk.#.attn_k"), ("layers.#.self_attn.v_proj", "blk.#.attn_v"),
+    ("layers.#.self_attn.o_proj", "blk.#.attn_output"), ("layers.#.self_attn.q_norm", "blk.#.attn_q_norm"),
+    ("layers.#.self_attn.k_norm", "blk.#.attn_k_norm"),
+  ]
+
+  /// The gated feed-forward and the norm before it.
+  static let gatedFeedForward =
+    [("layers.#.post_attention_layernorm", "blk.#.ffn_norm")] + gatedProducts
+
+  static let gatedProducts = [
+    ("layers.#.mlp.gate_proj", "blk.#.ffn_gate"), ("layers.#.mlp.up_proj", "blk.#.ffn_up"),
+    ("layers.#.mlp.down_proj", "blk.#.ffn_down"),
+  ]
 }

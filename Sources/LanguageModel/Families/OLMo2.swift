@@ -16,3 +16,13 @@ extension Family {
     return try description.decoder(configuration, files)
   }
 }
+
+extension GGUFArchitecture {
+  static let olmo2 = GGUFArchitecture(
+    modelType: "olmo2", keys: llamaKeys,
+    tensors: llamaTensors + gatedProducts + [
+      ("layers.#.post_attention_layernorm", "blk.#.post_attention_norm"),
+      ("layers.#.post_feedforward_layernorm", "blk.#.post_ffw_norm"),
+    ]
+  ) { try $0.requireWholeHeadsRotated() }
+}

@@ -71,3 +71,31 @@ extension Family {
     return try description.decoder(configuration, files)
   }
 }
+
+extension GGUFArchitecture {
+  static let phi2 = GGUFArchitecture(
+    modelType: "phi",
+    keys: sizes + [
+      .required("intermediate_size", "feed_forward_length"), .required("layer_norm_eps", "attention.layer_norm_epsilon"),
+    ],
+    tensors: [
+      ("embed_tokens", "token_embd"), ("final_layernorm", "output_norm"), ("lm_head", "output"),
+      ("layers.#.input_layernorm", "blk.#.attn_norm"), ("layers.#.self_attn.q_proj", "blk.#.attn_q"),
+      ("layers.#.self_attn.k_proj", "blk.#.attn_k"), ("layers.#.self_attn.v_proj", "blk.#.attn_v"),
+      ("layers.#.self_attn.dense", "blk.#.attn_output"), ("layers.#.mlp.fc1", "blk.#.ffn_up"),
+      ("layers.#.mlp.fc2", "blk.#.ffn_down"),
+    ]
+  ) { try $0.setRotatedShare("partial_rotary_factor") }
+
+  static let phi3 = GGUFArchitecture(
+    modelType: "phi3", keys: llamaKeys + [.optional("sliding_window", "attention.sliding_window")],
+    tensors: llamaTensors + [
+      ("layers.#.self_attn.qkv_proj", "blk.#.attn_qkv"), ("layers.#.post_attention_layernorm", "blk.#.ffn_norm"),
+      ("layers.#.mlp.gate_up_proj", "blk.#.ffn_up"), ("layers.#.mlp.down_proj", "blk.#.ffn_down"),
+    ]
+  ) { configuration in
+    try configuration.setRotatedShare("partial_rotary_factor")
+    // llama.cpp's converter writes 0 for none.
+    if configuration.integer("sliding_window") == 0 { configuration.set("sliding_window", .null) }
+  }
+}

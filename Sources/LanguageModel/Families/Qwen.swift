@@ -43,3 +43,17 @@ extension ConfigFile {
     return try windows(window, layers: layers) { $0 >= first }
   }
 }
+
+extension GGUFArchitecture {
+  static let qwen2 = GGUFArchitecture(
+    modelType: "qwen2", keys: llamaKeys, tensors: llamaTensors + gatedFeedForward
+  ) { try $0.requireWholeHeadsRotated() }
+
+  static let qwen3 = GGUFArchitecture(
+    modelType: "qwen3", keys: llamaKeys, tensors: llamaTensors + gatedFeedForward
+  ) { configuration in
+    configuration.set("head_dim", .integer(try configuration.headSize()))
+    configuration.set("attention_bias", .bool(configuration.has("blk.0.attn_q.bias")))
+    try configuration.requireWholeHeadsRotated()
+  }
+}

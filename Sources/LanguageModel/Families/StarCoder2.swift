@@ -51,3 +51,20 @@ extension Family {
       maximumPositions: rotary.maximumPositions)
   }
 }
+
+extension GGUFArchitecture {
+  static let starCoder2 = GGUFArchitecture(
+    modelType: "starcoder2",
+    keys: sizes + [
+      .required("intermediate_size", "feed_forward_length"), .required("norm_epsilon", "attention.layer_norm_epsilon"),
+      .optional("sliding_window", "attention.sliding_window"),
+    ],
+    tensors: llamaTensors + [
+      ("layers.#.post_attention_layernorm", "blk.#.ffn_norm"), ("layers.#.mlp.c_fc", "blk.#.ffn_up"),
+      ("layers.#.mlp.c_proj", "blk.#.ffn_down"),
+    ]
+  ) { configuration in
+    configuration.set("use_bias", .bool(configuration.has("blk.0.attn_q.bias")))
+    try configuration.requireWholeHeadsRotated()
+  }
+}

@@ -11,7 +11,7 @@ package struct AdapterModel {
   let attentionHeads: Int
 
   package init(_ model: FrozenModel) {
-    folder = absolutePath(model.folder)
+    folder = absolutePath(model.path)
     layers = model.decoder.blocks.count
     attentionHeads = model.decoder.blocks[0].attention.body.shape.heads
   }

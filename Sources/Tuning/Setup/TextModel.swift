@@ -34,7 +34,7 @@ package struct TextModel: Sendable {
       throw InputError.badData("base_model_name_or_path", "is missing: expected the folder of a Hugging Face model")
     }
     self.team = team
-    model = try FrozenModel(folder: folder, quantizing: configuration.model.weights == .q8 ? team : nil)
+    model = try FrozenModel(path: folder, quantizing: configuration.model.weights == .q8 ? team : nil)
     if let claimed = configuration.tokenDimension, claimed != model.decoder.width {
       throw InputError.badData(
         "token_dim",

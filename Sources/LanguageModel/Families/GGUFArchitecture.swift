@@ -1,0 +1,216 @@
+import Diagnostics
+import FileFormats
+
+/// How llama.cpp writes a family to GGUF: the metadata and tensors that stand for those of transformers.
+///
+/// Source: llama.cpp, `convert_hf_to_gguf.py`, `gguf-py/gguf/tensor_mapping.py`, `src/llama-model.cpp`.
+struct GGUFArchitecture: Sendable {
+  /// The `model_type` of the family in transformers.
+  let modelType: String
+  /// The keys of config.json with those of the metadata, without the architecture's name before them.
+  let keys: [Key]
+  /// The names of transformers within the family's prefix with those of GGUF, without "weight" or "bias"; `#` stands for
+  /// the layer.
+  let tensors: [(name: String, stored: String)]
+  /// Whether the rows of queries and keys are stored in pairs.
+  var pairsRotatedRows = false
+  /// Adds what the metadata says in another way, or not at all.
+  var complete: @Sendable (inout GGUFConfiguration) throws -> Void = { _ in }
+
+  /// A key of config.json, that of the metadata, and whether it must be there.
+  struct Key: Sendable {
+    let name: String
+    let stored: String
+    let isRequired: Bool
+
+    static func required(_ name: String, _ stored: String) -> Key { Key(name: name, stored: stored, isRequired: true) }
+    static func optional(_ name: String, _ stored: String) -> Key { Key(name: name, stored: stored, isRequired: false) }
+  }
+
+  /// The sizes of all families.
+  static let sizes: [Key] = [
+    .required("num_hidden_layers", "block_count"), .required("hidden_size", "embedding_length"),
+    .required("num_attention_heads", "attention.head_count"),
+    .optional("num_key_value_heads", "attention.head_count_kv"),
+    .required("max_position_embeddings", "context_length"), .optional("head_dim", "attention.key_length"),
+  ]
+
+  /// All architectures, by `general.architecture`.
+  static let all: [String: GGUFArchitecture] = [
+    "bloom": bloom, "falcon": falcon, "gemma": gemma, "gemma2": gemma2, "gemma3": gemma3, "gpt2": gpt2,
+    "gptj": gptJ, "gptneox": gptNeoX, "llama": llama, "olmo2": olmo2, "phi2": phi2, "phi3": phi3, "qwen2": qwen2,
+    "qwen3": qwen3, "starcoder2": starCoder2,
+  ]
+
+  /// The architecture of a model.
+  ///
+  /// - Throws: `InputError.badData` for one that is no supported language model.
+  static func of(_ model: GGUFModel) throws -> (name: String, architecture: GGUFArchitecture) {
+    let key = "general.architecture"
+    guard let name = try model.metadata.text(key) else {
+      throw model.metadata.invalid(key, "the name of a model's architecture")
+    }
+    if let architecture = all[name], try ["model", nil].contains(model.metadata.text("general.type")) {
+      return (name, architecture)
+    }
+    let known = "a language model of \(all.keys.sorted().joined(separator: ", "))"
+    if let kind = try model.metadata.text("general.type"), kind != "model" {
+      throw model.metadata.invalid("general.type", "\"model\", \(known)")
+    }
+    let others = [
+      "clip": "a vision or audio projector; give the language model it belongs to",
+      "bert": "an embedding model", "nomic-bert": "an embedding model", "jina-bert-v2": "an embedding model",
+      "t5": "an encoder-decoder", "t5encoder": "an embedding model",
+    ]
+    throw InputError.badData(
+      model.path,
+      "\"\(key)\" is \(JSON.string(name).compact)\(others[name].map { ", \($0)" } ?? ""); expected \(known)")
+  }
+
+  /// The name in GGUF of a tensor of transformers: "layers.3.self_attn.q_proj.weight" → "blk.3.attn_q.weight"; nil: the
+  /// family has no such tensor in GGUF.
+  func stored(_ name: String) -> String? {
+    var parts = name.split(separator: ".").map(String.init)
+    guard let kind = parts.popLast() else { return nil }
+    let layer = parts.firstIndex { Int($0) != nil }
+    let number = layer.map { parts[$0] } ?? ""
+    if let layer { parts[layer] = "#" }
+    let pattern = parts.joined(separator: ".")
+    guard let found = tensors.first(where: { $0.name == pattern })?.stored else { return nil }
+    return found.split(separator: ".").map { $0 == "#" ? number : String($0) }.joined(separator: ".") + "." + kind
+  }
+}
+
+/// The metadata of a GGUF file as the config.json of its family.
+struct GGUFConfiguration {
+  /// The name of the architecture, which begins its keys.
+  let name: String
+  let model: GGUFModel
+  private let tensors: [String: StoredTensor]
+  private(set) var members: [JSON.Member] = []
+  /// The keys of the metadata that the members come from.
+  private(set) var origins: [String: String] = [:]
+
+  /// The metadata in the terms of an architecture.
+  ///
+  /// - Throws: `InputError.badData` naming the key of the metadata.
+  init(_ model: GGUFModel, _ name: String, _ architecture: GGUFArchitecture) throws {
+    self.model = model
+    self.name = name
+    tensors = Dictionary(model.tensors.map { ($0.name, $0) }) { first, _ in first }
+    for key in architecture.keys {
+      if try !take(key.name, from: key.stored), key.isRequired {
+        throw model.metadata.invalid("\(name).\(key.stored)", "there; convert the model again")
+      }
+    }
+    guard let words = tensors["token_embd.weight"], words.shape.count == 2 else {
+      throw InputError.badData(
+        model.path, "lacks the tensor \"token_embd.weight\" with the word embeddings; is it a whole language model?")
+    }
+    set("vocab_size", .integer(words.shape[0]))
+    set("tie_word_embeddings", .bool(tensors["output.weight"] == nil))
+    if let value = try metadata("attention.value_length"), let key = try metadata("attention.key_length"), value != key {
+      throw model.metadata.invalid("\(name).attention.value_length", "that of the keys (\(key.shortDescription))")
+    }
+    try addRotary()
+    try architecture.complete(&self)
+  }
+
+  /// The value of a key of the architecture; nil if it is missing.
+  ///
+  /// - Throws: `InputError.badData` for lists of different numbers.
+  func metadata(_ key: String) throws -> JSON? {
+    guard let value = model.metadata["\(name).\(key)"] else { return nil }
+    guard let json = value.json else {
+      throw model.metadata.invalid("\(name).\(key)", "one value, the same for all layers")
+    }
+    return json
+  }
+
+  func has(_ tensor: String) -> Bool { tensors[tensor] != nil }
+
+  /// The elements of a tensor; nil if it is missing.
+  func floats(_ tensor: String) throws -> [Double]? { try tensors[tensor]?.floats().map(Double.init) }
+
+  /// A number of the metadata as it was taken; nil if it was not.
+  func integer(_ key: String) -> Int? { members.last { $0.key == key }?.value.integer }
+
+  mutating func set(_ key: String, _ value: JSON) {
+    members.removeAll { $0.key == key }
+    members.append(.init(key, value))
+  }
+
+  /// Takes a key from the metadata; false if it is missing there.
+  @discardableResult
+  mutating func take(_ key: String, from stored: String) throws -> Bool {
+    guard let value = try metadata(stored) else { return false }
+    set(key, value)
+    origins[key] = "\(name).\(stored)"
+    return true
+  }
+
+  /// The size of a head.
+  func headSize() throws -> Int {
+    if let size = integer("head_dim") { return size }
+    guard let width = integer("hidden_size"), let heads = integer("num_attention_heads"), heads > 0, width % heads == 0
+    else { throw model.metadata.invalid("\(name).attention.head_count", "a divisor of the width") }
+    return width / heads
+  }
+
+  /// The share of a head that is rotated, as `rope.dimension_count` says.
+  mutating func setRotatedShare(_ key: String) throws {
+    guard let rotated = try metadata("rope.dimension_count")?.integer else { return }
+    let size = try headSize()
+    guard rotated > 0, rotated <= size, rotated % 2 == 0 else {
+      throw model.metadata.invalid("\(name).rope.dimension_count", "an even number of at most a head's \(size) numbers")
+    }
+    // Half a number more: the share times the head's size, rounded down, is the number again.
+    set(key, .number(min(1, (Double(rotated) + 0.5) / Double(size))))
+  }
+
+  /// Refuses models of which only a part of each head is rotated, in families that rotate all of it.
+  func requireWholeHeadsRotated() throws {
+    guard let rotated = try metadata("rope.dimension_count"), rotated.integer != (try headSize()) else { return }
+    throw model.metadata.invalid("\(name).rope.dimension_count", "the size of a head, \(try headSize())")
+  }
+
+  /// The rotary embedding: `rope_theta` and, unless it is plain, `rope_scaling`.
+  private mutating func addRotary() throws {
+    try take("rope_theta", from: "rope.freq_base")
+    let original = try metadata("rope.scaling.original_context_length")
+    if let factors = try floats("rope_freqs.weight") {
+      // The frequencies of Llama 3, computed when the model was converted. LongRoPE divides by such factors too.
+      return set("rope_scaling", Self.dividedFrequencies(by: factors, factor: 1))
+    }
+    if let short = try floats("rope_factors_short.weight") {
+      let factor = try metadata("rope.scaling.attn_factor")?.number
+      set("rope_scaling", Self.dividedFrequencies(by: short, factor: factor))
+      if let original { set("original_max_position_embeddings", original) }
+      return
+    }
+    let type = try metadata("rope.scaling.type")?.string ?? "none"
+    let factor = try metadata("rope.scaling.factor") ?? metadata("rope.scale_linear")
+    switch type {
+    case "none" where factor == nil || factor?.number == 1: break
+    case "none", "linear": set("rope_scaling", .object([.init("rope_type", .string("linear")), .init("factor", factor ?? .integer(1))]))
+    case "yarn":
+      let named = [
+        ("factor", factor), ("original_max_position_embeddings", original),
+        ("beta_fast", try metadata("rope.scaling.yarn_beta_fast")),
+        ("beta_slow", try metadata("rope.scaling.yarn_beta_slow")),
+      ]
+      set(
+        "rope_scaling",
+        .object([.init("rope_type", .string("yarn"))] + named.compactMap { key, value in value.map { .init(key, $0) } }))
+    default:
+      throw model.metadata.invalid("\(name).rope.scaling.type", "\"none\", \"linear\" or \"yarn\"")
+    }
+  }
+
+  private static func dividedFrequencies(by factors: [Double], factor: Double?) -> JSON {
+    let list = JSON.array(factors.map(JSON.number))
+    return .object(
+      [.init("rope_type", .string("longrope")), .init("short_factor", list), .init("long_factor", list)]
+        + (factor.map { [.init("attention_factor", .number($0))] } ?? []))
+  }
+}
