@@ -87,7 +87,7 @@ let package = Package(
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
     .testTarget(name: "SystemTests", dependencies: ["Diagnostics", "System", "TestSupport"]),
     .testTarget(name: "FileFormatsTests", dependencies: ["Diagnostics", "FileFormats", "System", "TestSupport"]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
+    .testTarget(name: "KernelsTests", dependencies: ["FileFormats", "Kernels", "TestSupport"]),
     .testTarget(
       name: "LanguageModelTests",
       dependencies: ["Diagnostics", "FileFormats", "Kernels", "LanguageModel", "System", "TestSupport"]),

@@ -3,6 +3,10 @@
 #ifndef CPT_COPENBLAS_MACHINE_H
 #define CPT_COPENBLAS_MACHINE_H
 
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 // Whether 24 vectors of 16 floats fit the registers.
 #if defined(__AVX512F__)
 #define CPT_HAS_WIDE_REGISTERS 1
@@ -18,6 +22,31 @@ static inline __attribute__((always_inline)) cpt_vector cpt_multiply_add(cpt_vec
   return __builtin_elementwise_fma(a, b, c);
 #else
   return a * b + c;
+#endif
+}
+
+typedef unsigned char cpt_bytes __attribute__((ext_vector_type(16)));
+typedef signed char cpt_signed_bytes __attribute__((ext_vector_type(16)));
+
+static inline __attribute__((always_inline)) cpt_vector cpt_floats(cpt_bytes a) {
+  return __builtin_convertvector(a, cpt_vector);
+}
+
+static inline __attribute__((always_inline)) cpt_vector cpt_signed_floats(cpt_signed_bytes a) {
+  return __builtin_convertvector(a, cpt_vector);
+}
+
+// table[index] lane by lane; every index is below 16.
+static inline __attribute__((always_inline)) cpt_signed_bytes cpt_look_up(cpt_signed_bytes table, cpt_bytes index) {
+#if defined(__SSSE3__)
+  typedef char bytes __attribute__((vector_size(16)));
+  return (cpt_signed_bytes)__builtin_ia32_pshufb128((bytes)table, (bytes)index);
+#elif defined(__aarch64__)
+  return (cpt_signed_bytes)vqtbl1q_s8((int8x16_t)table, (uint8x16_t)index);
+#else
+  cpt_signed_bytes found;
+  for (int i = 0; i < 16; i++) found[i] = table[index[i]];
+  return found;
 #endif
 }
 

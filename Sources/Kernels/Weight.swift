@@ -11,18 +11,46 @@ package struct Weight: @unchecked Sendable {
   }
 
   /// The format of the stored numbers; products widen formats other than float32 piece by piece.
-  package enum Format: Sendable {
+  ///
+  /// Numbers in blocks share a factor; those with a `q` in their name are the formats of GGUF files.
+  package enum Format: Sendable, CaseIterable {
     case float32
     case float16
     case bfloat16
-    /// 32 numbers of a stored row as signed bytes with one float32 factor: 36 bytes instead of 128.
+    /// 32 signed bytes with one float32 factor: 36 bytes instead of 128.
     case eightBitBlocks
+    case q4_0
+    case q4_1
+    case q5_0
+    case q5_1
+    case q8_0
+    case q2_K
+    case q3_K
+    case q4_K
+    case q5_K
+    case q6_K
+    case iq4_nl
+    case iq4_xs
   }
 
-  /// The stored rows of this weight if others lie between them: `length` of every `step`.
-  private struct Runs {
-    let length: Int
-    let step: Int
+  /// Which stored row is row r of a weight.
+  private enum RowOrder: Equatable {
+    /// Row r.
+    case same
+    /// `length` rows of every `step`; the others belong to other weights.
+    case runs(length: Int, step: Int)
+    /// Within every `headSize` rows, rows 2j and 2j + 1 are row j of the first and of the second half.
+    case pairedHalves(headSize: Int)
+
+    func stored(_ row: Int) -> Int {
+      switch self {
+      case .same: return row
+      case .runs(let length, let step): return row / length * step + row % length
+      case .pairedHalves(let headSize):
+        let inHead = row % headSize, half = headSize / 2
+        return row - inHead + (inHead < half ? 2 * inHead : 2 * (inHead - half) + 1)
+      }
+    }
   }
 
   private let base: UnsafeRawPointer
@@ -35,13 +63,12 @@ package struct Weight: @unchecked Sendable {
   /// The start of this weight in the stored matrix.
   private let firstRow: Int
   private let firstColumn: Int
-  /// nil: the stored rows are consecutive.
-  private let runs: Runs?
+  private let order: RowOrder
   private let owner: AnyObject
 
   private init(
     base: UnsafeRawPointer, format: Format, inputs: Int, outputs: Int, layout: Layout, stride: Int,
-    firstRow: Int = 0, firstColumn: Int = 0, runs: Runs? = nil, owner: AnyObject
+    firstRow: Int = 0, firstColumn: Int = 0, order: RowOrder = .same, owner: AnyObject
   ) {
     self.base = base
     self.format = format
@@ -51,17 +78,19 @@ package struct Weight: @unchecked Sendable {
     self.stride = stride
     self.firstRow = firstRow
     self.firstColumn = firstColumn
-    self.runs = runs
+    self.order = order
     self.owner = owner
   }
 
-  /// A weight over `inputs * outputs` numbers at `base`, which `owner` keeps alive.
+  /// A weight over `inputs * outputs` numbers at `base`, which `owner` keeps alive. A stored row is a number of whole
+  /// blocks; the numbers may lie at any address.
   package init(
     base: UnsafeRawPointer, format: Format, inputs: Int, outputs: Int, layout: Layout, owner: AnyObject
   ) {
+    let stride = layout == .inputMajor ? outputs : inputs
+    precondition(stride % format.block.numbers == 0, "\(format): a row of \(stride) is not a number of whole blocks")
     self.init(
-      base: base, format: format, inputs: inputs, outputs: outputs, layout: layout,
-      stride: layout == .inputMajor ? outputs : inputs, owner: owner)
+      base: base, format: format, inputs: inputs, outputs: outputs, layout: layout, stride: stride, owner: owner)
   }
 
   /// A weight over the numbers of a matrix of one row, in the order of its layout.
@@ -80,7 +109,8 @@ package struct Weight: @unchecked Sendable {
 
   /// The part that computes a range of outputs.
   package func outputs(_ range: Range<Int>) -> Weight {
-    precondition(range.lowerBound >= 0 && range.upperBound <= outputs && runs == nil, "outputs \(range) of \(outputs)")
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= outputs && order == .same, "outputs \(range) of \(outputs)")
     let isInputMajor = layout == .inputMajor
     return Weight(
       base: base, format: format, inputs: inputs, outputs: range.count, layout: layout, stride: stride,
@@ -91,17 +121,26 @@ package struct Weight: @unchecked Sendable {
   /// The part of an output-major weight that computes `run` of every `step` outputs, beginning with output `first`:
   /// the queries of a projection that has queries, keys and values head by head.
   package func outputs(from first: Int, run: Int, ofEvery step: Int) -> Weight {
-    precondition(layout == .outputMajor && runs == nil && outputs % step == 0 && first + run <= step)
+    precondition(layout == .outputMajor && order == .same && outputs % step == 0 && first + run <= step)
     return Weight(
       base: base, format: format, inputs: inputs, outputs: outputs / step * run, layout: layout, stride: stride,
-      firstRow: firstRow + first, firstColumn: firstColumn, runs: run == step ? nil : Runs(length: run, step: step),
+      firstRow: firstRow + first, firstColumn: firstColumn, order: run == step ? .same : .runs(length: run, step: step),
       owner: owner)
+  }
+
+  /// The output-major weight whose heads' halves are stored in pairs, as llama.cpp stores queries and keys whose rotary
+  /// positions turn the halves: its row j is row 2j of the head, and row headSize/2 + j is row 2j + 1.
+  package func unpairingHalves(headSize: Int) -> Weight {
+    precondition(layout == .outputMajor && order == .same && headSize % 2 == 0 && outputs % headSize == 0)
+    return Weight(
+      base: base, format: format, inputs: inputs, outputs: outputs, layout: layout, stride: stride,
+      firstRow: firstRow, firstColumn: firstColumn, order: .pairedHalves(headSize: headSize), owner: owner)
   }
 
   /// This weight joined with one whose outputs directly follow its own; nil if they do not.
   func joined(with other: Weight) -> Weight? {
     guard base == other.base, format == other.format, layout == other.layout, inputs == other.inputs,
-      stride == other.stride, owner === other.owner, runs == nil, other.runs == nil,
+      stride == other.stride, owner === other.owner, order == .same, other.order == .same,
       layout == .inputMajor
         ? firstColumn + outputs == other.firstColumn && firstRow == other.firstRow
         : firstRow + outputs == other.firstRow && firstColumn == other.firstColumn
@@ -114,24 +153,28 @@ package struct Weight: @unchecked Sendable {
   /// Whether both share the same memory, like the word embeddings and a head tied to them.
   package func isSame(as other: Weight) -> Bool {
     base == other.base && firstRow == other.firstRow && firstColumn == other.firstColumn && inputs == other.inputs
-      && outputs == other.outputs
+      && outputs == other.outputs && order == other.order
+  }
+
+  /// Rows, and columns within the stored rows.
+  private var storedShape: (rows: Int, columns: Int) {
+    layout == .inputMajor ? (inputs, outputs) : (outputs, inputs)
   }
 
   /// Bytes of the stored numbers. Those of a mapped file come into memory only when products read them.
   package var byteCount: Int {
-    switch format {
-    case .float32: 4 * inputs * outputs
-    case .float16, .bfloat16: 2 * inputs * outputs
-    case .eightBitBlocks: inputs * outputs / EightBitBlocks.size * (4 + EightBitBlocks.size)
-    }
+    let (rows, columns) = storedShape
+    let size = format.block.numbers
+    let blocks = (firstColumn + columns + size - 1) / size - firstColumn / size
+    return columns == 0 ? 0 : rows * blocks * format.block.bytes
   }
 
   /// Some of the numbers: the first of the first, the middle and the last stored row. Reads at most a few pages.
   package var sample: [Float] {
-    let (rows, columns) = layout == .inputMajor ? (inputs, outputs) : (outputs, inputs)
+    let (rows, columns) = storedShape
     if rows == 0 || columns == 0 { return [] }
     return [0, rows / 2, rows - 1].flatMap { row in
-      let count = min(columns, EightBitBlocks.size)
+      let count = min(columns, 32)
       return [Float](unsafeUninitializedCapacity: count) { buffer, used in
         if let start = buffer.baseAddress {
           widen(rows: row..<row + 1, columns: 0..<count, into: start, leading: count)
@@ -143,7 +186,7 @@ package struct Weight: @unchecked Sendable {
 
   /// The numbers in place, and the row stride in floats; nil if they must be widened or gathered.
   var inPlace: (base: UnsafePointer<Float>, leading: Int)? {
-    guard format == .float32, runs == nil else { return nil }
+    guard format == .float32, order == .same, UInt(bitPattern: base) % 4 == 0 else { return nil }
     let start = base.assumingMemoryBound(to: Float.self) + firstRow * stride + firstColumn
     return (start, stride)
   }
@@ -152,18 +195,11 @@ package struct Weight: @unchecked Sendable {
   func widen(
     rows: Range<Int>, columns: Range<Int>, into target: UnsafeMutablePointer<Float>, leading: Int
   ) {
-    let start = firstColumn + columns.lowerBound
+    let rowBytes = format.bytes(ofRow: stride)
+    let stored = (firstColumn + columns.lowerBound)..<(firstColumn + columns.upperBound)
     for (index, row) in rows.enumerated() {
-      let stored = firstRow + (runs.map { row / $0.length * $0.step + row % $0.length } ?? row)
-      let place = target + index * leading
-      switch format {
-      case .float32:
-        place.update(from: base.assumingMemoryBound(to: Float.self) + stored * stride + start, count: columns.count)
-      case .float16: widenFloat16(base + 2 * (stored * stride + start), into: place, count: columns.count)
-      case .bfloat16: widenBFloat16(base + 2 * (stored * stride + start), into: place, count: columns.count)
-      case .eightBitBlocks:
-        widenBlocks(base + stored * EightBitBlocks.bytes(of: stride), stride, start, into: place, count: columns.count)
-      }
+      format.widen(
+        stored, ofRow: base + (firstRow + order.stored(row)) * rowBytes, into: target + index * leading)
     }
   }
 
@@ -183,13 +219,13 @@ package struct Weight: @unchecked Sendable {
 
   /// The same weight in blocks of 8-bit numbers, in its own memory.
   package func quantized(on team: ThreadTeam) -> Weight {
-    let (rows, columns) = layout == .inputMajor ? (inputs, outputs) : (outputs, inputs)
-    let rowBytes = EightBitBlocks.bytes(of: columns)
+    let (rows, columns) = storedShape
+    let rowBytes = Format.eightBitBlocks.bytes(ofRow: columns)
     let memory = FloatMemory(count: (rows * rowBytes + 3) / 4)
     let target = UncheckedSendable(UnsafeMutableRawPointer(memory.base))
     team.items(.quantization, rows, scratch: columns) { row, numbers in
       widen(rows: row..<(row + 1), columns: 0..<columns, into: numbers, leading: columns)
-      EightBitBlocks.write(numbers, count: columns, to: target.value + row * rowBytes)
+      writeEightBitBlocks(numbers, count: columns, to: target.value + row * rowBytes)
     }
     return Weight(
       base: UnsafeRawPointer(memory.base), format: .eightBitBlocks, inputs: inputs, outputs: outputs, layout: layout,
@@ -215,64 +251,5 @@ extension Weight {
       let place = target.base + row * target.stride
       map(inputs, place, embedding, into: place) { $0 + $1 }
     }
-  }
-}
-
-/// The layout of a row in `Weight.Format.eightBitBlocks`: a float32 factor per block, then the blocks' bytes.
-///
-/// A number is byte · factor with factor = max |number| / 127 over its block, so it is off by at most factor / 2.
-/// The same as llama.cpp's Q8_0 except for the factor's width.
-private enum EightBitBlocks {
-  static let size = 32
-
-  static func blocks(of columns: Int) -> Int { (columns + size - 1) / size }
-
-  static func bytes(of columns: Int) -> Int { blocks(of: columns) * (4 + size) }
-
-  static func write(_ numbers: UnsafePointer<Float>, count: Int, to target: UnsafeMutableRawPointer) {
-    let factors = target.assumingMemoryBound(to: Float.self)
-    let bytes = (target + 4 * blocks(of: count)).assumingMemoryBound(to: Int8.self)
-    for block in 0..<blocks(of: count) {
-      let members = (block * size)..<min((block + 1) * size, count)
-      let largest = members.reduce(Float(0)) { max($0, abs(numbers[$1])) }
-      let factor = largest / 127
-      factors[block] = factor
-      for i in members {
-        // A non-finite number stays visible: its block becomes NaN.
-        let scaled = factor > 0 && factor.isFinite ? (numbers[i] / factor).rounded() : 0
-        bytes[i] = Int8(max(-127, min(127, scaled)))
-      }
-      if !largest.isFinite { factors[block] = .nan }
-      for i in members.upperBound..<((block + 1) * size) { bytes[i] = 0 }
-    }
-  }
-}
-
-private func widenFloat16(_ source: UnsafeRawPointer, into target: UnsafeMutablePointer<Float>, count: Int) {
-  for i in 0..<count {
-    target[i] = Float(Float16(bitPattern: source.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self)))
-  }
-}
-
-private func widenBFloat16(_ source: UnsafeRawPointer, into target: UnsafeMutablePointer<Float>, count: Int) {
-  for i in 0..<count {
-    let high = UInt32(source.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self))
-    target[i] = Float(bitPattern: high << 16)
-  }
-}
-
-/// Columns `start ..< start + count` of a row of blocks, `stride` numbers long.
-private func widenBlocks(
-  _ row: UnsafeRawPointer, _ stride: Int, _ start: Int, into target: UnsafeMutablePointer<Float>, count: Int
-) {
-  let factors = row.assumingMemoryBound(to: Float.self)
-  let bytes = (row + 4 * EightBitBlocks.blocks(of: stride)).assumingMemoryBound(to: Int8.self)
-  var column = start
-  while column < start + count {
-    let block = column / EightBitBlocks.size
-    let end = min((block + 1) * EightBitBlocks.size, start + count)
-    let factor = factors[block]
-    for i in column..<end { target[i - start] = Float(bytes[i]) * factor }
-    column = end
   }
 }

@@ -5,16 +5,25 @@ import TestSupport
 private let team = ThreadTeam(threads: 2)
 
 /// The bytes of a stored weight, for as long as a weight reads them.
-private final class Bytes {
-  let base: UnsafeMutableRawPointer
+final class StoredBytes {
+  private let memory: UnsafeMutableRawPointer
+  /// One byte off: tensors may lie anywhere in a file.
+  var base: UnsafeRawPointer { UnsafeRawPointer(memory + 1) }
 
-  init(_ numbers: [UInt16]) {
-    // One byte off: tensors of 16-bit numbers may lie anywhere in a file.
-    base = .allocate(byteCount: 2 * numbers.count + 1, alignment: 8)
-    for (i, number) in numbers.enumerated() { (base + 1).storeBytes(of: number, toByteOffset: 2 * i, as: UInt16.self) }
+  init(_ bytes: [UInt8]) {
+    memory = .allocate(byteCount: bytes.count + 1, alignment: 8)
+    for (i, byte) in bytes.enumerated() { memory.storeBytes(of: byte, toByteOffset: i + 1, as: UInt8.self) }
   }
 
-  deinit { base.deallocate() }
+  deinit { memory.deallocate() }
+}
+
+extension Weight {
+  init(_ bytes: [UInt8], format: Format, inputs: Int, outputs: Int, layout: Layout) {
+    let stored = StoredBytes(bytes)
+    self.init(
+      base: stored.base, format: format, inputs: inputs, outputs: outputs, layout: layout, owner: stored)
+  }
 }
 
 /// Weights that products widen piece by piece.
@@ -35,9 +44,9 @@ private final class Bytes {
     var generator = TestGenerator(seed: 12)
     let (layout, inputs, outputs) = sizes
     let numbers = Self.numbers(format, generator.floats(inputs * outputs))
-    let bytes = Bytes(numbers)
     let narrow = Weight(
-      base: bytes.base + 1, format: format, inputs: inputs, outputs: outputs, layout: layout, owner: bytes)
+      numbers.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }, format: format, inputs: inputs,
+      outputs: outputs, layout: layout)
     let wide = Weight(
       inputs: inputs, outputs: outputs, layout: layout, values: numbers.map { Self.value(format, $0) })
     expectSameProducts(narrow, wide, tolerance: 1e-6)
@@ -53,7 +62,7 @@ private final class Bytes {
     let values = (0..<(70 * 70)).map { Float.random(in: -1...1, using: &generator) * ($0 % 70 < 32 ? 100 : 0.01) }
     let exact = Weight(inputs: 70, outputs: 70, layout: layout, values: values)
     let quantized = exact.quantized(on: team)
-    #expect(quantized.format == .eightBitBlocks)
+    #expect(quantized.format == .eightBitBlocks && quantized.byteCount == 70 * 3 * 36)
     let identity = Matrix(rows: 70, columns: 70)
     for i in 0..<70 { identity[i, i] = 1 }
     let found = Matrix(rows: 70, columns: 70)
@@ -74,6 +83,25 @@ private final class Bytes {
       quantized, Weight(inputs: 70, outputs: 70, layout: .inputMajor, values: found.values), tolerance: 1e-6)
   }
 
+  /// A byte times a factor in float32; a block of zeros stays one, and a number that is not finite spoils its block.
+  @Test func numbersOfEightBitBlocks() {
+    var generator = TestGenerator(seed: 16)
+    var values = generator.floats(3 * 70)
+    for i in 70..<102 { values[i] = 0 }
+    values[140] = .infinity
+    let quantized = Weight(inputs: 70, outputs: 3, layout: .outputMajor, values: values).quantized(on: team)
+    for row in 0..<3 {
+      let numbers = quantized.row(row)
+      for first in [0, 32, 64] {
+        let block = values[(row * 70 + first)..<(row * 70 + min(70, first + 32))]
+        let factor = (block.map { abs($0) }.max() ?? 0) / 127
+        let expected = block.map { factor > 0 ? ($0 / factor).rounded() * factor : 0 }
+        let found = Array(numbers[first..<(first + block.count)])
+        if factor.isFinite { #expect(found == expected) } else { #expect(found.allSatisfy { $0.isNaN }) }
+      }
+    }
+  }
+
   /// Of 4 heads with 2 queries, 1 key and 2 values each: the values.
   @Test(arguments: [true, false])
   func runsOfOutputs(isQuantized: Bool) {
@@ -86,26 +114,26 @@ private final class Bytes {
     let found = (isQuantized ? fused.quantized(on: team) : fused).outputs(from: 3, run: 2, ofEvery: 5)
     expectSameProducts(found, expected, tolerance: isQuantized ? 1e-2 : 1e-6)
   }
+}
 
-  /// For few rows and for more, which are computed in different ways.
-  private func expectSameProducts(_ a: Weight, _ b: Weight, tolerance: Double) {
-    for rows in [1, 3, 5] { expectSameProducts(a, b, rows: rows, tolerance: tolerance) }
-  }
+/// The products of both weights are the same, for few rows and for more, which are computed in different ways.
+func expectSameProducts(_ a: Weight, _ b: Weight, tolerance: Double) {
+  for rows in [1, 3, 5, 37] { expectSameProducts(a, b, rows: rows, tolerance: tolerance) }
+}
 
-  private func expectSameProducts(_ a: Weight, _ b: Weight, rows: Int, tolerance: Double) {
-    var generator = TestGenerator(seed: 15)
-    let x = Matrix(rows: rows, columns: a.inputs, values: generator.floats(rows * a.inputs))
-    let dy = Matrix(rows: rows, columns: a.outputs, values: generator.floats(rows * a.outputs))
-    func products(_ weight: Weight) -> (y: [Float], dx: [Float]) {
-      let y = Matrix(rows: rows, columns: a.outputs), dx = Matrix(rows: rows, columns: a.inputs)
-      linear(x, weight, into: y, on: team)
-      linear(x, weight, into: y, accumulating: true, on: team)
-      linearBackward(dy, weight, into: dx, on: team)
-      linearBackward(dy, weight, into: dx, accumulating: true, on: team)
-      return (y.values, dx.values)
-    }
-    let found = products(a), expected = products(b)
-    #expect(relativeDifference(found.y, expected.y) < tolerance)
-    #expect(relativeDifference(found.dx, expected.dx) < tolerance)
+private func expectSameProducts(_ a: Weight, _ b: Weight, rows: Int, tolerance: Double) {
+  var generator = TestGenerator(seed: 15)
+  let x = Matrix(rows: rows, columns: a.inputs, values: generator.floats(rows * a.inputs))
+  let dy = Matrix(rows: rows, columns: a.outputs, values: generator.floats(rows * a.outputs))
+  func products(_ weight: Weight) -> (y: [Float], dx: [Float]) {
+    let y = Matrix(rows: rows, columns: a.outputs), dx = Matrix(rows: rows, columns: a.inputs)
+    linear(x, weight, into: y, on: team)
+    linear(x, weight, into: y, accumulating: true, on: team)
+    linearBackward(dy, weight, into: dx, on: team)
+    linearBackward(dy, weight, into: dx, accumulating: true, on: team)
+    return (y.values, dx.values)
   }
+  let found = products(a), expected = products(b)
+  #expect(relativeDifference(found.y, expected.y) < tolerance)
+  #expect(relativeDifference(found.dx, expected.dx) < tolerance)
 }
