@@ -6,7 +6,7 @@ func otherKind(of start: some Collection<UInt8>) -> String? {
   let kinds: [([UInt8], String)] = [
     (Array("version https://git-lfs".utf8), "a git-lfs pointer (run `git lfs pull` in its folder)"),
     (Array("<".utf8), "an HTML or XML page (download the file itself)"),
-    (Array("GGUF".utf8), "a GGUF file (download the model's original weights)"),
+    (Array("GGUF".utf8), "a GGUF file (give this file itself as the model)"),
     (Array("PK\u{3}\u{4}".utf8), "a zip archive, such as PyTorch's (download or convert to safetensors)"),
     ([0x80, 2], "a Python pickle (download or convert to safetensors)"),
     ([0x80, 3], "a Python pickle (download or convert to safetensors)"),

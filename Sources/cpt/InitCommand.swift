@@ -35,17 +35,18 @@ private func runInit(_ arguments: Arguments) throws -> Int32 {
     throw InputError.usage("--json", "conflicts with --output -: both print to standard output; use one of them")
   }
   let model = try arguments["--model"].map {
-    try ModelSurvey(path: $0, texts: data.texts, labels: data.labels.map(\.label))
+    try ModelSurvey(path: $0, data: data)
   }
   let siblings = SplitSiblings(of: data)
   let isBeside = output == standardStream || folder(of: output) == "."
-  func draft(_ tokenization: Template.Tokenization) -> ConfigurationDraft {
+  func draft(_ template: Template) -> ConfigurationDraft {
     ConfigurationDraft(
-      data: data, siblings: siblings, model: model, tokenization: tokenization,
+      data: data, siblings: siblings, model: model, template: template,
       output: "runs/" + runName(for: data.file)
     ) { isBeside ? $0 : absolutePath($0) }
   }
-  let drafts = model == nil ? [draft(.whole)] : [draft(.whole), draft(.pieces)]
+  let templates = ConfigurationDraft.templates(data: data, model: model)
+  let drafts = (model == nil ? [templates[0]] : templates).map(draft)
   let (chosen, measured) = try likeliest(of: drafts, at: output, team: arguments.team())
   let notes = try chosen.notes + findings(of: chosen, at: output, saysErrors: measured.isEmpty) + measured
   try write(chosen.text, to: output)
@@ -85,9 +86,9 @@ private func likeliest(
   terminal.status("evaluating the untrained context on a few rows")
   do {
     let losses = try drafts.map { try untrainedLoss($0.configuration(at: path), team: team) }
-    let best = losses[1] < losses[0] ? 1 : 0
-    let found = zip(drafts, losses).map { "\($0.tokenization.rawValue) \(fixed($1, 2))" }.joined(separator: ", ")
-    var notes = ["-log P(label) before training, by template.tokenization: \(found)"]
+    let best = losses.indices.min { losses[$0] < losses[$1] } ?? 0
+    let found = zip(drafts, losses).map { "\($0.template.layout) \(fixed($1, 2))" }.joined(separator: "; ")
+    var notes = ["-log P(label) before training, by template: \(found)"]
     if losses[best] > 10 {
       notes.append("the model gives these labels a very low probability; choose words it knows in data.label_words")
     }

@@ -6,7 +6,8 @@ extension ModelInspection {
   /// The facts in the order of the output.
   var facts: [Fact] {
     let decoder = model.decoder
-    var facts = [Fact("family", .string(model.family), "family", model.family)]
+    var facts = model.name.map { [Fact("name", .string($0), "name", visible($0))] } ?? []
+    facts.append(Fact("family", .string(model.family), "family", model.family))
     facts.append(Fact("layers", decoder.blocks.count, "layers"))
     facts.append(
       Fact(
@@ -28,11 +29,15 @@ extension ModelInspection {
     facts.append(
       Fact("parameters", .integer(decoder.parameters), "parameters", inMillions(decoder.parameters)))
     let types = Dictionary(model.tensors.map { ($0.type, $0.byteCount) }, uniquingKeysWith: +)
-      .sorted { ($1.value, $0.key.name) < ($0.value, $1.key.name) }.map(\.key.name)
+      .sorted { ($1.value, $0.key.name) < ($0.value, $1.key.name) }
     let bytes = model.tensors.reduce(0) { $0 + $1.byteCount }
+    let parts = types.map { types.count == 1 ? $0.key.name : "\($0.key.name) \(byteCount($0.value))" }
     facts.append(
-      Fact("bytes_on_disk", .integer(bytes), "on disk", "\(byteCount(bytes)) of \(types.joined(separator: ", "))"))
-    facts.append(Fact("dtypes", .array(types.map(JSON.string)), nil, ""))
+      Fact(
+        "bytes_on_disk", .integer(bytes), "on disk",
+        byteCount(bytes) + (types.count == 1 ? " of " : ": ") + parts.joined(separator: ", ")))
+    facts.append(
+      Fact("bytes_by_dtype", .object(types.map { .init($0.key.name, .integer($0.value)) }), nil, ""))
     facts.append(Fact("memory_bytes", .integer(memory), "memory", "about \(byteCount(memory)) including the weights"))
     return facts + tokenizerFacts
   }

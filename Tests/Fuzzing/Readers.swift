@@ -137,7 +137,7 @@ private func readRows(_ file: String) throws {
   _ = try? DataFile.rows(of: file, textColumn: "text", labelColumn: "label")
   let data = try DataSurvey(file: file)
   let draft = ConfigurationDraft(
-    data: data, siblings: SplitSiblings(of: data), model: nil, tokenization: .whole, output: "runs", path: { $0 })
+    data: data, siblings: SplitSiblings(of: data), model: nil, output: "runs", path: { $0 })
   _ = try Configuration(text: Array(draft.text.utf8), file: "f")
 }
 

@@ -1,13 +1,18 @@
 import Diagnostics
 import FileFormats
+import Glibc
+import System
 import Testing
 
-/// What transformers and PEFT compute for a small model of every family; scripts/make-family-goldens makes them.
+/// What transformers and PEFT compute for models: a small one of every family (scripts/make-family-goldens), or those of
+/// another folder.
 package struct FamilyGoldens {
   package struct Case: Sendable, CustomTestStringConvertible {
     package let name: String
-    /// Of the model.
+    /// The folder of the model, or its file.
     package let folder: String
+    /// The tensors `<case>.logits` and `<case>.gradient`.
+    package let tensors: SafetensorsFile
     /// A text whose logits are known.
     package let ids: [Int]
     /// A context and a batch, ids with types, whose loss and gradient are known.
@@ -32,22 +37,23 @@ package struct FamilyGoldens {
   package let cases: [Case]
   package let spellings: [Spelling]
   package let decayFactor: Double
-  private static let folder = fixtures + "/families"
 
-  /// `<case>.logits` and `<case>.gradient`.
-  package static var tensors: SafetensorsFile {
-    get throws { try SafetensorsFile(path: folder + "/goldens.safetensors") }
+  /// The goldens of models that are not part of the project, for checks by hand (scripts/check-gguf); nil: none are given.
+  package static let given: FamilyGoldens? = getenv("CPT_GOLDENS").flatMap {
+    try? FamilyGoldens(folder: String(cString: $0))
   }
 
-  package init() throws {
-    let file = Self.folder + "/goldens.json"
+  package init(folder: String = fixtures + "/families") throws {
+    let file = folder + "/goldens.json"
+    let tensors = try SafetensorsFile(path: folder + "/goldens.safetensors")
     let json = try JSON.read(file: file)
     func missing(_ key: String) -> InputError { .badData(file, "lacks \(key)") }
     func integers(_ json: JSON?) -> [Int] { json?.array?.compactMap(\.integer) ?? [] }
     let cases = try (json["cases"]?.array ?? []).map { entry in
       guard let name = entry["name"]?.string, let loss = entry["loss"]?.number else { throw missing("name or loss") }
       return Case(
-        name: name, folder: Self.folder + "/" + name, ids: integers(entry["ids"]),
+        name: name, folder: entry["model"]?.string.map { resolve($0, relativeTo: folder) } ?? folder + "/" + name,
+        tensors: tensors, ids: integers(entry["ids"]),
         context: (integers(entry["context"]?["ids"]), integers(entry["context"]?["types"])),
         rows: (entry["rows"]?.array ?? []).map { (integers($0["input_ids"]), integers($0["input_type_mask"])) },
         loss: loss, long: entry["long"].flatMap { long in long["loss"]?.number.map { (integers(long["ids"]), $0) } })

@@ -6,15 +6,15 @@ import System
 
 /// A first configuration for a data file: every choice with its reason, as comments.
 ///
-/// Most models have learnt that a label's word begins with its space, a few that it does not. The draft takes the
-/// tokenization that gives the labels of a few rows the higher probability after the untrained context.
+/// Of a few templates, the draft takes the one under which the untrained context gives the labels of a few rows the highest
+/// probability.
 ///
 /// The context is a few examples of each label, as many as fit the model's window, or a small window if it is unknown.
 /// The tokens' balls and the learning rate follow from the model's width and the number of steps.
 package struct ConfigurationDraft: Sendable {
   package let data: DataSurvey
   package let model: ModelSurvey?
-  package let tokenization: Template.Tokenization
+  package let template: Template
   /// The word to predict for each label, most frequent label first.
   package let labelWords: [LabelWord]
   /// Hints for the user to check before training.
@@ -51,16 +51,17 @@ package struct ConfigurationDraft: Sendable {
   ///   - data: the training file.
   ///   - siblings: files with validation and test rows, if any.
   ///   - model: the model to tune for; nil: unknown.
-  ///   - tokenization: how examples become tokens.
+  ///   - template: one of ``templates(data:model:)``; nil: the first.
   ///   - output: the folder for a run's results.
   ///   - path: gives the path of a file or folder as the configuration has it.
   package init(
-    data: DataSurvey, siblings: SplitSiblings, model: ModelSurvey?, tokenization: Template.Tokenization,
-    output: String, path: (String) -> String
+    data: DataSurvey, siblings: SplitSiblings, model: ModelSurvey?, template: Template? = nil, output: String,
+    path: (String) -> String
   ) {
+    let template = template ?? Self.templates(data: data, model: model)[0]
     self.data = data
     self.model = model
-    self.tokenization = tokenization
+    self.template = template
     let words = Self.words(for: data.labels.map(\.label))
     labelWords = words.words
     let sizes = DraftSizes(data: data, siblings: siblings, model: model)
@@ -68,7 +69,7 @@ package struct ConfigurationDraft: Sendable {
     let model = [
       Entry(
         "base_model_name_or_path", model.map { .string(path($0.path)) } ?? .null,
-        model == nil ? "put the folder of a downloaded Hugging Face model here" : "")
+        model == nil ? "put a GGUF file or the folder of a downloaded Hugging Face model here" : "")
     ]
     let method = [
       Entry(
@@ -79,32 +80,50 @@ package struct ConfigurationDraft: Sendable {
     ]
     entries =
       model + method + [
-        Entry("template", Self.template(for: self.model, tokenization)),
+        Entry("template", Self.entries(of: template, for: self.model)),
         Entry("data", Self.files(data, siblings, sizes, path) + Self.rows(data, labelWords, words.reason, sizes)),
         Entry("training", Self.training(sizes)),
         Entry("output_dir", .string(output)),
       ]
   }
 
-  private static func template(for model: ModelSurvey?, _ tokenization: Template.Tokenization) -> [Entry] {
+  /// The templates to choose from.
+  package static func templates(data: DataSurvey, model: ModelSurvey?) -> [Template] {
+    DraftTemplates(data: data, model: model).all
+  }
+
+  private static func entries(of template: Template, for model: ModelSurvey?) -> [Entry] {
     let way =
-      switch tokenization {
+      switch template.tokenization {
       case .whole: "a label's word begins with its space, as in the texts models learn from; \"pieces\" is PEFT's way"
       case .pieces: "each part is tokenized on its own; \"whole\" would let a label's word begin with its space"
       }
     let measured = model == nil ? "" : " (this model assigns the labels a higher probability this way)"
     var entries = [
-      Entry("input", .string("input: {}"), "words that describe the texts and labels may help: \"review: {}\""),
-      Entry("output", .string("output: {}")),
-      Entry("tokenization", .string(tokenization.rawValue), way + measured),
+      Entry("input", .string(template.input), "words that describe the texts and labels may help: \"Review: {}\"")
     ]
-    if let model, !model.hasEndOfText {
-      entries.append(Entry("end_of_text", .bool(false), "the model's files define no end-of-text token"))
-      entries.append(Entry("emit_inter_separator", .bool(true), "examples end with a line break instead"))
+    if template.intraSeparator != Template().intraSeparator {
+      entries.append(Entry("intra_separator", .string(template.intraSeparator)))
     }
-    if let model, model.expectsBeginningOfText {
+    entries.append(Entry("output", .string(template.output)))
+    if template.emitsInterSeparator {
+      entries += [
+        Entry("inter_separator", .string(template.interSeparator)),
+        Entry("emit_inter_separator", .bool(true), "examples end with it"),
+      ]
+    }
+    if !template.addsEndOfText {
       entries.append(
-        Entry("beginning_of_text", .bool(true), "the model was trained with this token at the start of a text"))
+        Entry(
+          "end_of_text", .bool(false),
+          model.map { $0.hasEndOfText } ?? true
+            ? "true would end each example with this token, PEFT's way" : "the model's files define no such token"))
+    }
+    entries.append(Entry("tokenization", .string(template.tokenization.rawValue), way + measured))
+    if template.addsBeginningOfText {
+      entries.append(
+        Entry(
+          "beginning_of_text", .bool(true), "the model was trained with this token at the start of a text"))
     }
     return entries
   }

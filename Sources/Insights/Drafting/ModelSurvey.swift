@@ -10,7 +10,7 @@ package struct ModelSurvey: Sendable {
   package let width: Int
   /// The model's maximum number of positions; nil: unlimited.
   package let positions: Int?
-  /// Tokens per example in the template, for up to 2000 texts and the longest one, ascending.
+  /// Tokens per example on two lines, for up to 2000 texts and the longest one, ascending.
   package let exampleTokens: [Int]
   package let hasEndOfText: Bool
   /// Whether the tokenizer puts the beginning-of-text token before what it encodes.
@@ -19,7 +19,8 @@ package struct ModelSurvey: Sendable {
   /// Opens a model and encodes texts.
   ///
   /// - Throws: `InputError` naming the file that is missing or wrong.
-  package init(path: String, texts: [String], labels: [String]) throws {
+  package init(path: String, data: DataSurvey) throws {
+    let texts = data.texts, labels = data.labels.map(\.label)
     let decoder = try FrozenModel(path: path).decoder
     let tokenizer = try Tokenizer(folder: path)
     self.path = path
@@ -28,12 +29,13 @@ package struct ModelSurvey: Sendable {
     let specialTokens = SpecialTokens(folder: path, modelFolder: path)
     let endOfText = try? specialTokens.id(of: .endOfText, tokenizer: tokenizer)
     hasEndOfText = endOfText != nil
+    expectsBeginningOfText = specialTokens.expectsBeginningOfText(tokenizer: tokenizer)
     let encoder = try ExampleEncoder(
-      template: Template(), tokenizer: tokenizer, endOfText: endOfText, beginningOfText: nil)
+      template: DraftTemplates(data: data, model: nil).all[0], tokenizer: tokenizer, endOfText: nil,
+      beginningOfText: nil)
     let label = labels.max { $0.utf8.count < $1.utf8.count } ?? ""
     let longest = texts.max { $0.utf8.count < $1.utf8.count }.map { [$0] } ?? []
     let sample = stride(from: 0, to: texts.count, by: max(1, texts.count / 2000)).map { texts[$0] }
     exampleTokens = try (sample + longest).map { try encoder.encode(text: $0, label: label).count }.sorted()
-    expectsBeginningOfText = specialTokens.expectsBeginningOfText(tokenizer: tokenizer)
   }
 }

@@ -39,7 +39,8 @@ struct ConfigFile {
   }
 
   func invalid(_ key: String, _ expected: String) -> InputError {
-    .badData(file, "\"\(place)\(origins[key] ?? key)\" must be \(expected), found \(json[key]?.shortDescription ?? "nothing")")
+    .badData(
+      file, "\"\(place)\(origins[key] ?? key)\" must be \(expected), found \(json[key]?.shortDescription ?? "nothing")")
   }
 
   /// Whether the key exists and is not null.

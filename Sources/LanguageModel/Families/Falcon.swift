@@ -67,7 +67,6 @@ extension GGUFArchitecture {
   static let falcon = GGUFArchitecture(
     modelType: "falcon",
     keys: sizes + [
-      .required("ffn_hidden_size", "feed_forward_length"),
       .required("layer_norm_epsilon", "attention.layer_norm_epsilon"),
       .optional("num_kv_heads", "attention.head_count_kv"),
     ],
@@ -79,6 +78,7 @@ extension GGUFArchitecture {
       ("h.#.mlp.dense_4h_to_h", "blk.#.ffn_down"),
     ]
   ) { configuration in
+    configuration.setFeedForward("ffn_hidden_size")
     let hasTwoNorms = configuration.has("blk.0.attn_norm_2.weight")
     let isNew = hasTwoNorms || configuration.integer("num_kv_heads") ?? 1 > 1
     configuration.set("new_decoder_architecture", .bool(isNew))

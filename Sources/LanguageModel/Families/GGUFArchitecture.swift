@@ -109,7 +109,14 @@ struct GGUFConfiguration {
     }
     set("vocab_size", .integer(words.shape[0]))
     set("tie_word_embeddings", .bool(tensors["output.weight"] == nil))
-    if let value = try metadata("attention.value_length"), let key = try metadata("attention.key_length"), value != key {
+    if let experts = try metadata("expert_count"), experts.integer != 0 {
+      throw model.metadata.invalid("\(name).expert_count", "missing or 0; cpt knows no mixtures of experts")
+    }
+    if let causal = try metadata("attention.causal"), causal != .bool(true) {
+      throw model.metadata.invalid("\(name).attention.causal", "true; this is no model of text from left to right")
+    }
+    if let value = try metadata("attention.value_length"), let key = try metadata("attention.key_length"), value != key
+    {
       throw model.metadata.invalid("\(name).attention.value_length", "that of the keys (\(key.shortDescription))")
     }
     try addRotary()
@@ -128,6 +135,11 @@ struct GGUFConfiguration {
   }
 
   func has(_ tensor: String) -> Bool { tensors[tensor] != nil }
+
+  /// The outputs of the feed-forward's first layer, by its shape: some converters write another number.
+  mutating func setFeedForward(_ key: String) {
+    if let up = tensors["blk.0.ffn_up.weight"], up.shape.count == 2 { set(key, .integer(up.shape[0])) }
+  }
 
   /// The elements of a tensor; nil if it is missing.
   func floats(_ tensor: String) throws -> [Double]? { try tensors[tensor]?.floats().map(Double.init) }
@@ -188,23 +200,24 @@ struct GGUFConfiguration {
       if let original { set("original_max_position_embeddings", original) }
       return
     }
-    let type = try metadata("rope.scaling.type")?.string ?? "none"
     let factor = try metadata("rope.scaling.factor") ?? metadata("rope.scale_linear")
+    let named: [(key: String, value: JSON?)]
+    let type = try metadata("rope.scaling.type")?.string ?? "linear"
     switch type {
-    case "none" where factor == nil || factor?.number == 1: break
-    case "none", "linear": set("rope_scaling", .object([.init("rope_type", .string("linear")), .init("factor", factor ?? .integer(1))]))
+    case "none": return
+    case "linear" where factor == nil || factor?.number == 1: return
+    case "linear": named = [("factor", factor)]
     case "yarn":
-      let named = [
+      named = [
         ("factor", factor), ("original_max_position_embeddings", original),
+        ("attention_factor", try metadata("rope.scaling.yarn_attn_factor")),
         ("beta_fast", try metadata("rope.scaling.yarn_beta_fast")),
         ("beta_slow", try metadata("rope.scaling.yarn_beta_slow")),
       ]
-      set(
-        "rope_scaling",
-        .object([.init("rope_type", .string("yarn"))] + named.compactMap { key, value in value.map { .init(key, $0) } }))
-    default:
-      throw model.metadata.invalid("\(name).rope.scaling.type", "\"none\", \"linear\" or \"yarn\"")
+    default: throw model.metadata.invalid("\(name).rope.scaling.type", "\"none\", \"linear\" or \"yarn\"")
     }
+    let members = named.compactMap { key, value in value.map { JSON.Member(key, $0) } }
+    set("rope_scaling", .object([.init("rope_type", .string(type))] + members))
   }
 
   private static func dividedFrequencies(by factors: [Double], factor: Double?) -> JSON {

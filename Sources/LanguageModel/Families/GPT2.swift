@@ -53,11 +53,12 @@ extension GGUFArchitecture {
   static let gpt2 = GGUFArchitecture(
     modelType: "gpt2",
     keys: sizes + [
-      .required("n_inner", "feed_forward_length"), .required("layer_norm_epsilon", "attention.layer_norm_epsilon"),
+      .required("layer_norm_epsilon", "attention.layer_norm_epsilon")
     ],
     tensors: [
       ("wte", "token_embd"), ("wpe", "position_embd"), ("ln_f", "output_norm"), ("lm_head", "output"),
       ("h.#.ln_1", "blk.#.attn_norm"), ("h.#.attn.c_attn", "blk.#.attn_qkv"), ("h.#.attn.c_proj", "blk.#.attn_output"),
       ("h.#.ln_2", "blk.#.ffn_norm"), ("h.#.mlp.c_fc", "blk.#.ffn_up"), ("h.#.mlp.c_proj", "blk.#.ffn_down"),
-    ])
+    ]
+  ) { $0.setFeedForward("n_inner") }
 }

@@ -54,7 +54,8 @@ extension GGUFArchitecture {
   static let gptNeoX = GGUFArchitecture(
     modelType: "gpt_neox",
     keys: sizes + [
-      .required("intermediate_size", "feed_forward_length"), .required("layer_norm_eps", "attention.layer_norm_epsilon"),
+      .required("intermediate_size", "feed_forward_length"),
+      .required("layer_norm_eps", "attention.layer_norm_epsilon"),
       .optional("use_parallel_residual", "use_parallel_residual"), .optional("rotary_emb_base", "rope.freq_base"),
     ],
     tensors: [

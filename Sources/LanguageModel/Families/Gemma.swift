@@ -111,21 +111,27 @@ extension GGUFArchitecture {
   static let gemma2 = GGUFArchitecture(
     modelType: "gemma2",
     keys: llamaKeys + [
-      .required("sliding_window", "attention.sliding_window"),
-      .required("attn_logit_softcapping", "attn_logit_softcapping"),
-      .required("final_logit_softcapping", "final_logit_softcapping"),
+      .optional("sliding_window", "attention.sliding_window"),
+      .optional("attn_logit_softcapping", "attn_logit_softcapping"),
+      .optional("final_logit_softcapping", "final_logit_softcapping"),
     ], tensors: laterGemmaTensors
   ) { try $0.completeLaterGemma(layersOf27B: 46) }
 
   static let gemma3 = GGUFArchitecture(
     modelType: "gemma3_text",
     keys: llamaKeys + [
-      .required("sliding_window", "attention.sliding_window"),
-      .optional("sliding_window_pattern", "attention.sliding_window_pattern"),
+      .optional("sliding_window", "attention.sliding_window"),
       .optional("final_logit_softcapping", "final_logit_softcapping"),
       .optional("rope_local_base_freq", "rope.freq_base_swa"),
     ], tensors: laterGemmaTensors
-  ) { try $0.completeLaterGemma(layersOf27B: 62) }
+  ) { configuration in
+    // Without a window, no layer has one.
+    if configuration.integer("sliding_window") ?? 0 == 0 {
+      configuration.set("sliding_window", .integer(1))
+      configuration.set("sliding_window_pattern", .integer(1))
+    }
+    try configuration.completeLaterGemma(layersOf27B: 62)
+  }
 
   private static let laterGemmaTensors =
     llamaTensors + gatedProducts + [

@@ -24,5 +24,11 @@ extension GGUFArchitecture {
       ("layers.#.post_attention_layernorm", "blk.#.post_attention_norm"),
       ("layers.#.post_feedforward_layernorm", "blk.#.post_ffw_norm"),
     ]
-  ) { try $0.requireWholeHeadsRotated() }
+  ) { configuration in
+    // OLMo 3 has the same name.
+    if configuration.model.metadata["olmo2.attention.sliding_window"] != nil {
+      throw configuration.model.metadata.invalid("olmo2.attention.sliding_window", "missing; cpt does not know OLMo 3")
+    }
+    try configuration.requireWholeHeadsRotated()
+  }
 }

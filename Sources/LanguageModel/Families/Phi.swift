@@ -76,7 +76,8 @@ extension GGUFArchitecture {
   static let phi2 = GGUFArchitecture(
     modelType: "phi",
     keys: sizes + [
-      .required("intermediate_size", "feed_forward_length"), .required("layer_norm_eps", "attention.layer_norm_epsilon"),
+      .required("intermediate_size", "feed_forward_length"),
+      .required("layer_norm_eps", "attention.layer_norm_epsilon"),
     ],
     tensors: [
       ("embed_tokens", "token_embd"), ("final_layernorm", "output_norm"), ("lm_head", "output"),
@@ -85,7 +86,10 @@ extension GGUFArchitecture {
       ("layers.#.self_attn.dense", "blk.#.attn_output"), ("layers.#.mlp.fc1", "blk.#.ffn_up"),
       ("layers.#.mlp.fc2", "blk.#.ffn_down"),
     ]
-  ) { try $0.setRotatedShare("partial_rotary_factor") }
+  ) { configuration in
+    configuration.setFeedForward("intermediate_size")
+    try configuration.setRotatedShare("partial_rotary_factor")
+  }
 
   static let phi3 = GGUFArchitecture(
     modelType: "phi3", keys: llamaKeys + [.optional("sliding_window", "attention.sliding_window")],

@@ -116,7 +116,9 @@ struct CheckpointFiles: Sendable {
     let head = try heads.first { try source.stored($0 + ".weight") != nil } ?? heads[0]
     let wordsName = words + ".weight", headName = head + ".weight"
     let storedWords = try source.stored(wordsName), storedHead = try source.stored(headName)
-    if let storedWords, let storedHead { try source.checkPlace(of: storedHead, words: storedWords, headName, wordsName) }
+    if let storedWords, let storedHead {
+      try source.checkPlace(of: storedHead, words: storedWords, headName, wordsName)
+    }
     let embedding = try weight(
       isTied && storedWords == nil && storedHead != nil ? headName : wordsName, inputs: inputs, outputs: outputs)
     var isShared = isTied
@@ -137,7 +139,9 @@ extension Weight.Format {
   }
 
   private static let formats: [String: Weight.Format] = [
-    "F32": .float32, "F16": .float16, "BF16": .bfloat16,
+    "F32": .float32, "F16": .float16, "BF16": .bfloat16, "Q4_0": .q4_0, "Q4_1": .q4_1, "Q5_0": .q5_0, "Q5_1": .q5_1,
+    "Q8_0": .q8_0, "Q2_K": .q2_K, "Q3_K": .q3_K, "Q4_K": .q4_K, "Q5_K": .q5_K, "Q6_K": .q6_K, "IQ4_NL": .iq4_nl,
+    "IQ4_XS": .iq4_xs,
   ]
 }
 
