@@ -2,8 +2,8 @@ import COpenBLAS
 
 // How numbers are stored: in blocks of some numbers and some bytes, a stored row in whole blocks.
 //
-// GGUF's blocks are those of ggml-common.h; each number is computed in the order of ggml's `dequantize_row_*` and of
-// the Python package gguf, with every product and sum rounded, so that all three yield the same bits.
+// GGUF's blocks are those of ggml-common.h. Their products are exact in float32 and only a sum is rounded, so the numbers
+// are those of ggml's `dequantize_row_*` and of the Python package gguf bit for bit, in any order of operations.
 
 extension Weight.Format {
   /// Numbers and bytes of a block; a format without blocks has blocks of one number.
@@ -238,17 +238,17 @@ private func widenQ2_K(_ block: UnsafeRawPointer, into target: UnsafeMutablePoin
   }
 }
 
-/// h [32] · q [64] as in Q2_K · s [12]: a factor of six bits for every 16 numbers · d float16. (q - 4) · (d · (factor - 32)).
+/// h [32] · q [64] as in Q2_K · s [12]: a factor of six bits for every 16 numbers · d float16.
+/// (q - 4) · (d · (factor - 32)).
 ///
 /// Bit k of h's byte j is the third bit of number 32 k + j. The low four bits of the factors are in the halves of bytes
 /// 0-7, the high two of factor i in bits 2 (i / 4) of byte 8 + i % 4.
 @inline(__always)
 private func widenQ3_K(_ block: UnsafeRawPointer, into target: UnsafeMutablePointer<Float>) {
-  let d = float16(block + 108), s = block + 96
-  func factor(_ i: Int) -> Float {
-    let low = byte(s, i % 8) >> (i < 8 ? 0 : 4) & 15, high = byte(s, 8 + i % 4) >> (2 * (i / 4)) & 3
-    return d * Float(Int(low | high << 4) - 32)
-  }
+  let d = float16(block + 108)
+  let low = (block + 96).loadUnaligned(as: SIMD8<UInt8>.self), high = (block + 104).loadUnaligned(as: UInt32.self)
+  let highBits = unsafeBitCast(SIMD4(high &<< 4, high &<< 2, high, high &>> 2), to: Bytes.self) & 48
+  let factors = d * (floats(Bytes(lowHalf: low & 15, highHalf: low &>> 4) | highBits) - 32)
   let lowFlags = bytes(block), highFlags = bytes(block + 16)
   var mask: UInt8 = 1
   for half in 0..<2 {
@@ -256,8 +256,8 @@ private func widenQ3_K(_ block: UnsafeRawPointer, into target: UnsafeMutablePoin
     for k in 0..<4 {
       let group = 8 * half + 2 * k, place = target + 16 * group
       let bits = Bytes(repeating: mask)
-      store((floats(setting(4, of: low & 3, where: lowFlags, has: bits)) - 4) * factor(group), place)
-      store((floats(setting(4, of: high & 3, where: highFlags, has: bits)) - 4) * factor(group + 1), place + 16)
+      store((floats(setting(4, of: low & 3, where: lowFlags, has: bits)) - 4) * factors[group], place)
+      store((floats(setting(4, of: high & 3, where: highFlags, has: bits)) - 4) * factors[group + 1], place + 16)
       low = low &>> 2
       high = high &>> 2
       mask &<<= 1

@@ -53,9 +53,7 @@ private struct BlockGoldens {
 }
 
 /// The formats of GGUF's blocks.
-private let formats: [Weight.Format] = [
-  .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_nl, .iq4_xs,
-]
+private let formats = Weight.Format.allCases.filter { $0.block.numbers > 1 && $0 != .eightBitBlocks }
 
 /// Weights in blocks of GGUF files.
 @Suite struct BlockTests {

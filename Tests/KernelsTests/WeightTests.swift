@@ -54,6 +54,17 @@ extension Weight {
     if layout == .outputMajor { #expect(narrow.row(3) == wide.row(3)) }
   }
 
+  /// Numbers of float32 that lie at no multiple of four bytes.
+  @Test func unalignedNumbers() {
+    var generator = TestGenerator(seed: 19)
+    let values = generator.floats(7 * 5)
+    let bytes = values.flatMap { value in withUnsafeBytes(of: value) { Array($0) } }
+    let found = Weight(bytes, format: .float32, inputs: 7, outputs: 5, layout: .outputMajor)
+    expectSameProducts(
+      found, Weight(inputs: 7, outputs: 5, layout: .outputMajor, values: values), tolerance: 1e-6)
+    #expect((0..<5).flatMap(found.row) == values)
+  }
+
   /// Blocks of 8 bits keep every number to half a step of its block's largest.
   @Test(arguments: [Weight.Layout.inputMajor, .outputMajor])
   func eightBitBlocks(layout: Weight.Layout) {
