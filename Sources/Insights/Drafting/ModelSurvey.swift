@@ -20,11 +20,11 @@ package struct ModelSurvey: Sendable {
   /// - Throws: `InputError` naming the file that is missing or wrong.
   package init(folder: String, texts: [String], labels: [String]) throws {
     let decoder = try FrozenModel(folder: folder).decoder
-    let tokenizer = try Tokenizer(folder: folder)
+    let tokenizer = try Tokenizer(path: folder)
     self.folder = folder
     width = decoder.width
     positions = decoder.maximumPositions
-    let specialTokens = SpecialTokens(folder: folder, modelFolder: folder)
+    let specialTokens = SpecialTokens(path: folder, modelPath: folder)
     let endOfText = try? specialTokens.id(of: .endOfText, tokenizer: tokenizer)
     hasEndOfText = endOfText != nil
     let encoder = try ExampleEncoder(

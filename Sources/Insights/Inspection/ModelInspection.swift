@@ -18,8 +18,8 @@ package struct ModelInspection: Sendable {
   /// - Throws: `InputError` when its model cannot be used.
   package init(folder: String) throws {
     model = try FrozenModel(folder: folder)
-    let tokenizer = Result { try Tokenizer(folder: folder) }
-    let specialTokens = SpecialTokens(folder: folder, modelFolder: folder)
+    let tokenizer = Result { try Tokenizer(path: folder) }
+    let specialTokens = SpecialTokens(path: folder, modelPath: folder)
     func id(_ marker: SpecialTokens.Marker) -> Result<Int, any Error> {
       Result { try specialTokens.id(of: marker, tokenizer: tokenizer.get()) }
     }
