@@ -79,7 +79,7 @@ package struct RunRecord: Sendable {
       let decoder = try FrozenModel(path: folder).decoder
       context = ContextRecord(
         try adapter.prompt(over: decoder), decoder: decoder,
-        tokenizer: try? Tokenizer(folder: configuration.tokenizer ?? folder), team: team)
+        tokenizer: try? Tokenizer(path: configuration.tokenizer ?? folder), team: team)
       return
     }
     let setup = try EvaluationSetup(configuration, adapter: adapter, split: split, team: team)

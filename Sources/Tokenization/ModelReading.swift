@@ -140,7 +140,7 @@ extension Unigram {
       guard let pair = entry.array, pair.count == 2, let token = pair[0].string, let score = pair[1].number,
         score.isFinite, let id = Int32(exactly: id)
       else { throw model.badData("vocab[\(id)]", "is \(entry.shortDescription); expected [\"token\", score]") }
-      vocabulary.insert(token, id: id)
+      vocabulary.insert(token.utf8.span, id: id)
       scores.append(score)
     }
     guard let unknown = model["unk_id"]?.integer, entries.indices.contains(unknown) else {
@@ -173,7 +173,7 @@ extension Vocabulary {
           "\(prefix)the id of \(JSON.string(member.key).shortDescription) is \(member.value.shortDescription); "
             + "expected a whole number from 0 to \(Int32.max)")
       }
-      insert(member.key, id: id)
+      insert(member.key.utf8.span, id: id)
     }
   }
 }
@@ -198,11 +198,16 @@ struct MergeReader {
   mutating func append(line: Span<UInt8>, place: () -> String) throws {
     let comment = "#version".utf8.span
     if line.count >= comment.count, comment.indices.allSatisfy({ line[$0] == comment[$0] }) { return }
-    let spaces = line.indices.filter { line[$0] == UInt8(ascii: " ") }
+    try append(pair: line, place: place)
+  }
+
+  /// Adds `a b`.
+  mutating func append(pair: Span<UInt8>, place: () -> String) throws {
+    let spaces = pair.indices.filter { pair[$0] == UInt8(ascii: " ") }
     guard spaces.count == 1 else {
-      throw InputError.badData(file, "\(place()) is \(quoted(line)); expected two tokens with one space between them")
+      throw InputError.badData(file, "\(place()) is \(quoted(pair)); expected two tokens with one space between them")
     }
-    try append(line.extracting(..<spaces[0]), line.extracting((spaces[0] + 1)...), place: place)
+    try append(pair.extracting(..<spaces[0]), pair.extracting((spaces[0] + 1)...), place: place)
   }
 
   /// Adds the merge of two tokens.

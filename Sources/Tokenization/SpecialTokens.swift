@@ -14,33 +14,46 @@ package struct SpecialTokens: Sendable {
     fileprivate var setting: String { self == .endOfText ? "template.end_of_text" : "template.beginning_of_text" }
   }
 
-  private let folder: String
-  private let modelFolder: String
+  private let path: String
+  private let modelPath: String
 
   /// - Parameters:
-  ///   - folder: the tokenizer's folder.
-  ///   - modelFolder: the model's folder.
-  package init(folder: String, modelFolder: String) {
-    self.folder = folder
-    self.modelFolder = modelFolder
+  ///   - path: the tokenizer's folder or GGUF file.
+  ///   - modelPath: the model's.
+  package init(path: String, modelPath: String) {
+    self.path = path
+    self.modelPath = modelPath
   }
 
-  /// The id of a marker: by name in the tokenizer's files, else by id in the model's config.json.
+  /// The id of a marker: by name in the tokenizer's files, else by id in the model's config.json or GGUF file.
   ///
   /// - Throws: `InputError.badData` when no file defines it.
   package func id(of marker: Marker, tokenizer: Tokenizer) throws -> Int {
     if let id = named(marker, tokenizer: tokenizer) { return id }
-    if let id = try ids(of: marker, in: "config.json").first { return id }
+    let ids =
+      if let metadata = try modelMetadata() { try metadata.tokenID(marker.key + "_id").map { [$0] } ?? [] } else {
+        try ids(of: marker, in: "config.json")
+      }
+    if let id = ids.first { return id }
     throw InputError.badData(
-      folder, "no file defines the \(marker.key); set \(marker.setting) to false")
+      path, "no file defines the \(marker.key); set \(marker.setting) to false")
   }
 
-  /// The tokens that end a text: the tokenizer's, and those of config.json and generation_config.json.
+  /// The tokens that end a text: the tokenizer's, and those of the model's config.json and generation_config.json; or of
+  /// its GGUF file, which names the ends of a text, of a turn and of a message.
   ///
   /// - Throws: `InputError.badData` for an `eos_token_id` that is neither a token nor a list of tokens.
   package func endTokens(tokenizer: Tokenizer) throws -> Set<Int> {
     let named = named(.endOfText, tokenizer: tokenizer).map { [$0] } ?? []
+    if let metadata = try modelMetadata() {
+      return try Set(named + ["eos_token_id", "eot_token_id", "eom_token_id"].compactMap { try metadata.tokenID($0) })
+    }
     return try Set(named + ["config.json", "generation_config.json"].flatMap { try ids(of: .endOfText, in: $0) })
+  }
+
+  /// The metadata of the model if it is a GGUF file.
+  private func modelMetadata() throws -> GGUFMetadata? {
+    try GGUFModel.file(of: modelPath).map { try GGUFModel(path: $0).metadata }
   }
 
   /// Whether the tokenizer puts the beginning-of-text token before a text.
@@ -53,7 +66,7 @@ package struct SpecialTokens: Sendable {
 
   /// The ids in a file of the model: one, several, or none.
   private func ids(of marker: Marker, in name: String) throws -> [Int] {
-    let file = modelFolder + "/" + name, key = marker.key + "_id"
+    let file = modelPath + "/" + name, key = marker.key + "_id"
     guard fileExists(file), let entry = try JSON.read(file: file, allowing: .nonFinite)[key], !entry.isNull else {
       return []
     }

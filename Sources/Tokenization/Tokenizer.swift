@@ -55,34 +55,50 @@ package struct Tokenizer: Sendable {
   }
 
   /// Reads the tokenizer of a model's folder as `AutoTokenizer` of Hugging Face transformers does: `tokenizer.json`, or
-  /// else `vocab.json` with `merges.txt`, with the settings of the files beside.
+  /// else `vocab.json` with `merges.txt`, with the settings of the files beside; or that of a GGUF file, or of a folder
+  /// that has one and no other tokenizer.
   ///
-  /// - Throws: `InputError.missing` when neither exists, `InputError.badData` with file and entry when a file is
+  /// - Throws: `InputError.missing` when there is none, `InputError.badData` with file and entry when a file is
   ///   malformed or unsupported.
-  package init(folder: String) throws {
-    func path(_ name: String) -> String { resolve(name, relativeTo: folder) }
-    if fileExists(path("tokenizer.json")) {
-      let file = try JSON.read(file: path("tokenizer.json"))
-      let settings = try TokenizerSettings(folder: folder, file: file)
-      self = try TokenizerFile(file, path: path("tokenizer.json")).tokenizer(settings)
-    } else if fileExists(path("vocab.json")) || fileExists(path("merges.txt")) {
-      self = try Tokenizer(vocabulary: path("vocab.json"), merges: path("merges.txt"), folder: folder)
-    } else if let name = ["tokenizer.model", "spiece.model", "vocab.txt"].first(where: { fileExists(path($0)) }) {
-      throw InputError.missing(folder, "has only \(name), which cpt does not read; add the matching tokenizer.json")
+  package init(path: String) throws {
+    func file(_ name: String) -> String { resolve(name, relativeTo: path) }
+    if fileExists(file("tokenizer.json")) {
+      let contents = try JSON.read(file: file("tokenizer.json"))
+      let settings = try TokenizerSettings(folder: path, file: contents)
+      self = try TokenizerFile(contents, path: file("tokenizer.json")).tokenizer(settings)
+    } else if fileExists(file("vocab.json")) || fileExists(file("merges.txt")) {
+      self = try Tokenizer(vocabulary: file("vocab.json"), merges: file("merges.txt"), folder: path)
+    } else if let model = try GGUFModel.file(of: path) {
+      self = try GGUFTokenizer(GGUFModel(path: model).metadata).tokenizer()
+    } else if let name = ["tokenizer.model", "spiece.model", "vocab.txt"].first(where: { fileExists(file($0)) }) {
+      throw InputError.missing(path, "has only \(name), which cpt does not read; add the matching tokenizer.json")
     } else {
-      throw InputError.missing(folder, "has no tokenizer: expected tokenizer.json, or vocab.json with merges.txt")
+      throw InputError.missing(
+        path, "has no tokenizer: expected tokenizer.json, vocab.json with merges.txt, or a GGUF file")
     }
   }
 
-  /// Whether a folder has the files of a tokenizer.
-  package static func exists(in folder: String) -> Bool {
-    ["tokenizer.json", "vocab.json"].contains { fileExists(resolve($0, relativeTo: folder)) }
+  /// Whether a folder has the files of a tokenizer, or a GGUF file a tokenizer; true for a file that cannot be read.
+  package static func exists(at path: String) -> Bool {
+    if ["tokenizer.json", "vocab.json"].contains(where: { fileExists(resolve($0, relativeTo: path)) }) { return true }
+    do {
+      guard let model = try GGUFModel.file(of: path) else { return false }
+      return try GGUFTokenizer.model(GGUFModel(path: model).metadata) != nil
+    } catch {
+      return true
+    }
   }
 
-  /// Bytes of the file that a tokenizer's tables are read from.
-  package static func fileBytes(in folder: String) -> Int {
-    let size = fileSize(resolve("tokenizer.json", relativeTo: folder))
-    return size > 0 ? size : fileSize(resolve("vocab.json", relativeTo: folder))
+  /// Bytes that the tokenizer at a path holds, estimated from the sizes of its files (measured).
+  package static func heldBytes(at path: String) -> Int {
+    for name in ["tokenizer.json", "vocab.json"] {
+      let size = fileSize(resolve(name, relativeTo: path))
+      if size > 0 { return 3 * size }
+    }
+    guard let model = try? GGUFModel.file(of: path), let metadata = try? GGUFModel(path: model).metadata else {
+      return 0
+    }
+    return GGUFTokenizer.heldBytes(metadata)
   }
 
   /// The largest token id + 1, including added tokens.

@@ -18,18 +18,20 @@ struct Vocabulary: Sendable {
   }
 
   /// Adds a token, or gives it another id; `id` is at least 0. Of two tokens with one id, the later is its spelling.
-  mutating func insert(_ spelling: String, id: Int32) {
-    let (index, isNew) = spellings.insert(spelling.utf8.span)
+  ///
+  /// - Returns: whether it is new.
+  @discardableResult
+  mutating func insert(_ spelling: Span<UInt8>, id: Int32) -> Bool {
+    let (index, isNew) = spellings.insert(spelling)
     if isNew {
       ids.append(id)
     } else {
-      if self.spelling(of: Int(ids[index])).map({ $0.elementsEqual(spelling.utf8) }) ?? false {
-        setIndex(-1, of: Int(ids[index]))
-      }
+      if self.index(of: Int(ids[index])) == index { setIndex(-1, of: Int(ids[index])) }
       ids[index] = id
     }
     setIndex(Int32(index), of: Int(id))
     largestID = max(largestID, Int(id))
+    return isNew
   }
 
   private mutating func setIndex(_ index: Int32, of id: Int) {
@@ -49,9 +51,12 @@ struct Vocabulary: Sendable {
   }
 
   /// The spelling of an id, as UTF-8.
-  func spelling(of id: Int) -> ArraySlice<UInt8>? {
+  func spelling(of id: Int) -> ArraySlice<UInt8>? { index(of: id).map { spellings[$0] } }
+
+  /// The number of the spelling of an id.
+  private func index(of id: Int) -> Int? {
     let index = indices.indices.contains(id) ? indices[id] : indicesOfLargeIDs[id] ?? -1
-    return index < 0 ? nil : spellings[Int(index)]
+    return index < 0 ? nil : Int(index)
   }
 
   /// The spelling and the id of each token, in the order in which they were added.

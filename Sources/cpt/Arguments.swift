@@ -263,7 +263,7 @@ struct Arguments {
     let tokenizerFolder = configuration.tokenizer ?? folder
     return (
       try FrozenModel(path: folder),
-      Tokenizer.exists(in: tokenizerFolder) ? try? Tokenizer(folder: tokenizerFolder) : nil
+      Tokenizer.exists(at: tokenizerFolder) ? try? Tokenizer(path: tokenizerFolder) : nil
     )
   }
 

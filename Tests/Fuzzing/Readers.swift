@@ -44,8 +44,8 @@ struct Reader: Sendable {
       name: "tokenizer",
       files: ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"]
     ) { input in
-      let tokenizer = try Tokenizer(folder: input.path)
-      let special = SpecialTokens(folder: input.path, modelFolder: input.path)
+      let tokenizer = try Tokenizer(path: input.path)
+      let special = SpecialTokens(path: input.path, modelPath: input.path)
       _ = try? special.id(of: .endOfText, tokenizer: tokenizer)
       _ = tokenizer.addedTokenIDs.map(tokenizer.text)
       for text in [" Hello, wörld! It's 2024:\n\n  naïve  e\u{301} ﬁ 你好 👍🏽\t<s>a</s>  ", "", "ab\u{0}▁Ġ", "\u{FEFF}"] {

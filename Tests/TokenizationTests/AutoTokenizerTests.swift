@@ -20,13 +20,13 @@ import Tokenization
       let others = try #require(folder.value["files"]?.object)
       for member in others { files[member.key] = Array(member.value.compact.utf8) }
       try withFolder(files) { path in
-        let tokenizer = try Tokenizer(folder: path)
+        let tokenizer = try Tokenizer(path: path)
         let expected = try #require(folder.value["ids"]?.array)
         for (text, ids) in zip(texts, expected) {
           let ids = try #require(ids.array).compactMap(\.integer)
           #expect(try tokenizer.encode(text).map(\.id) == ids, "\(folder.key): \(text.debugDescription)")
         }
-        let special = SpecialTokens(folder: path, modelFolder: path)
+        let special = SpecialTokens(path: path, modelPath: path)
         let begins = special.expectsBeginningOfText(tokenizer: tokenizer)
         #expect(begins == folder.value["beginsTexts"]?.bool, "\(folder.key)")
         let ends = try special.endTokens(tokenizer: tokenizer)
@@ -50,7 +50,7 @@ import Tokenization
       var files = ["tokenizer.json": file, "tokenizer_config.json": Array(settings.utf8)]
       if let model { files["config.json"] = Array(#"{"model_type": "\#(model)"}"#.utf8) }
       return try withFolder(files) { path in
-        do { _ = try Tokenizer(folder: path) } catch { return "\(error)" }
+        do { _ = try Tokenizer(path: path) } catch { return "\(error)" }
         return ""
       }
     }

@@ -27,7 +27,7 @@ func tokenizerFixture(_ path: String) -> String {
 
 /// One of the tokenizers.
 func fixtureTokenizer(_ name: String) throws -> Tokenizer {
-  try Tokenizer(folder: tokenizerFixture(name))
+  try Tokenizer(path: tokenizerFixture(name))
 }
 
 /// Equal in bytes: `==` takes canonically equivalent texts for equal.

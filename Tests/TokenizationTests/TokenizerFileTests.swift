@@ -37,12 +37,12 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
 
   private func error(_ files: [String: [UInt8]]) throws -> (error: InputError, folder: String) {
     try withFolder(files) { folder in
-      (try #require(throws: InputError.self) { try Tokenizer(folder: folder) }, folder)
+      (try #require(throws: InputError.self) { try Tokenizer(path: folder) }, folder)
     }
   }
 
   private func tokenizer(_ text: String) throws -> Tokenizer {
-    try withFolder(["tokenizer.json": Array(text.utf8)]) { try Tokenizer(folder: $0) }
+    try withFolder(["tokenizer.json": Array(text.utf8)]) { try Tokenizer(path: $0) }
   }
 
   @Test func goodFile() throws {
@@ -300,7 +300,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
         {"type": "Split", "pattern": {"Regex": "(b+)+[ac](?<=c)"}, "behavior": "Isolated", "invert": false}
         """#)
     try withFolder(["tokenizer.json": Array(text.utf8)]) { folder in
-      let tokenizer = try Tokenizer(folder: folder)
+      let tokenizer = try Tokenizer(path: folder)
       #expect(try tokenizer.encode("ba").map(\.id) == [1, 0])
       let error = try #require(throws: InputError.self) {
         _ = try tokenizer.encode(String(repeating: "b", count: 100) + "a")
@@ -329,14 +329,14 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       "special_tokens_map.json": #"{"pad_token": {"content": "<pad>", "lstrip": false}, "unk_token": "</s>"}"#,
     ]
     try withFolder(files.mapValues { Array($0.utf8) }) { folder in
-      let tokenizer = try Tokenizer(folder: folder)
+      let tokenizer = try Tokenizer(path: folder)
       #expect(try tokenizer.encode("a</s>a<pad>").map(\.id) == [4, 0, 4, 1])
     }
     // Flags count; a token that is not in the vocabulary is numbered from its end.
     files["special_tokens_map.json"] = #"{"pad_token": {"content": "<pad>", "lstrip": true}}"#
     files["added_tokens.json"] = #"{"<x>": 9}"#
     try withFolder(files.mapValues { Array($0.utf8) }) { folder in
-      let tokenizer = try Tokenizer(folder: folder)
+      let tokenizer = try Tokenizer(path: folder)
       #expect(try tokenizer.encode("a <pad><x>a<|endoftext|>").map(\.id) == [4, 1, 6, 4, 7])
     }
   }
@@ -394,7 +394,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
   @Test func folderWithoutTokenizer() throws {
     let (error, folder) = try error([:])
     #expect(
-      error == .missing(folder, "has no tokenizer: expected tokenizer.json, or vocab.json with merges.txt"))
+      error == .missing(folder, "has no tokenizer: expected tokenizer.json, vocab.json with merges.txt, or a GGUF file"))
   }
 
   @Test(arguments: [("vocab.json", "merges.txt"), ("merges.txt", "vocab.json")])
@@ -428,7 +428,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
   @Test func mergesInAnotherLayout() throws {
     let files = ["vocab.json": #"{"a": 0, "b": 1, "ab": 2}"#, "merges.txt": "#version: 0.2\r\n\r\na b\r\n\r\n"]
     try withFolder(files.mapValues { Array($0.utf8) }) { folder in
-      let tokenizer = try Tokenizer(folder: folder)
+      let tokenizer = try Tokenizer(path: folder)
       #expect(try tokenizer.encode("ab").map(\.id) == [2])
     }
   }
@@ -437,7 +437,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
     // U+212B and "Å" are the same String; the first is not a letter of the byte alphabet and is taken as its UTF-8.
     let files = ["vocab.json": #"{"\u212b": 0, "\u00c5": 1}"#, "merges.txt": ""]
     try withFolder(files.mapValues { Array($0.utf8) }) { folder in
-      let tokenizer = try Tokenizer(folder: folder)
+      let tokenizer = try Tokenizer(path: folder)
       #expect(tokenizer.id(of: "\u{212B}") == 0)
       #expect(tokenizer.id(of: "\u{C5}") == 1)
       #expect(tokenizer.bytes(of: 0) == Array("\u{212B}".utf8))
@@ -463,7 +463,7 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
       }
       try withFolder(["tokenizer.json": bytes]) { folder in
         do {
-          _ = try Tokenizer(folder: folder).encode("<s>abbab<t> b")
+          _ = try Tokenizer(path: folder).encode("<s>abbab<t> b")
         } catch let error as InputError {
           #expect(error.kind == .badData)
           #expect(error.place.hasPrefix(folder + "/tokenizer.json"))

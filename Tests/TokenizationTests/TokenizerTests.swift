@@ -102,7 +102,7 @@ import Tokenization
     let anchor = try #require(text.firstRange(of: #""content":"<w>","single_word":true"#))
     text.replaceSubrange(anchor, with: #""content":"\n","single_word":false"#)
     try withFolder(["tokenizer.json": Array(text.utf8)]) { folder in
-      let tokenizer = try Tokenizer(folder: folder)
+      let tokenizer = try Tokenizer(path: folder)
       let newline = try #require(tokenizer.id(of: "\n"))
       let lr = try #require(tokenizer.id(of: "<lr>"))
       let r = try #require(tokenizer.id(of: "<r>"))
@@ -163,7 +163,7 @@ import Tokenization
     // Byte letters: F0 9F 99 begins a character; 0A is whole; C3 A9 is "é".
     let vocabulary = #"{"ðŁĻ":0,"aðŁĻÃ©Ċ":1}"#
     try withFolder(["vocab.json": Array(vocabulary.utf8), "merges.txt": []]) { folder in
-      let tokenizer = try Tokenizer(folder: folder)
+      let tokenizer = try Tokenizer(path: folder)
       #expect(tokenizer.text(of: 0) == "<0xF0><0x9F><0x99>")
       #expect(tokenizer.text(of: 1) == "a<0xF0><0x9F><0x99>é\n")
       #expect(tokenizer.decode([1]) == "a\u{FFFD}é\n")

@@ -66,7 +66,7 @@ import Tuning
 
   /// "delivery" is one token, and then nothing of it stands before a label "y"; before "!" it does.
   @Test func labelsThatDisagreeOnWhatStandsBeforeThem() throws {
-    let tokenizer = try Tokenizer(folder: repository + "/configs/quickstart/model")
+    let tokenizer = try Tokenizer(path: repository + "/configs/quickstart/model")
     var template = Template()
     template.output = "deliver{}"
     template.tokenization = .whole

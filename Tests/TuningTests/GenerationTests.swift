@@ -58,7 +58,7 @@ import Tuning
     let adapter = try Adapter(
       folder: isParity ? fixtures + "/parity/adapter-batch3-decay" : Self.folder + "/adapter")
     let model = try FrozenModel(path: isParity ? fixtures + "/parity/model" : Self.modelFolder)
-    let tokenizer = try Tokenizer(folder: Self.modelFolder)
+    let tokenizer = try Tokenizer(path: Self.modelFolder)
     let ids = try integers(golden["ids"])
     if let text = golden["prompt"]?.string { #expect(try tokenizer.encode(text).map(\.id) == ids) }
     var settings = TextGenerator.Settings()
@@ -168,7 +168,7 @@ import Tuning
   @Test func stopsAreFoundAcrossTokens() throws {
     var whole = try generator(after: "message: my parcel is late team: ")
     _ = try pieces(&whole)
-    let tokenizer = try Tokenizer(folder: Self.modelFolder)
+    let tokenizer = try Tokenizer(path: Self.modelFolder)
     let words = whole.tokens.map { tokenizer.decode([$0]) }
     let index = try #require(words.indices.dropFirst(4).first { words[$0].count > 2 && words[$0 + 1].count > 2 })
     let stop = String(words[index].suffix(2) + words[index + 1].prefix(2))
@@ -186,7 +186,7 @@ import Tuning
 
   /// The vocabulary has no token for any of these characters: each takes two to four.
   @Test func charactersOfSeveralTokensComeWhole() throws {
-    let tokenizer = try Tokenizer(folder: Self.modelFolder)
+    let tokenizer = try Tokenizer(path: Self.modelFolder)
     let text = "a é € 😀😀 日本"
     let ids = try tokenizer.encode(text).map(\.id)
     #expect(ids.count > text.count + 10)
@@ -211,7 +211,7 @@ import Tuning
   /// Hot draws over all bytes: the pieces make what the tokens decode to, also where they end inside a character.
   @Test(arguments: 0..<3)
   func piecesMakeTheText(seed: Int) throws {
-    let tokenizer = try Tokenizer(folder: Self.modelFolder)
+    let tokenizer = try Tokenizer(path: Self.modelFolder)
     func tokens(_ count: Int) throws -> [Int] {
       var generator = try generator(after: "message: ", maxTokens: count, temperature: 3, seed: seed)
       let pieces = try pieces(&generator)
@@ -282,7 +282,7 @@ import Tuning
   /// 24 tokens of context, 488 of text: the model's 512 positions.
   @Test func textsEndAtTheLastPosition() throws {
     func text(_ count: Int) -> String { String(repeating: "!", count: count) }
-    let tokenizer = try Tokenizer(folder: Self.modelFolder)
+    let tokenizer = try Tokenizer(path: Self.modelFolder)
     let pair = try tokenizer.encode("!!").count
     try #require(pair == 2)
     var full = try generator(after: text(488))

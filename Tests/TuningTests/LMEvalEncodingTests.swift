@@ -36,7 +36,7 @@ import Tokenization
     var tokenizers: [String: Tokenizer] = [:]
     #expect(cases.count == 480)
     for item in cases where !item.template.output.hasSuffix(".") {
-      let tokenizer = try tokenizers[item.tokenizer] ?? Tokenizer(folder: repository + "/" + item.tokenizer)
+      let tokenizer = try tokenizers[item.tokenizer] ?? Tokenizer(path: repository + "/" + item.tokenizer)
       tokenizers[item.tokenizer] = tokenizer
       let encoder = try ExampleEncoder(
         template: item.template, tokenizer: tokenizer, endOfText: nil, beginningOfText: nil)

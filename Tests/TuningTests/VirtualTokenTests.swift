@@ -10,7 +10,7 @@ import Tokenization
     var configuration = PromptTuningConfiguration()
     configuration.virtualTokens = 7
     change(&configuration)
-    let tokenizer = try Tokenizer(folder: repository + "/configs/quickstart/model")
+    let tokenizer = try Tokenizer(path: repository + "/configs/quickstart/model")
     return try configuration.tokens(
       vocabularySize: 1024, maximumPositions: 512, tokenizer: tokenizer, seed: seed)
   }
@@ -28,7 +28,7 @@ import Tokenization
 
   /// A text is cut or repeated, as by PEFT.
   @Test func atAText() throws {
-    let tokenizer = try Tokenizer(folder: repository + "/configs/quickstart/model")
+    let tokenizer = try Tokenizer(path: repository + "/configs/quickstart/model")
     let text = "refund parcel", ids = try tokenizer.encode(text).map(\.id)
     try #require((2...6).contains(ids.count))
     let found = try tokens {

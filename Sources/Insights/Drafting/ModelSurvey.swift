@@ -22,11 +22,11 @@ package struct ModelSurvey: Sendable {
   package init(path: String, data: DataSurvey) throws {
     let texts = data.texts, labels = data.labels.map(\.label)
     let decoder = try FrozenModel(path: path).decoder
-    let tokenizer = try Tokenizer(folder: path)
+    let tokenizer = try Tokenizer(path: path)
     self.path = path
     width = decoder.width
     positions = decoder.maximumPositions
-    let specialTokens = SpecialTokens(folder: path, modelFolder: path)
+    let specialTokens = SpecialTokens(path: path, modelPath: path)
     let endOfText = try? specialTokens.id(of: .endOfText, tokenizer: tokenizer)
     hasEndOfText = endOfText != nil
     expectsBeginningOfText = specialTokens.expectsBeginningOfText(tokenizer: tokenizer)

@@ -18,8 +18,8 @@ package struct ModelInspection: Sendable {
   /// - Throws: `InputError` when its model cannot be used.
   package init(path: String) throws {
     model = try FrozenModel(path: path)
-    let tokenizer = Result { try Tokenizer(folder: path) }
-    let specialTokens = SpecialTokens(folder: path, modelFolder: path)
+    let tokenizer = Result { try Tokenizer(path: path) }
+    let specialTokens = SpecialTokens(path: path, modelPath: path)
     func id(_ marker: SpecialTokens.Marker) -> Result<Int, any Error> {
       Result { try specialTokens.id(of: marker, tokenizer: tokenizer.get()) }
     }

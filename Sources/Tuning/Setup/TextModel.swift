@@ -41,15 +41,15 @@ package struct TextModel: Sendable {
         "is \(claimed), the model in \(folder) is \(model.decoder.width) wide; is it the right model?")
     }
     let tokenizerFolder = configuration.tokenizer ?? folder
-    specialTokens = SpecialTokens(folder: tokenizerFolder, modelFolder: folder)
-    guard purpose != .tokens || Tokenizer.exists(in: tokenizerFolder) else {
+    specialTokens = SpecialTokens(path: tokenizerFolder, modelPath: folder)
+    guard purpose != .tokens || Tokenizer.exists(at: tokenizerFolder) else {
       tokenizer = nil
       exampleEncoder = nil
       heldBytes = Self.heldBytes(tokenizerFolder: nil)
       return
     }
     heldBytes = Self.heldBytes(tokenizerFolder: tokenizerFolder)
-    let tokenizer = try Tokenizer(folder: tokenizerFolder)
+    let tokenizer = try Tokenizer(path: tokenizerFolder)
     self.tokenizer = tokenizer
     let template = configuration.template
     exampleEncoder = try ExampleEncoder(
@@ -66,7 +66,7 @@ package struct TextModel: Sendable {
 
   /// Bytes that the program holds, and a tokenizer for each byte of its files (measured).
   package static func heldBytes(tokenizerFolder: String?) -> Int {
-    20_000_000 + (tokenizerFolder.map { 3 * Tokenizer.fileBytes(in: $0) } ?? 0)
+    20_000_000 + (tokenizerFolder.map { Tokenizer.heldBytes(at: $0) } ?? 0)
   }
 
   /// The encoder of rows as typed tokens that fit after a context.
