@@ -107,7 +107,9 @@ package struct GGUFFile: Sendable {
     let found =
       isSafetensors
       ? "a safetensors file (give its folder, with config.json)" : otherKind(of: start) ?? textKind(of: start)
-    throw InputError.badData(file.path, "is \(found ?? "a file of an unknown kind"); expected a GGUF file or the folder of a Hugging Face model")
+    throw InputError.badData(
+      file.path,
+      "is \(found ?? "a file of an unknown kind"); expected a GGUF file or the folder of a Hugging Face model")
   }
 }
 

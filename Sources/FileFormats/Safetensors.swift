@@ -16,6 +16,19 @@ package struct StoredTensor: @unchecked Sendable {
   /// The size of the elements in the file.
   package var byteCount: Int { bytes.count }
 
+  /// Some rows of it, along the first dimension, in place.
+  ///
+  /// - Returns: nil if it has no such rows.
+  package func rows(_ range: Range<Int>) -> StoredTensor? {
+    guard let all = shape.first, all > 0, range.lowerBound >= 0, range.upperBound <= all, !range.isEmpty,
+      bytes.count % all == 0
+    else { return nil }
+    let size = bytes.count / all
+    return StoredTensor(
+      name: name, type: type, shape: [range.count] + shape.dropFirst(), count: count / all * range.count, file: file,
+      bytes: UnsafeRawBufferPointer(rebasing: bytes[(range.lowerBound * size)..<(range.upperBound * size)]))
+  }
+
   /// Whether another tensor has the same type, shape and bytes.
   package func equals(_ other: StoredTensor) -> Bool {
     guard type == other.type, shape == other.shape, bytes.count == other.bytes.count else { return false }

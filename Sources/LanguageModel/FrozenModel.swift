@@ -29,10 +29,11 @@ package struct FrozenModel: Sendable {
     if let file = try GGUFModel.file(of: path) {
       let model = try GGUFModel(path: file)
       let (name, architecture) = try GGUFArchitecture.of(model)
-      configuration = ConfigFile(try GGUFConfiguration(model, name, architecture))
+      let metadata = try GGUFConfiguration(model, name, architecture)
+      configuration = ConfigFile(metadata)
       self.family = architecture.modelType
       family = try Family.named(architecture.modelType, in: configuration)
-      source = GGUFTensors(model, architecture)
+      source = try GGUFTensors(metadata, architecture)
       self.name = try model.metadata.text("general.name")
     } else {
       configuration = try ConfigFile(folder: path)

@@ -54,7 +54,7 @@ import TestSupport
   static let cases = [
     Case("peft_type", .string("LORA"), .refused("\"peft_type\" must be \"CPT\"")),
     Case("task_type", .string("SEQ_CLS"), .refused("\"task_type\" must be")),
-    Case("base_model_name_or_path", .string("nowhere"), .refused("nowhere: no such folder")),
+    Case("base_model_name_or_path", .string("nowhere"), .refused("nowhere: no such file or folder")),
     Case("tokenizer_name_or_path", .string("nowhere"), .refused("nowhere")),
     Case("cpt_token_ids", .array([5, 6, 7].map(JSON.integer)), .fact("training_examples", 12, 16)),
     Case("cpt_mask", .array([1, 0, 1].map(JSON.integer)), given: [tokens], .fact("context_tokens", 3, 2)),

@@ -47,7 +47,7 @@ import TestSupport
   private static let help = Case("--help", to: [], effect: .says("usage:"))
   private static let checkpoint = Case(
     "--checkpoint", "nowhere", to: [], effect: .refuses("nowhere/adapter_config.json: not found"))
-  private static let model = Case("--model", "nowhere", effect: .refuses("nowhere: no such folder"))
+  private static let model = Case("--model", "nowhere", effect: .refuses("nowhere: no such file or folder"))
 
   /// Run in a folder with the working example's files, `other.tsv` of three rows, its finished run in `run`, and an
   /// exported adapter in `peft`.
@@ -174,7 +174,7 @@ import TestSupport
       cases: [
         Case("--config", "nowhere.json", to: [], effect: .refuses("nowhere.json: cannot be opened")),
         checkpoint,
-        Case("--model", "nowhere", to: ["--checkpoint", "run"], effect: .refuses("nowhere: no such folder")),
+        Case("--model", "nowhere", to: ["--checkpoint", "run"], effect: .refuses("nowhere: no such file or folder")),
         Case("--row", "999", effect: .refuses("--row: must be at most 12")),
         Case("--all", to: ["--checkpoint", "run"], effect: .says(" token ")),
         Case("--set", "training.batch_size=0", effect: .refuses("\"training.batch_size\" must be")),
@@ -219,7 +219,7 @@ import TestSupport
         Case(
           "--output", "report.html", to: ["run", "--no-eval"], effect: .says("wrote a report on run to report.html")),
         Case("--no-eval", to: ["run", "--output", "-"], effect: .says("without evaluating rows (--no-eval)")),
-        Case("--model", "nowhere", to: ["run", "--output", "m.html"], effect: .refuses("nowhere: no such folder")),
+        Case("--model", "nowhere", to: ["run", "--output", "m.html"], effect: .refuses("nowhere: no such file or folder")),
         Case(
           "--overwrite", to: ["run", "--output", "old", "--no-eval"], effect: .says("wrote a report on run to old")),
         Case(

@@ -79,7 +79,7 @@ import TestSupport
         (["--prompt", long, "--no-context", "--raw"], "", 64, "the model has 512 positions; shorten it"),
         ([], "", 65, "standard input: the text is empty"), ([], " \n", 65, "standard input: the text is empty"),
         (["--raw", "--no-context"], "\n", 65, "standard input: the text is empty"),
-        (["--prompt", "a", "--model", "nowhere"], "", 66, "nowhere: no such folder"),
+        (["--prompt", "a", "--model", "nowhere"], "", 66, "nowhere: no such file or folder"),
         (["--prompt", "a", "--config", "nowhere.json"], "", 66, "nowhere.json: "),
       ] as [([String], String, Int32, String)] {
         let outcome = try generate(flags, in: folder, input: input)

@@ -338,7 +338,7 @@ import TestSupport
     (["--text-column", "Mesage"], 64, "did you mean \"Message\"?"),
     (["--label-column", "ID"], 65, "too many for labels"),
     (["--text-column", "Category", "--label-column", "Category"], 64, "they must differ"),
-    (["--model", "nowhere"], 66, "nowhere: no such folder"), (["--output", "a/b.json"], 64, "does not exist"),
+    (["--model", "nowhere"], 66, "nowhere: no such file or folder"), (["--output", "a/b.json"], 64, "does not exist"),
   ])
   func aBadFlagIsOneLine(flags: [String], status: Int32, message: String) throws {
     try withTemporaryFolder { folder in

@@ -206,7 +206,7 @@ import TestSupport
     (["--config", "a", "--checkpoint", "b"], 64, "--checkpoint: conflicts with --config"),
     (["--checkpoint", "b", "--set", "a=1"], 64, "--set: conflicts with --checkpoint"),
     (["--model", "b", "--all"], 64, "--all: conflicts with --model"),
-    (["--config", "a"], 66, "a: cannot be opened"), (["--model", "nowhere"], 66, "nowhere: no such folder"),
+    (["--config", "a"], 66, "a: cannot be opened"), (["--model", "nowhere"], 66, "nowhere: no such file or folder"),
     (["--checkpoint", "nowhere"], 66, "nowhere/adapter_config.json: not found"),
     (["--config", "configs/quickstart/quickstart.json", "--row", "0"], 64, "--row: must be a whole number"),
     (["--config", "configs/quickstart/quickstart.json", "--row", "999"], 64, "--row: must be at most 200"),

@@ -204,14 +204,14 @@ private final class Page: NSObject, XMLParserDelegate {
       for (arguments, status, message) in [
         (["--output", "r.html"], 64, "DIR: is missing; expected folders of runs"),
         (["run"], 64, "--output: is missing"),
-        (["nowhere", "--output", "r.html"], 66, "nowhere: no such folder; expected the folder of a run"),
+        (["nowhere", "--output", "r.html"], 66, "nowhere: no such file or folder; expected the folder of a run"),
         (["empty", "--output", "r.html"], 66, "empty/metrics.jsonl: not found; expected the folder of a run"),
         (["config.json", "--output", "r.html"], 66, "config.json/metrics.jsonl: not found"),
         (["run", "empty", "--output", "r.html"], 66, "empty/metrics.jsonl: not found"),
         (["run", "--output", "there.html"], 64, "there.html: already exists; use --overwrite"),
         (["run", "--output", "empty"], 64, "empty: is a folder, expected a file"),
         (["run", "--output", "no/r.html"], 64, "the folder no does not exist"),
-        (["run", "--output", "r.html", "--model", "nowhere"], 66, "nowhere: no such folder"),
+        (["run", "--output", "r.html", "--model", "nowhere"], 66, "nowhere: no such file or folder"),
         (["run", "--output", "r.html", "--threads", "0"], 64, "--threads: must be a whole number of at least 1"),
       ] as [([String], Int32, String)] {
         let outcome = try Program.run(["report"] + arguments, in: folder)

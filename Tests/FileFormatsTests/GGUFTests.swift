@@ -92,7 +92,9 @@ private func message(_ bytes: [UInt8], named name: String = "m.gguf") throws -> 
   static let faults = [
     Fault("magic", "is a file of an unknown kind; expected a GGUF file") { $0.magic = [0, 1, 2, 3] },
     Fault("magic of old files", "from before GGUF") { $0.magic = Array("tjgg".utf8) },
-    Fault("safetensors", "is a safetensors file (give its folder)") { $0.magic = [9, 0, 0, 0, 0, 0, 0, 0] + Array("{\"a\":{}}".utf8) },
+    Fault("safetensors", "is a safetensors file (give its folder)") {
+      $0.magic = [9, 0, 0, 0, 0, 0, 0, 0] + Array("{\"a\":{}}".utf8)
+    },
     Fault("zip", "is a zip archive") { $0.magic = Array("PK\u{3}\u{4}".utf8) },
     Fault("HTML", "is an HTML or XML page") { $0.magic = Array("<!doctype html>".utf8) },
     Fault("git-lfs", "is a git-lfs pointer") { $0.magic = Array("version https://git-lfs".utf8) },
@@ -101,18 +103,32 @@ private func message(_ bytes: [UInt8], named name: String = "m.gguf") throws -> 
     Fault("big-endian", "is a big-endian GGUF file") { $0.version = UInt32(3).byteSwapped },
     Fault("more tensors than bytes", "the number of tensors is") { $0.claimedTensors = 1 << 60 },
     Fault("more entries than bytes", "the number of metadata entries is") { $0.claimedEntries = .max },
-    Fault("an entry too many", "is cut short") { $0.claimedEntries = 14; $0.tensors = [] },
+    Fault("an entry too many", "is cut short") {
+      $0.claimedEntries = 14; $0.tensors = []
+    },
     Fault("a type of value", "\"x\" has a type that GGUF does not define") { $0.entries.append(("x", .raw(13, []))) },
-    Fault("a list of an unknown type", "\"x\" is a list of a type") { $0.entries.append(("x", .raw(9, [99, 0, 0, 0] + [UInt8](repeating: 0, count: 8)))) },
-    Fault("a list of lists", "\"x\" is a list of lists") { $0.entries.append(("x", .raw(9, [9, 0, 0, 0] + [UInt8](repeating: 0, count: 8)))) },
+    Fault("a list of an unknown type", "\"x\" is a list of a type") {
+      $0.entries.append(("x", .raw(9, [99, 0, 0, 0] + [UInt8](repeating: 0, count: 8))))
+    },
+    Fault("a list of lists", "\"x\" is a list of lists") {
+      $0.entries.append(("x", .raw(9, [9, 0, 0, 0] + [UInt8](repeating: 0, count: 8))))
+    },
     Fault("a list longer than the file", "the length of \"x\" is") {
       $0.entries.append(("x", .raw(9, [4, 0, 0, 0] + [UInt8](repeating: 255, count: 8))))
     },
-    Fault("a string longer than the file", "the length of \"x\" is") { $0.entries.append(("x", .raw(8, [UInt8](repeating: 127, count: 8)))) },
+    Fault("a string longer than the file", "the length of \"x\" is") {
+      $0.entries.append(("x", .raw(8, [UInt8](repeating: 127, count: 8))))
+    },
     Fault("a key twice", "\"count\" appears twice in the metadata") { $0.entries.append(("count", .uint32(7))) },
-    Fault("alignment 0", "\"general.alignment\" must be a power of two") { $0.entries.append(("general.alignment", .uint32(0))) },
-    Fault("alignment 48", "\"general.alignment\" must be a power of two") { $0.entries.append(("general.alignment", .uint32(48))) },
-    Fault("alignment as text", "\"general.alignment\" must be a whole number") { $0.entries.append(("general.alignment", .text("32"))) },
+    Fault("alignment 0", "\"general.alignment\" must be a power of two") {
+      $0.entries.append(("general.alignment", .uint32(0)))
+    },
+    Fault("alignment 48", "\"general.alignment\" must be a power of two") {
+      $0.entries.append(("general.alignment", .uint32(48)))
+    },
+    Fault("alignment as text", "\"general.alignment\" must be a whole number") {
+      $0.entries.append(("general.alignment", .text("32")))
+    },
     Fault("a tensor twice", "tensor \"a\" appears twice") { $0.tensors.append($0.tensors[0]) },
     Fault("no dimensions", "tensor \"a\" has 0 dimensions") { $0.tensors[0].shape = [] },
     Fault("five dimensions", "tensor \"a\" has 5 dimensions") { $0.tensors[0].shape = [1, 1, 1, 1, 6] },
@@ -128,8 +144,12 @@ private func message(_ bytes: [UInt8], named name: String = "m.gguf") throws -> 
     Fault("an offset beyond Int", "begins beyond the end") { $0.tensors[1].offset = .max },
     Fault("overlapping tensors", "overlaps the one before it") { $0.tensors[1].offset = 0 },
     Fault("a tensor larger than the file", "is cut short: tensor \"q\"") { $0.tensors[2].shape = [32, 4000] },
-    Fault("a count of splits", "\"split.count\" must be from 1 to 99999") { $0.entries.append(("split.count", .uint32(0))) },
-    Fault("a split without its name", "is one of 3 files by its metadata, but is not called") { $0.entries.append(("split.count", .uint32(3))) },
+    Fault("a count of splits", "\"split.count\" must be from 1 to 99999") {
+      $0.entries.append(("split.count", .uint32(0)))
+    },
+    Fault("a split without its name", "is one of 3 files by its metadata, but is not called") {
+      $0.entries.append(("split.count", .uint32(3)))
+    },
   ]
 
   @Test(arguments: faults)

@@ -59,6 +59,21 @@ func worstError(
     #expect(error < 1e-4)
   }
 
+  /// GGUF files as llama.cpp's converter writes them, of every family, and of every type of blocks.
+  @Test(arguments: try FamilyGoldens.gguf.cases)
+  func ggufModels(golden: FamilyGoldens.Case) throws {
+    let error = try worstError(
+      of: golden.folder, ids: golden.ids, logits: golden.tensors, golden.name + ".logits")
+    #expect(error < 1e-4)
+  }
+
+  @Test func everyArchitectureOfGGUFHasACase() throws {
+    let tested = try FamilyGoldens.gguf.cases.map {
+      try GGUFModel(path: $0.folder).metadata.text("general.architecture")
+    }
+    #expect(Set(tested.compactMap(\.self)) == Set(GGUFArchitecture.all.keys))
+  }
+
   /// Models that are not part of the project.
   @Test(.enabled(if: FamilyGoldens.given != nil), arguments: FamilyGoldens.given?.cases ?? [])
   func logitsOfGivenModels(golden: FamilyGoldens.Case) throws {

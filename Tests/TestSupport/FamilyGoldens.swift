@@ -38,6 +38,9 @@ package struct FamilyGoldens {
   package let spellings: [Spelling]
   package let decayFactor: Double
 
+  /// Of the small models of scripts/make-gguf-goldens.
+  package static var gguf: FamilyGoldens { get throws { try FamilyGoldens(folder: fixtures + "/gguf") } }
+
   /// The goldens of models that are not part of the project, for checks by hand (scripts/check-gguf); nil: none are given.
   package static let given: FamilyGoldens? = getenv("CPT_GOLDENS").flatMap {
     try? FamilyGoldens(folder: String(cString: $0))
@@ -52,7 +55,7 @@ package struct FamilyGoldens {
     let cases = try (json["cases"]?.array ?? []).map { entry in
       guard let name = entry["name"]?.string, let loss = entry["loss"]?.number else { throw missing("name or loss") }
       return Case(
-        name: name, folder: entry["model"]?.string.map { resolve($0, relativeTo: folder) } ?? folder + "/" + name,
+        name: name, folder: (entry["model"] ?? entry["file"])?.string.map { resolve($0, relativeTo: folder) } ?? folder + "/" + name,
         tensors: tensors, ids: integers(entry["ids"]),
         context: (integers(entry["context"]?["ids"]), integers(entry["context"]?["types"])),
         rows: (entry["rows"]?.array ?? []).map { (integers($0["input_ids"]), integers($0["input_type_mask"])) },

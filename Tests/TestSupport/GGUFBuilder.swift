@@ -69,7 +69,8 @@ package struct GGUFBuilder {
         bytes += little(UInt32(9)) + little(UInt32(4)) + little(UInt64(numbers.count)) + numbers.flatMap(little)
       case .floats(let numbers):
         bytes +=
-          little(UInt32(9)) + little(UInt32(6)) + little(UInt64(numbers.count)) + numbers.flatMap { little($0.bitPattern) }
+          little(UInt32(9)) + little(UInt32(6)) + little(UInt64(numbers.count))
+          + numbers.flatMap { little($0.bitPattern) }
       case .raw(let type, let data): bytes += little(type) + data
       }
     }

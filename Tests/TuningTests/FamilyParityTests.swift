@@ -12,6 +12,9 @@ import Tuning
     try checkStep(golden, retention)
   }
 
+  @Test(arguments: try FamilyGoldens.gguf.cases)
+  func lossAndGradientOfGGUFModels(golden: FamilyGoldens.Case) throws { try checkStep(golden, .everything) }
+
   /// Models that are not part of the project.
   @Test(.enabled(if: FamilyGoldens.given != nil), arguments: FamilyGoldens.given?.cases ?? [])
   func stepOfGivenModels(golden: FamilyGoldens.Case) throws { try checkStep(golden, .everything) }

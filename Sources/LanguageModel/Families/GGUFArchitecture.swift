@@ -4,7 +4,7 @@ import FileFormats
 /// How llama.cpp writes a family to GGUF: the metadata and tensors that stand for those of transformers.
 ///
 /// Source: llama.cpp, `convert_hf_to_gguf.py`, `gguf-py/gguf/tensor_mapping.py`, `src/llama-model.cpp`.
-struct GGUFArchitecture: Sendable {
+package struct GGUFArchitecture: Sendable {
   /// The `model_type` of the family in transformers.
   let modelType: String
   /// The keys of config.json with those of the metadata, without the architecture's name before them.
@@ -36,7 +36,7 @@ struct GGUFArchitecture: Sendable {
   ]
 
   /// All architectures, by `general.architecture`.
-  static let all: [String: GGUFArchitecture] = [
+  package static let all: [String: GGUFArchitecture] = [
     "bloom": bloom, "falcon": falcon, "gemma": gemma, "gemma2": gemma2, "gemma3": gemma3, "gpt2": gpt2,
     "gptj": gptJ, "gptneox": gptNeoX, "llama": llama, "olmo2": olmo2, "phi2": phi2, "phi3": phi3, "qwen2": qwen2,
     "qwen3": qwen3, "starcoder2": starCoder2,
@@ -167,6 +167,18 @@ struct GGUFConfiguration {
     guard let width = integer("hidden_size"), let heads = integer("num_attention_heads"), heads > 0, width % heads == 0
     else { throw model.metadata.invalid("\(name).attention.head_count", "a divisor of the width") }
     return width / heads
+  }
+
+  /// The outputs of the query projections, and of the key or the value projections.
+  func headOutputs() throws -> (queries: Int, keys: Int) {
+    let size = try headSize(), heads = integer("num_attention_heads") ?? 0
+    let (queries, overflows) = size.multipliedReportingOverflow(by: heads)
+    let (keys, keysOverflow) = size.multipliedReportingOverflow(by: integer("num_key_value_heads") ?? heads)
+    // Far beyond the sizes that ConfigFile allows, but their sums must not overflow.
+    guard !overflows, !keysOverflow, (0..<(1 << 40)).contains(queries), (0..<(1 << 40)).contains(keys) else {
+      throw model.metadata.invalid("\(name).attention.head_count", "a number of heads that fits the width")
+    }
+    return (queries, keys)
   }
 
   /// The share of a head that is rotated, as `rope.dimension_count` says.
