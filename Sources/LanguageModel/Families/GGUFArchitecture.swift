@@ -136,6 +136,9 @@ struct GGUFConfiguration {
 
   func has(_ tensor: String) -> Bool { tensors[tensor] != nil }
 
+  /// Whether the query projections have biases, alone or fused with the keys' and the values'.
+  var hasQueryBias: Bool { has("blk.0.attn_q.bias") || has("blk.0.attn_qkv.bias") }
+
   /// The outputs of the feed-forward's first layer, by its shape: some converters write another number.
   mutating func setFeedForward(_ key: String) {
     if let up = tensors["blk.0.ffn_up.weight"], up.shape.count == 2 { set(key, .integer(up.shape[0])) }

@@ -184,7 +184,7 @@ extension GGUFArchitecture {
   static let llama = GGUFArchitecture(
     modelType: "llama", keys: llamaKeys, tensors: llamaTensors + gatedFeedForward, pairsRotatedRows: true
   ) { configuration in
-    configuration.set("attention_bias", .bool(configuration.has("blk.0.attn_q.bias")))
+    configuration.set("attention_bias", .bool(configuration.hasQueryBias))
     configuration.set("mlp_bias", .bool(configuration.has("blk.0.ffn_gate.bias")))
     try configuration.requireWholeHeadsRotated()
   }

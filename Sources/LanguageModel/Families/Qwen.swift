@@ -53,7 +53,7 @@ extension GGUFArchitecture {
     modelType: "qwen3", keys: llamaKeys, tensors: llamaTensors + gatedFeedForward
   ) { configuration in
     configuration.set("head_dim", .integer(try configuration.headSize()))
-    configuration.set("attention_bias", .bool(configuration.has("blk.0.attn_q.bias")))
+    configuration.set("attention_bias", .bool(configuration.hasQueryBias))
     try configuration.requireWholeHeadsRotated()
   }
 }

@@ -64,7 +64,7 @@ extension GGUFArchitecture {
       ("layers.#.mlp.c_proj", "blk.#.ffn_down"),
     ]
   ) { configuration in
-    configuration.set("use_bias", .bool(configuration.has("blk.0.attn_q.bias")))
+    configuration.set("use_bias", .bool(configuration.hasQueryBias))
     try configuration.requireWholeHeadsRotated()
   }
 }
