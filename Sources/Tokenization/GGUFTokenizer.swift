@@ -29,6 +29,8 @@ struct GGUFTokenizer {
   private let kind: Kind
   private let architecture: String
   private let tokens: [[UInt8]]
+  /// Empty if the file has none.
+  private let types: [Int]
   private let vocabulary: Vocabulary
 
   /// Reads the tokens of a file.
@@ -54,6 +56,10 @@ struct GGUFTokenizer {
       throw metadata.invalid(Key.tokens, "a list of strings")
     }
     self.tokens = tokens
+    types = try metadata.integers(Key.types) ?? []
+    guard types.isEmpty || types.count == tokens.count else {
+      throw metadata.invalid(Key.types, "a list of \(tokens.count) numbers, one for each token")
+    }
     // Gemma's tokens of two or more spaces are written as such in the file, and as "▁▁" in the model's tokenizer.json.
     let respellsSpaces = kind == .sentencePiece && architecture.hasPrefix("gemma")
     var vocabulary = Vocabulary(capacity: tokens.count)
@@ -242,27 +248,17 @@ struct GGUFTokenizer {
 
   // MARK: - Special tokens
 
-  /// The tokens that match inside a text: those for control, which are special, the unknown token, and those of the user.
-  ///
-  /// Without types, they are those that the file names.
+  /// The tokens that match inside a text: the special ones, for control or with a meaning of their own, and the user's.
   private func addedTokens() throws -> [AddedToken] {
-    func added(_ token: [UInt8], isSpecial: Bool) -> AddedToken {
-      AddedToken(content: String(decoding: token, as: UTF8.self), isSpecial: isSpecial, isNormalized: false)
-    }
-    guard let types = try metadata.integers(Key.types) else {
-      return try ["bos_token_id", "eos_token_id", "unknown_token_id"].compactMap { key in
-        try id(key).map { added(tokens[$0], isSpecial: true) }
-      }
-    }
-    guard types.count == tokens.count else {
-      throw metadata.invalid(Key.types, "a list of \(tokens.count) numbers, one for each token")
-    }
-    return zip(tokens, types).enumerated().compactMap { id, entry in
-      // Tokens with another spelling in the vocabulary match after normalization, by merges.
-      guard let match = Match(rawValue: entry.1), vocabulary.id(of: entry.0.span) == id,
-        match != .unknown || kind == .sentencePiece
-      else { return nil }
-      var token = added(entry.0, isSpecial: match != .userDefined)
+    let named = try ["bos_token_id", "eos_token_id", "unknown_token_id"].compactMap { try id($0) }
+    let matching = tokens.indices.filter { match(of: $0) != nil || named.contains($0) }
+    return matching.compactMap { id in
+      let spelling = tokens[id]
+      // A token of Gemma that has another spelling in the vocabulary only results from merges.
+      guard vocabulary.id(of: spelling.span) == id else { return nil }
+      var token = AddedToken(
+        content: String(decoding: spelling, as: UTF8.self),
+        isSpecial: match(of: id) != .userDefined || named.contains(id), isNormalized: false)
       // Phi-3's take the whitespace after them, all but three.
       if kind == .sentencePiece, architecture == "phi3", !["<unk>", "<s>", "<|endoftext|>"].contains(token.content) {
         token.takesWhitespaceAfter = true
@@ -271,16 +267,22 @@ struct GGUFTokenizer {
     }
   }
 
+  private func match(of id: Int) -> Match? { types.isEmpty ? nil : Match(rawValue: types[id]) }
+
   /// The content of the token that a key names; nil if it names none.
   private func token(_ key: String) throws -> String? {
     try id(key).map { String(decoding: tokens[$0], as: UTF8.self) }
   }
 
-  /// The token that a key names; nil if it names none. llama.cpp has default ones for SentencePiece.
+  /// The token that a key names; nil if it names none.
+  ///
+  /// Without the key, SentencePiece has the tokens of Llama, as in llama.cpp, if they are no ordinary ones.
   private func id(_ key: String) throws -> Int? {
-    let defaults = kind == .sentencePiece ? ["unknown_token_id": 0, "bos_token_id": 1, "eos_token_id": 2] : [:]
-    guard let id = try metadata.tokenID(key) ?? defaults[key].flatMap({ $0 < tokens.count ? $0 : nil }) else {
-      return nil
+    guard let id = try metadata.tokenID(key) else {
+      guard kind == .sentencePiece, let id = ["unknown_token_id", "bos_token_id", "eos_token_id"].firstIndex(of: key),
+        id < tokens.count, types.isEmpty || match(of: id) != nil
+      else { return nil }
+      return id
     }
     guard id < tokens.count else {
       throw metadata.invalid("tokenizer.ggml." + key, "the id of one of the \(tokens.count) tokens")

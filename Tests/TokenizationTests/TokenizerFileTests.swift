@@ -394,7 +394,8 @@ struct MalformedFile: CustomTestStringConvertible, Sendable {
   @Test func folderWithoutTokenizer() throws {
     let (error, folder) = try error([:])
     #expect(
-      error == .missing(folder, "has no tokenizer: expected tokenizer.json, vocab.json with merges.txt, or a GGUF file"))
+      error == .missing(folder, "has no tokenizer: expected tokenizer.json, vocab.json with merges.txt, or a GGUF file")
+    )
   }
 
   @Test(arguments: [("vocab.json", "merges.txt"), ("merges.txt", "vocab.json")])
