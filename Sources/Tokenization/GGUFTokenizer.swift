@@ -92,7 +92,7 @@ struct GGUFTokenizer {
   static func heldBytes(_ metadata: GGUFMetadata) -> Int {
     func count(_ key: String) -> Int? { if case .list(let list) = metadata[key] { list.count } else { nil } }
     let tokens = count(Key.tokens) ?? 0
-    return 100 * tokens + 40 * (count(Key.merges) ?? 2 * tokens)
+    return 180 * tokens + 40 * (count(Key.merges) ?? 2 * tokens)
   }
 
   /// "▁", which SentencePiece writes for a space.

@@ -175,7 +175,7 @@ import Tokenization
       }
       #expect(Tokenizer.exists(at: files + "/m.gguf") && Tokenizer.exists(at: files))
       #expect(!Tokenizer.exists(at: files + "/n.gguf") && !Tokenizer.exists(at: files + "/absent.gguf"))
-      #expect(Tokenizer.heldBytes(at: files + "/m.gguf") == 580 && Tokenizer.heldBytes(at: files + "/n.gguf") == 0)
+      #expect(Tokenizer.heldBytes(at: files + "/m.gguf") == 980 && Tokenizer.heldBytes(at: files + "/n.gguf") == 0)
       let error = try #require(throws: InputError.self) { try Tokenizer(path: files + "/n.gguf") }
       #expect(error.kind == .missingInput && error.problem.hasPrefix(#"has no tokenizer ("tokenizer.ggml.model")"#))
       #expect(throws: InputError.self) { try Tokenizer(path: files) }
