@@ -41,14 +41,13 @@ struct GGUFTokenizer {
     self.metadata = metadata
     guard let name = try Self.model(metadata) else {
       throw InputError.missing(
-        metadata.path, "has no tokenizer (\"\(Key.model)\"); name the folder of the model's tokenizer.json instead")
+        metadata.path, "has no tokenizer (\"\(Key.model)\"); \(Self.remedy)")
     }
     guard let kind = Kind(rawValue: name) else {
       throw InputError.badData(
         metadata.path,
         "\"\(Key.model)\" is \(JSON.string(name).shortDescription); supported: "
-          + "\(Kind.allCases.map(\.rawValue).joined(separator: ", ")); name the folder of the model's tokenizer.json instead"
-      )
+          + "\(Kind.allCases.map(\.rawValue).joined(separator: ", ")); \(Self.remedy)")
     }
     self.kind = kind
     architecture = try metadata.text("general.architecture") ?? ""
@@ -80,6 +79,9 @@ struct GGUFTokenizer {
     for (spelling, id) in respelled { vocabulary.insert(spelling.span, id: id) }
     self.vocabulary = vocabulary
   }
+
+  /// What to do about a tokenizer that cannot be read.
+  static let remedy = "set tokenizer_name_or_path to a folder with the tokenizer.json of the model"
 
   /// The name of the algorithm; nil for a file without a tokenizer.
   static func model(_ metadata: GGUFMetadata) throws -> String? {

@@ -68,7 +68,7 @@ import Tokenization
     #expect(
       error.problem.hasPrefix(
         #""tokenizer.ggml.pre" is "kimi\n\u001b"; expected one of bloom, chatglm-bpe, codeshell,"#))
-    #expect(error.problem.hasSuffix("as its tokenizer"))
+    #expect(error.problem.hasSuffix("; or set tokenizer_name_or_path to a folder with the tokenizer.json of the model"))
   }
 
   // MARK: - Special tokens
@@ -252,6 +252,41 @@ import Tokenization
     let (error, path) = try error(of: ggufFile(values))
     #expect(error.kind == .badData && error.place == path)
     #expect(error.problem.hasPrefix(problem), "\(error.problem)")
+  }
+
+  /// Damaged files are refused or read, and nothing else happens.
+  @Test(arguments: [false, true]) func damagedFilesAreErrors(ofPieces: Bool) throws {
+    var generator = TestGenerator(seed: 12)
+    let good = ggufFile(
+      ofPieces
+        ? Self.llama
+        : Self.gpt2 + [("tokenizer.ggml.eos_token_id", .integer(3)), ("tokenizer.ggml.eot_token_id", .integer(4))])
+    var refused = 0
+    for round in 0..<1500 {
+      var bytes = good
+      for _ in 0...(round % 3) {
+        let place = Int.random(in: 24..<bytes.count, using: &generator)
+        switch Int.random(in: 0..<4, using: &generator) {
+        case 0: bytes[place] = UInt8.random(in: 0...255, using: &generator)
+        case 1: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+        case 2: bytes[place] = good[Int.random(in: 24..<good.count, using: &generator)]
+        default: bytes.removeSubrange(place..<min(bytes.count, place + 1))
+        }
+      }
+      try withFolder(["m.gguf": bytes]) { folder in
+        do {
+          let tokenizer = try Tokenizer(path: folder)
+          let ids = try tokenizer.encode("abb<e> a</s>\u{e9}").map(\.id)
+          #expect(ids.allSatisfy { (0..<tokenizer.vocabularySize).contains($0) })
+          _ = tokenizer.decode(ids)
+          _ = try SpecialTokens(path: folder, modelPath: folder).endTokens(tokenizer: tokenizer)
+        } catch let error as InputError {
+          #expect(error.place.hasPrefix(folder + "/m.gguf") && !error.description.contains("\n"))
+          refused += 1
+        }
+      }
+    }
+    #expect(refused > 500)
   }
 
   /// Tokens without letters, merges of none and other extremes are read, or refused in one line.
