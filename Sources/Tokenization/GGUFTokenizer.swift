@@ -28,6 +28,7 @@ struct GGUFTokenizer {
   private let metadata: GGUFMetadata
   private let kind: Kind
   private let architecture: String
+  private let isGemma: Bool
   private let tokens: [[UInt8]]
   /// Empty if the file has none.
   private let types: [Int]
@@ -51,6 +52,7 @@ struct GGUFTokenizer {
     }
     self.kind = kind
     architecture = try metadata.text("general.architecture") ?? ""
+    isGemma = architecture.hasPrefix("gemma")
     guard let tokens = try metadata.texts(Key.tokens), !tokens.isEmpty else {
       throw metadata.invalid(Key.tokens, "a list of strings")
     }
@@ -60,7 +62,7 @@ struct GGUFTokenizer {
       throw metadata.invalid(Key.types, "a list of \(tokens.count) numbers, one for each token")
     }
     // Gemma's tokens of two or more spaces are written as such in the file, and as "▁▁" in the model's tokenizer.json.
-    let respellsSpaces = kind == .sentencePiece && architecture.hasPrefix("gemma")
+    let respellsSpaces = kind == .sentencePiece && isGemma
     var vocabulary = Vocabulary(capacity: tokens.count)
     var respelled: [(spelling: [UInt8], id: Int32)] = []
     for (index, token) in tokens.enumerated() where !token.isEmpty {
@@ -132,7 +134,7 @@ struct GGUFTokenizer {
   /// The tokenizer.json of Llama 2, Mistral and Phi-3 puts the space before each section of text between added tokens,
   /// as llama.cpp does, and even before a space; transformers' own class does neither.
   private func sentencePiece() throws -> Tokenizer {
-    let addsSpace = try metadata.flag("tokenizer.ggml.add_space_prefix") ?? !architecture.hasPrefix("gemma")
+    let addsSpace = try metadata.flag("tokenizer.ggml.add_space_prefix") ?? !isGemma
     let spaces = Normalizer.replace([UInt8(ascii: " ")], by: Self.space)
     var options = BytePairEncoding.Options()
     options.spellsBytes = false
@@ -192,17 +194,16 @@ struct GGUFTokenizer {
   private func mergesOfPieces() throws -> MergeTable {
     let scores = try scores()
     var ids = Array(tokens.indices)
-    if !architecture.hasPrefix("gemma") {
-      ids.sort { scores[$0] == scores[$1] ? $0 < $1 : scores[$0] > scores[$1] }
-    }
+    if !isGemma { ids.sort { scores[$0] == scores[$1] ? $0 < $1 : scores[$0] > scores[$1] } }
+    let lengths = Set(vocabulary.tokens.lazy.map(\.spelling.count))
     var merges: [Cut] = []
     var first = 0
     for (index, id) in ids.enumerated() {
-      if index > 0, architecture.hasPrefix("gemma") || scores[id] != scores[ids[index - 1]] {
+      if index > 0, isGemma || scores[id] != scores[ids[index - 1]] {
         merges[first...].sort()
         first = merges.count
       }
-      appendCuts(of: id, to: &merges)
+      appendCuts(of: id, lengths: lengths, to: &merges)
     }
     merges[first...].sort()
     var table = MergeTable(capacity: merges.count)
@@ -225,11 +226,13 @@ struct GGUFTokenizer {
     static func == (a: Cut, b: Cut) -> Bool { a.id == b.id && a.lengths == b.lengths }
   }
 
-  private func appendCuts(of id: Int, to cuts: inout [Cut]) {
+  /// Adds the cuts of a token; `lengths` are the bytes that tokens have: of a very long one, few places fit.
+  private func appendCuts(of id: Int, lengths: Set<Int>, to cuts: inout [Cut]) {
     guard let spelling = vocabulary.spelling(of: id) else { return }
     let bytes = Array(spelling)
     let starts = bytes.indices.filter { bytes[$0] & 0xC0 != 0x80 }
-    for (index, start) in starts.enumerated().dropFirst() {
+    for (index, start) in starts.enumerated().dropFirst()
+    where lengths.contains(start) && lengths.contains(bytes.count - start) {
       guard let left = vocabulary.id(of: bytes.span.extracting(..<start)),
         let right = vocabulary.id(of: bytes.span.extracting(start...))
       else { continue }
@@ -281,8 +284,9 @@ struct GGUFTokenizer {
   /// Without the key, SentencePiece has the tokens of Llama, as in llama.cpp, if they are no ordinary ones.
   private func id(_ key: String) throws -> Int? {
     guard let id = try metadata.tokenID(key) else {
-      guard kind == .sentencePiece, let id = ["unknown_token_id", "bos_token_id", "eos_token_id"].firstIndex(of: key),
-        id < tokens.count, types.isEmpty || match(of: id) != nil
+      guard kind == .sentencePiece, !isGemma,
+        let id = ["unknown_token_id", "bos_token_id", "eos_token_id"].firstIndex(of: key), id < tokens.count,
+        types.isEmpty || match(of: id) != nil
       else { return nil }
       return id
     }

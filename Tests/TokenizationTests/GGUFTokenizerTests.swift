@@ -125,6 +125,7 @@ import Tokenization
   @Test func specialTokensOfGPT2() throws {
     try withTokenizer(Self.gpt2) { (tokenizer, special) throws in
       #expect(try tokenizer.encode("abb<e>ba").map(\.id) == [4, 3, 1, 0])
+      #expect(tokenizer.decode([4, 3, 1, 0]) == "abb<e>ba")
       #expect(throws: InputError.self) { try special.id(of: .endOfText, tokenizer: tokenizer) }
       #expect(try special.endTokens(tokenizer: tokenizer) == [])
       #expect(!special.expectsBeginningOfText(tokenizer: tokenizer))
