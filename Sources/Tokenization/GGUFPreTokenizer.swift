@@ -37,7 +37,7 @@ struct GGUFPreTokenizer {
       throw InputError.badData(
         file,
         "\"tokenizer.ggml.pre\" is \(JSON.string(name ?? "").shortDescription); expected one of "
-          + "\(Self.all.keys.sorted().joined(separator: ", ")); or name a folder with the model's tokenizer.json as its tokenizer"
+          + "\(Self.all.keys.sorted().joined(separator: ", ")); or \(GGUFTokenizer.remedy)"
       )
     }
     self = found

@@ -28,7 +28,10 @@ struct GGUFTokenizer {
   private let metadata: GGUFMetadata
   private let kind: Kind
   private let architecture: String
+  private let isGemma: Bool
   private let tokens: [[UInt8]]
+  /// Empty if the file has none.
+  private let types: [Int]
   private let vocabulary: Vocabulary
 
   /// Reads the tokens of a file.
@@ -39,23 +42,27 @@ struct GGUFTokenizer {
     self.metadata = metadata
     guard let name = try Self.model(metadata) else {
       throw InputError.missing(
-        metadata.path, "has no tokenizer (\"\(Key.model)\"); name the folder of the model's tokenizer.json instead")
+        metadata.path, "has no tokenizer (\"\(Key.model)\"); \(Self.remedy)")
     }
     guard let kind = Kind(rawValue: name) else {
       throw InputError.badData(
         metadata.path,
         "\"\(Key.model)\" is \(JSON.string(name).shortDescription); supported: "
-          + "\(Kind.allCases.map(\.rawValue).joined(separator: ", ")); name the folder of the model's tokenizer.json instead"
-      )
+          + "\(Kind.allCases.map(\.rawValue).joined(separator: ", ")); \(Self.remedy)")
     }
     self.kind = kind
     architecture = try metadata.text("general.architecture") ?? ""
+    isGemma = architecture.hasPrefix("gemma")
     guard let tokens = try metadata.texts(Key.tokens), !tokens.isEmpty else {
       throw metadata.invalid(Key.tokens, "a list of strings")
     }
     self.tokens = tokens
+    types = try metadata.integers(Key.types) ?? []
+    guard types.isEmpty || types.count == tokens.count else {
+      throw metadata.invalid(Key.types, "a list of \(tokens.count) numbers, one for each token")
+    }
     // Gemma's tokens of two or more spaces are written as such in the file, and as "▁▁" in the model's tokenizer.json.
-    let respellsSpaces = kind == .sentencePiece && architecture.hasPrefix("gemma")
+    let respellsSpaces = kind == .sentencePiece && isGemma
     var vocabulary = Vocabulary(capacity: tokens.count)
     var respelled: [(spelling: [UInt8], id: Int32)] = []
     for (index, token) in tokens.enumerated() where !token.isEmpty {
@@ -75,6 +82,9 @@ struct GGUFTokenizer {
     self.vocabulary = vocabulary
   }
 
+  /// What to do about a tokenizer that cannot be read.
+  static let remedy = "set tokenizer_name_or_path to a folder with the tokenizer.json of the model"
+
   /// The name of the algorithm; nil for a file without a tokenizer.
   static func model(_ metadata: GGUFMetadata) throws -> String? {
     let name = try metadata.text(Key.model)
@@ -86,7 +96,7 @@ struct GGUFTokenizer {
   static func heldBytes(_ metadata: GGUFMetadata) -> Int {
     func count(_ key: String) -> Int? { if case .list(let list) = metadata[key] { list.count } else { nil } }
     let tokens = count(Key.tokens) ?? 0
-    return 100 * tokens + 40 * (count(Key.merges) ?? 2 * tokens)
+    return 180 * tokens + 40 * (count(Key.merges) ?? 2 * tokens)
   }
 
   /// "▁", which SentencePiece writes for a space.
@@ -124,7 +134,7 @@ struct GGUFTokenizer {
   /// The tokenizer.json of Llama 2, Mistral and Phi-3 puts the space before each section of text between added tokens,
   /// as llama.cpp does, and even before a space; transformers' own class does neither.
   private func sentencePiece() throws -> Tokenizer {
-    let addsSpace = try metadata.flag("tokenizer.ggml.add_space_prefix") ?? !architecture.hasPrefix("gemma")
+    let addsSpace = try metadata.flag("tokenizer.ggml.add_space_prefix") ?? !isGemma
     let spaces = Normalizer.replace([UInt8(ascii: " ")], by: Self.space)
     var options = BytePairEncoding.Options()
     options.spellsBytes = false
@@ -184,17 +194,16 @@ struct GGUFTokenizer {
   private func mergesOfPieces() throws -> MergeTable {
     let scores = try scores()
     var ids = Array(tokens.indices)
-    if !architecture.hasPrefix("gemma") {
-      ids.sort { scores[$0] == scores[$1] ? $0 < $1 : scores[$0] > scores[$1] }
-    }
+    if !isGemma { ids.sort { scores[$0] == scores[$1] ? $0 < $1 : scores[$0] > scores[$1] } }
+    let lengths = Set(vocabulary.tokens.lazy.map(\.spelling.count))
     var merges: [Cut] = []
     var first = 0
     for (index, id) in ids.enumerated() {
-      if index > 0, architecture.hasPrefix("gemma") || scores[id] != scores[ids[index - 1]] {
+      if index > 0, isGemma || scores[id] != scores[ids[index - 1]] {
         merges[first...].sort()
         first = merges.count
       }
-      appendCuts(of: id, to: &merges)
+      appendCuts(of: id, lengths: lengths, to: &merges)
     }
     merges[first...].sort()
     var table = MergeTable(capacity: merges.count)
@@ -217,11 +226,13 @@ struct GGUFTokenizer {
     static func == (a: Cut, b: Cut) -> Bool { a.id == b.id && a.lengths == b.lengths }
   }
 
-  private func appendCuts(of id: Int, to cuts: inout [Cut]) {
+  /// Adds the cuts of a token; `lengths` are the bytes that tokens have: of a very long one, few places fit.
+  private func appendCuts(of id: Int, lengths: Set<Int>, to cuts: inout [Cut]) {
     guard let spelling = vocabulary.spelling(of: id) else { return }
     let bytes = Array(spelling)
     let starts = bytes.indices.filter { bytes[$0] & 0xC0 != 0x80 }
-    for (index, start) in starts.enumerated().dropFirst() {
+    for (index, start) in starts.enumerated().dropFirst()
+    where lengths.contains(start) && lengths.contains(bytes.count - start) {
       guard let left = vocabulary.id(of: bytes.span.extracting(..<start)),
         let right = vocabulary.id(of: bytes.span.extracting(start...))
       else { continue }
@@ -242,27 +253,17 @@ struct GGUFTokenizer {
 
   // MARK: - Special tokens
 
-  /// The tokens that match inside a text: those for control, which are special, the unknown token, and those of the user.
-  ///
-  /// Without types, they are those that the file names.
+  /// The tokens that match inside a text: the special ones, for control or with a meaning of their own, and the user's.
   private func addedTokens() throws -> [AddedToken] {
-    func added(_ token: [UInt8], isSpecial: Bool) -> AddedToken {
-      AddedToken(content: String(decoding: token, as: UTF8.self), isSpecial: isSpecial, isNormalized: false)
-    }
-    guard let types = try metadata.integers(Key.types) else {
-      return try ["bos_token_id", "eos_token_id", "unknown_token_id"].compactMap { key in
-        try id(key).map { added(tokens[$0], isSpecial: true) }
-      }
-    }
-    guard types.count == tokens.count else {
-      throw metadata.invalid(Key.types, "a list of \(tokens.count) numbers, one for each token")
-    }
-    return zip(tokens, types).enumerated().compactMap { id, entry in
-      // Tokens with another spelling in the vocabulary match after normalization, by merges.
-      guard let match = Match(rawValue: entry.1), vocabulary.id(of: entry.0.span) == id,
-        match != .unknown || kind == .sentencePiece
-      else { return nil }
-      var token = added(entry.0, isSpecial: match != .userDefined)
+    let named = try ["bos_token_id", "eos_token_id", "unknown_token_id"].compactMap { try id($0) }
+    let matching = tokens.indices.filter { match(of: $0) != nil || named.contains($0) }
+    return matching.compactMap { id in
+      let spelling = tokens[id]
+      // A token of Gemma that has another spelling in the vocabulary only results from merges.
+      guard vocabulary.id(of: spelling.span) == id else { return nil }
+      var token = AddedToken(
+        content: String(decoding: spelling, as: UTF8.self),
+        isSpecial: match(of: id) != .userDefined || named.contains(id), isNormalized: false)
       // Phi-3's take the whitespace after them, all but three.
       if kind == .sentencePiece, architecture == "phi3", !["<unk>", "<s>", "<|endoftext|>"].contains(token.content) {
         token.takesWhitespaceAfter = true
@@ -271,16 +272,23 @@ struct GGUFTokenizer {
     }
   }
 
+  private func match(of id: Int) -> Match? { types.isEmpty ? nil : Match(rawValue: types[id]) }
+
   /// The content of the token that a key names; nil if it names none.
   private func token(_ key: String) throws -> String? {
     try id(key).map { String(decoding: tokens[$0], as: UTF8.self) }
   }
 
-  /// The token that a key names; nil if it names none. llama.cpp has default ones for SentencePiece.
+  /// The token that a key names; nil if it names none.
+  ///
+  /// Without the key, SentencePiece has the tokens of Llama, as in llama.cpp, if they are no ordinary ones.
   private func id(_ key: String) throws -> Int? {
-    let defaults = kind == .sentencePiece ? ["unknown_token_id": 0, "bos_token_id": 1, "eos_token_id": 2] : [:]
-    guard let id = try metadata.tokenID(key) ?? defaults[key].flatMap({ $0 < tokens.count ? $0 : nil }) else {
-      return nil
+    guard let id = try metadata.tokenID(key) else {
+      guard kind == .sentencePiece, !isGemma,
+        let id = ["unknown_token_id", "bos_token_id", "eos_token_id"].firstIndex(of: key), id < tokens.count,
+        types.isEmpty || match(of: id) != nil
+      else { return nil }
+      return id
     }
     guard id < tokens.count else {
       throw metadata.invalid("tokenizer.ggml." + key, "the id of one of the \(tokens.count) tokens")

@@ -64,7 +64,7 @@ package struct TextModel: Sendable {
   /// reports would differ from run to run.
   let heldBytes: Int
 
-  /// Bytes that the program holds, and a tokenizer for each byte of its files (measured).
+  /// Bytes that the program and the tokenizer hold (measured).
   package static func heldBytes(tokenizerFolder: String?) -> Int {
     20_000_000 + (tokenizerFolder.map { Tokenizer.heldBytes(at: $0) } ?? 0)
   }
