@@ -106,7 +106,7 @@ package struct GGUFFile: Sendable {
     let isSafetensors = start.count > 8 && start[8] == UInt8(ascii: "{") && start[5..<8].allSatisfy { $0 == 0 }
     let found =
       isSafetensors
-      ? "a safetensors file (give its folder, with config.json)" : otherKind(of: start) ?? textKind(of: start)
+      ? "a safetensors file (give its folder)" : otherKind(of: start) ?? textKind(of: start)
     throw InputError.badData(
       file.path,
       "is \(found ?? "a file of an unknown kind"); expected a GGUF file or the folder of a Hugging Face model")

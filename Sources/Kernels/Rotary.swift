@@ -24,10 +24,15 @@ package struct Rotary: Sendable, Equatable {
     self.factor = factor
   }
 
-  /// The plain embedding: θ^(-2i / size) radians per position for pair i.
+  /// The plain embedding.
   package init(theta: Double, size: Int, pairing: Pairing) {
-    self.init(
-      inverseFrequencies: (0..<(size / 2)).map { Float(pow(theta, -2 * Double($0) / Double(size))) }, pairing: pairing)
+    self.init(inverseFrequencies: Self.frequencies(theta: theta, size: size), pairing: pairing)
+  }
+
+  /// θ^(-2i / size) radians per position for pair i, with the exponent, the power and its inverse rounded to float32 as
+  /// transformers does: the angles of far positions depend on it.
+  package static func frequencies(theta: Double, size: Int) -> [Float] {
+    (0..<(size / 2)).map { 1 / Float(pow(theta, Double(Float(2 * $0) / Float(size)))) }
   }
 
   /// Number of rotated numbers at the start of a head; the others are unchanged.

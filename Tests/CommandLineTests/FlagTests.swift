@@ -219,7 +219,8 @@ import TestSupport
         Case(
           "--output", "report.html", to: ["run", "--no-eval"], effect: .says("wrote a report on run to report.html")),
         Case("--no-eval", to: ["run", "--output", "-"], effect: .says("without evaluating rows (--no-eval)")),
-        Case("--model", "nowhere", to: ["run", "--output", "m.html"], effect: .refuses("nowhere: no such file or folder")),
+        Case(
+          "--model", "nowhere", to: ["run", "--output", "m.html"], effect: .refuses("nowhere: no such file or folder")),
         Case(
           "--overwrite", to: ["run", "--output", "old", "--no-eval"], effect: .says("wrote a report on run to old")),
         Case(

@@ -40,20 +40,17 @@ struct Reader: Sendable {
         _ = try? tensor.floats()
       }
     },
+    Reader(name: "gguf") { input in
+      let path = input.path + "/f.gguf"
+      try InputFolder.write(input.bytes, to: path)
+      if let tokenizer = try? Tokenizer(path: path) { try use(tokenizer, of: path) }
+      compute(try FrozenModel(path: path).decoder)
+    },
     Reader(
       name: "tokenizer",
       files: ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"]
     ) { input in
-      let tokenizer = try Tokenizer(path: input.path)
-      let special = SpecialTokens(path: input.path, modelPath: input.path)
-      _ = try? special.id(of: .endOfText, tokenizer: tokenizer)
-      _ = tokenizer.addedTokenIDs.map(tokenizer.text)
-      for text in [" Hello, wörld! It's 2024:\n\n  naïve  e\u{301} ﬁ 你好 👍🏽\t<s>a</s>  ", "", "ab\u{0}▁Ġ", "\u{FEFF}"] {
-        let ids = try tokenizer.encode(text).map(\.id)
-        if let id = ids.first(where: { $0 < 0 || $0 >= tokenizer.vocabularySize }) { fail("\(id) is no token") }
-        _ = tokenizer.decode(ids)
-        _ = ids.map(tokenizer.text)
-      }
+      try use(Tokenizer(path: input.path), of: input.path)
     },
     Reader(name: "rows") { input in
       for ending in ["csv", "tsv", "jsonl", "txt"] {
@@ -127,6 +124,19 @@ struct Reader: Sendable {
       }
     },
   ]
+}
+
+/// Turns texts into tokens and back.
+private func use(_ tokenizer: Tokenizer, of path: String) throws {
+  let special = SpecialTokens(path: path, modelPath: path)
+  _ = try? special.id(of: .endOfText, tokenizer: tokenizer)
+  _ = tokenizer.addedTokenIDs.map(tokenizer.text)
+  for text in [" Hello, wörld! It's 2024:\n\n  naïve  e\u{301} ﬁ 你好 👍🏽\t<s>a</s>  ", "", "ab\u{0}▁Ġ", "\u{FEFF}"] {
+    let ids = try tokenizer.encode(text).map(\.id)
+    if let id = ids.first(where: { $0 < 0 || $0 >= tokenizer.vocabularySize }) { fail("\(id) is no token") }
+    _ = tokenizer.decode(ids)
+    _ = ids.map(tokenizer.text)
+  }
 }
 
 /// Reads a file of rows in every way that a command does.

@@ -55,7 +55,9 @@ package struct FamilyGoldens {
     let cases = try (json["cases"]?.array ?? []).map { entry in
       guard let name = entry["name"]?.string, let loss = entry["loss"]?.number else { throw missing("name or loss") }
       return Case(
-        name: name, folder: (entry["model"] ?? entry["file"])?.string.map { resolve($0, relativeTo: folder) } ?? folder + "/" + name,
+        name: name,
+        folder: (entry["model"] ?? entry["file"])?.string.map { resolve($0, relativeTo: folder) } ?? folder + "/"
+          + name,
         tensors: tensors, ids: integers(entry["ids"]),
         context: (integers(entry["context"]?["ids"]), integers(entry["context"]?["types"])),
         rows: (entry["rows"]?.array ?? []).map { (integers($0["input_ids"]), integers($0["input_type_mask"])) },

@@ -61,7 +61,7 @@ struct RotaryConfiguration {
         isOwn ? "partial_rotary_factor" : family.partial?.key ?? "head_dim",
         "such that an even number of a head's \(headSize) numbers are rotated")
     }
-    let plain = (0..<(size / 2)).map { pow(theta, -2 * Double($0) / Double(size)) }
+    let plain = Rotary.frequencies(theta: theta, size: size).map(Double.init)
     let key = "original_max_position_embeddings"
     let original =
       try family.originalPositions != nil || configuration.has(key)
