@@ -49,15 +49,16 @@ import TestSupport
       let outcome = try initialize(Self.tickets(), ["--model", Self.model], in: folder)
       #expect(outcome.status == 0, "\(outcome.errors)")
       #expect(outcome.output.contains("with 512 positions"))
-      // What makes the labels likeliest is chosen.
+      // What makes the labels likeliest is chosen, or what comes before it and is nearly as good.
       let line = try #require(outcome.output.split(separator: "\n").first { $0.contains("by template: ") })
       let losses = line.matches(of: #/(two lines|one line), (whole|pieces) ([0-9.]+)/#).map { found in
         (layout: "\(found.1), \(found.2)", loss: Double(found.3) ?? .infinity)
       }
       #expect(losses.map(\.layout) == ["two lines, whole", "two lines, pieces", "one line, whole", "one line, pieces"])
-      let best = try #require(losses.min { $0.loss < $1.loss })
+      let smallest = try #require(losses.map(\.loss).min())
+      let best = try #require(losses.first { $0.loss < smallest + 0.25 })
       let template = try Configuration(file: folder + "/cpt.json").template
-      #expect(template.layout == best.layout && losses.filter { $0.loss == best.loss }.count == 1, "\(line)")
+      #expect(template.layout == best.layout, "\(line)")
       let run = try Program.run(["train", "--config", "cpt.json", "--set", "training.max_steps=3"], in: folder)
       #expect(run.status == 0, "\(run.errors)")
       let evaluation = try Program.run(["eval", "--checkpoint", "runs/tickets/best", "--json"], in: folder)

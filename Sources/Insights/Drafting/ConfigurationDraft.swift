@@ -6,8 +6,8 @@ import System
 
 /// A first configuration for a data file: every choice with its reason, as comments.
 ///
-/// Of a few templates, the draft takes the one under which the untrained context gives the labels of a few rows the highest
-/// probability.
+/// Of a few templates, the draft takes the first one unless the untrained context gives the labels of a few rows a clearly
+/// higher probability under another.
 ///
 /// The context is a few examples of each label, as many as fit the model's window, or a small window if it is unknown.
 /// The tokens' balls and the learning rate follow from the model's width and the number of steps.
@@ -80,7 +80,7 @@ package struct ConfigurationDraft: Sendable {
     ]
     entries =
       model + method + [
-        Entry("template", Self.entries(of: template, for: self.model)),
+        Entry("template", Self.entries(of: template, data, self.model)),
         Entry("data", Self.files(data, siblings, sizes, path) + Self.rows(data, labelWords, words.reason, sizes)),
         Entry("training", Self.training(sizes)),
         Entry("output_dir", .string(output)),
@@ -92,13 +92,14 @@ package struct ConfigurationDraft: Sendable {
     DraftTemplates(data: data, model: model).all
   }
 
-  private static func entries(of template: Template, for model: ModelSurvey?) -> [Entry] {
+  private static func entries(of template: Template, _ data: DataSurvey, _ model: ModelSurvey?) -> [Entry] {
     let way =
       switch template.tokenization {
       case .whole: "a label's word begins with its space, as in the texts models learn from; \"pieces\" is PEFT's way"
       case .pieces: "each part is tokenized on its own; \"whole\" would let a label's word begin with its space"
       }
-    let measured = model == nil ? "" : " (this model assigns the labels a higher probability this way)"
+    let isFirst = templates(data: data, model: model).first == template
+    let measured = isFirst ? "" : " (this model assigns the labels a higher probability this way)"
     var entries = [
       Entry("input", .string(template.input), "words that describe the texts and labels may help: \"Review: {}\"")
     ]
