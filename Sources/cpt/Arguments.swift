@@ -258,7 +258,8 @@ struct Arguments {
     }
     if let folder = self["--model"] { configuration = configuration.using(model: folder) }
     guard let folder = configuration.baseModel else {
-      throw InputError.usage("--model", "is missing, and the adapter names no model; expected the model's folder")
+      throw InputError.usage(
+        "--model", "is missing, and the adapter names no model; expected the model's folder or GGUF file")
     }
     let tokenizerFolder = configuration.tokenizer ?? folder
     return (

@@ -100,6 +100,12 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
     var lines = ["wrote \(what ?? "\(tokens) tokens of width \(adapter.width)") to \(messageLine(output))"]
     if format.isFolder, baseModel == nil {
       lines.append("to publish it on the Hub, name the model there with --base-model NAME")
+      if let file = try adapter.configuration.baseModel.flatMap(GGUFModel.file) {
+        let name = try GGUFModel(path: file).metadata.text("general.name").map { ", which calls itself \(quoted($0))" }
+        lines.append(
+          "PEFT does not read the GGUF file \(messageLine(lastComponent(of: file)))\(name ?? ""): name its Hugging Face "
+            + "model with --base-model, or give PeftModel that model yourself")
+      }
     }
     try printResult(lines.joined(separator: "\n"))
   }

@@ -6,7 +6,7 @@ extension ModelInspection {
   /// The facts in the order of the output.
   var facts: [Fact] {
     let decoder = model.decoder
-    var facts = model.name.map { [Fact("name", .string($0), "name", visible($0))] } ?? []
+    var facts = model.name.map { [Fact("name", .string($0), "name", visible($0, space: " "))] } ?? []
     facts.append(Fact("family", .string(model.family), "family", model.family))
     facts.append(Fact("layers", decoder.blocks.count, "layers"))
     facts.append(

@@ -20,7 +20,7 @@ import TestSupport
   }
 
   static let mistakes = [
-    Mistake(66, "no such folder") { $0.configuration["base_model_name_or_path"] = .string("nowhere") },
+    Mistake(66, "no such file or folder") { $0.configuration["base_model_name_or_path"] = .string("nowhere") },
     Mistake(66, "train.tsv: cannot be opened") { $0.set("data", "train", .string("missing/train.tsv")) },
     Mistake(65, "\"training.lerning_rate\" is an unknown key; did you mean \"learning_rate\"?") {
       $0.set("training", "lerning_rate", .number(1))

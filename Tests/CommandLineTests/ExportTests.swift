@@ -12,17 +12,29 @@ import TestSupport
     fixtures + (name == "gpt2" ? "/parity/model" : "/families/" + name)
   }
 
-  private func export(_ name: String, _ flags: [String], to output: String) throws -> Program.Outcome {
+  private func export(
+    _ name: String, over model: String? = nil, _ flags: [String], to output: String
+  ) throws -> Program.Outcome {
     try Program.run(
-      ["export-prompt", "--checkpoint", Self.goldens + name + "/cpt", "--model", model(of: name), "--output", output]
-        + flags)
+      [
+        "export-prompt", "--checkpoint", Self.goldens + name + "/cpt", "--model", model ?? self.model(of: name),
+        "--output", output,
+      ] + flags)
   }
 
   /// The adapter that PEFT makes of the keys and values transformers computes.
   @Test(arguments: cases)
-  func prefixTuningAdaptersAreThoseOfPEFT(name: String) throws {
+  func prefixTuningAdaptersAreThoseOfPEFT(name: String) throws { try checkPrefix(name, over: model(of: name)) }
+
+  /// The same models as GGUF files, which hold the rows of some projections in another order.
+  @Test(arguments: ["llama", "bloom"])
+  func prefixTuningAdaptersOverGGUF(name: String) throws {
+    try checkPrefix(name, over: "\(fixtures)/gguf/\(name).gguf")
+  }
+
+  private func checkPrefix(_ name: String, over model: String) throws {
     try withTemporaryFolder { folder in
-      let outcome = try export(name, ["--format", "prefix-tuning"], to: folder + "/prefix")
+      let outcome = try export(name, over: model, ["--format", "prefix-tuning"], to: folder + "/prefix")
       #expect(outcome.status == 0, "\(outcome.errors)")
       let pair = ["adapter_config.json", "adapter_model.safetensors"]
       #expect(names(inDirectory: folder + "/prefix") == ["README.md"] + pair)

@@ -204,7 +204,7 @@ private final class Page: NSObject, XMLParserDelegate {
       for (arguments, status, message) in [
         (["--output", "r.html"], 64, "DIR: is missing; expected folders of runs"),
         (["run"], 64, "--output: is missing"),
-        (["nowhere", "--output", "r.html"], 66, "nowhere: no such file or folder; expected the folder of a run"),
+        (["nowhere", "--output", "r.html"], 66, "nowhere: no such folder; expected the folder of a run"),
         (["empty", "--output", "r.html"], 66, "empty/metrics.jsonl: not found; expected the folder of a run"),
         (["config.json", "--output", "r.html"], 66, "config.json/metrics.jsonl: not found"),
         (["run", "empty", "--output", "r.html"], 66, "empty/metrics.jsonl: not found"),

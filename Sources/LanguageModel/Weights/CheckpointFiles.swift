@@ -42,7 +42,10 @@ struct CheckpointFiles: Sendable {
     if let format = Weight.Format(tensor.type), isReadable, let base = tensor.bytes.baseAddress {
       return Weight(base: base, format: format, inputs: inputs, outputs: outputs, layout: layout, owner: tensor.file)
     }
-    try tensor.requireFloats()
+    guard tensor.type == .float64 || tensor.type == .float32 else {
+      throw InputError.badData(
+        tensor.file.path, "tensor \"\(tensor.name)\" is \(tensor.type.name), expected \(source.convention.types)")
+    }
     let matrix = Matrix(rows: 1, columns: tensor.count)
     try tensor.widen(into: UnsafeMutableBufferPointer(start: matrix.base, count: tensor.count))
     return Weight(inputs: inputs, outputs: outputs, layout: layout, storage: matrix)

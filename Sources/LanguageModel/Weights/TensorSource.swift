@@ -31,6 +31,8 @@ extension TensorSource {
 struct StorageConvention {
   /// What says the sizes of a model.
   let sizes: String
+  /// The types of tensors that matrices may have, and what to do about others.
+  let types: String
   /// Whether all matrices are output-major, those of GPT-2 too.
   let isOutputMajor: Bool
   /// Whether a fused projection has all queries, then all keys, then all values; else it has them group by group.
@@ -42,8 +44,10 @@ struct StorageConvention {
 
   /// As transformers saves models.
   static let huggingFace = StorageConvention(
-    sizes: "config.json", isOutputMajor: false, separatesFusedParts: false, hasWholeGains: false)
+    sizes: "config.json", types: "F32, F16, BF16 or F64; use the model's original weights", isOutputMajor: false,
+    separatesFusedParts: false, hasWholeGains: false)
   /// As llama.cpp's converter writes them.
   static let llamaCpp = StorageConvention(
-    sizes: "the metadata", isOutputMajor: true, separatesFusedParts: true, hasWholeGains: true)
+    sizes: "the metadata", types: TensorType.readable + "; download another quantization of the model",
+    isOutputMajor: true, separatesFusedParts: true, hasWholeGains: true)
 }

@@ -6,12 +6,13 @@ import System
 
 /// The properties of the model an adapter was trained with.
 package struct AdapterModel {
-  let folder: String
+  /// The absolute path of its folder or GGUF file.
+  let path: String
   let layers: Int
   let attentionHeads: Int
 
   package init(_ model: FrozenModel) {
-    folder = absolutePath(model.path)
+    path = absolutePath(model.path)
     layers = model.decoder.blocks.count
     attentionHeads = model.decoder.blocks[0].attention.body.shape.heads
   }
@@ -76,8 +77,8 @@ package struct Adapter: Sendable {
     embeddings = prompt.embeddings
     width = prompt.width
     var stored = Configuration()
-    stored.baseModel = model.folder
-    stored.tokenizer = configuration.tokenizer.map(absolutePath) ?? model.folder
+    stored.baseModel = model.path
+    stored.tokenizer = configuration.tokenizer.map(absolutePath) ?? model.path
     stored.revision = configuration.revision
     stored.inferenceMode = true
     stored.loss = configuration.loss

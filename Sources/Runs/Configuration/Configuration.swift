@@ -50,7 +50,9 @@ extension Configuration: ConfigurationSection {
   package static let fields: [Field<Configuration>] = [
     Field("peft_type", \.peftType, .text, "PEFT's name of the method; always \"CPT\""),
     Field("task_type", \.taskType, .null(or: .text), "PEFT's name of the task; always \"CAUSAL_LM\""),
-    Field("base_model_name_or_path", \.baseModel, .null(or: .text), "folder of the frozen model"),
+    Field(
+      "base_model_name_or_path", \.baseModel, .null(or: .text),
+      "the frozen model: a folder of Hugging Face, or a GGUF file"),
     Field("tokenizer_name_or_path", \.tokenizer, .null(or: .text), "folder of the tokenizer; null: the model's"),
     Field(
       "cpt_token_ids", \.tokenIDs, .null(or: .wholeNumbers),

@@ -121,7 +121,10 @@ package struct ModelCard {
 
   private var use: String {
     let folder = adapter.configuration.baseModel.map(lastComponent) ?? "model"
-    let base = baseModel.map(quoted) ?? "\(quoted(folder))  # the folder of the model the context was tuned for"
+    let remark =
+      folder.hasSuffix(".gguf")
+      ? "put the name of this file's Hugging Face model here" : "the folder of the model the context was tuned for"
+    let base = baseModel.map(quoted) ?? "\(quoted(folder))  # \(remark)"
     let opening = """
       import torch
       from peft import PeftModel

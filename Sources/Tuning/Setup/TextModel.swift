@@ -31,7 +31,8 @@ package struct TextModel: Sendable {
   /// - Throws: `InputError` for anything missing or wrong.
   init(_ configuration: Configuration, for purpose: Purpose, team: ThreadTeam) throws {
     guard let folder = configuration.baseModel else {
-      throw InputError.badData("base_model_name_or_path", "is missing: expected the folder of a Hugging Face model")
+      throw InputError.badData(
+        "base_model_name_or_path", "is missing: expected a GGUF file or the folder of a Hugging Face model")
     }
     self.team = team
     model = try FrozenModel(path: folder, quantizing: configuration.model.weights == .q8 ? team : nil)
