@@ -5,16 +5,15 @@ import System
 /// without overlap.
 ///
 /// Versions 2 and 3, little-endian. Source: ggml, `docs/gguf.md`.
-package struct GGUFFile: Sendable {
-  package let file: MappedFile
-  package let metadata: GGUFMetadata
+struct GGUFFile: Sendable {
+  let metadata: GGUFMetadata
   /// The tensors in the order of the file, with shapes from the slowest dimension to the fastest, like PyTorch's.
-  package let tensors: [StoredTensor]
+  let tensors: [StoredTensor]
 
   /// Maps and checks a file.
   ///
   /// - Throws: `InputError.missing` when it cannot be read, `InputError.badData` when it is malformed.
-  package init(path: String) throws {
+  init(path: String) throws {
     let file = try MappedFile(path: path)
     try Self.checkMagic(file)
     var reader = GGUFReader(file, from: Self.magic.count)
@@ -81,23 +80,18 @@ package struct GGUFFile: Sendable {
         name: info.name, type: info.type, shape: info.shape, count: info.count, file: file,
         bytes: UnsafeRawBufferPointer(rebasing: file.bytes[start..<(start + info.byteCount)]))
     }
-    self.file = file
   }
 
-  static let magic = Array("GGUF".utf8)
+  private static let magic = Array("GGUF".utf8)
 
-  /// Whether a file begins as GGUF files do.
-  package static func isGGUF(_ path: String) -> Bool {
-    guard fileExists(path), !isDirectory(path), let file = try? MappedFile(path: path) else { return false }
-    return file.bytes.starts(with: magic)
+  private static func bigEndian(_ path: String) -> InputError {
+    .badData(path, "is a big-endian GGUF file, expected little-endian; download that one, or convert the model again")
   }
 
   private static func checkMagic(_ file: MappedFile) throws {
     let start = file.bytes.prefix(64)
     guard !start.starts(with: magic) else { return }
-    if start.starts(with: magic.reversed()) {
-      throw InputError.badData(file.path, "is a big-endian GGUF file, expected little-endian; convert the model again")
-    }
+    if start.starts(with: magic.reversed()) { throw bigEndian(file.path) }
     let old = ["ggml", "lmgg", "ggjt", "tjgg", "ggmf", "fmgg"]
     if old.contains(where: { start.starts(with: $0.utf8) }) {
       throw InputError.badData(file.path, "is a file of llama.cpp from before GGUF; convert the model again")

@@ -3,6 +3,7 @@ import System
 
 /// The metadata of a GGUF file: typed values by their keys, with errors that name file and key.
 package struct GGUFMetadata: Sendable {
+  /// The file.
   package let path: String
   private let entries: [String: GGUFValue]
 
@@ -11,6 +12,7 @@ package struct GGUFMetadata: Sendable {
     self.entries = entries
   }
 
+  /// The value of a key; nil if it is missing.
   package subscript(key: String) -> GGUFValue? { entries[key] }
 
   /// The error for a value that is not as expected, or missing.
@@ -80,6 +82,7 @@ package enum GGUFValue: Sendable {
   /// The value for an error message.
   var shortDescription: String {
     if case .list(let list) = self { return "a list of \(list.count)" }
+    if case .number(let number) = self, !number.isFinite { return "\(number)" }
     return json?.shortDescription ?? "bytes that are not UTF-8"
   }
 }
@@ -87,6 +90,7 @@ package enum GGUFValue: Sendable {
 /// A list in GGUF metadata, decoded from the mapped file on demand.
 package struct GGUFList: Sendable {
   let type: GGUFValueType
+  /// The number of elements.
   package let count: Int
   private let file: MappedFile
   private let start: Int
@@ -130,7 +134,11 @@ package struct GGUFList: Sendable {
 
   /// The number that all elements are; nil if they differ or are no numbers.
   fileprivate var commonNumber: JSON? {
+    if let integers {
+      guard let first = integers.first, integers.allSatisfy({ $0 == first }) else { return nil }
+      return .integer(first)
+    }
     guard let numbers, let first = numbers.first, numbers.allSatisfy({ $0 == first }) else { return nil }
-    return integers == nil ? .number(first) : .integer(Int(first))
+    return .number(first)
   }
 }

@@ -5,8 +5,12 @@ import System
 package struct GGUFModel: Sendable {
   /// The first file.
   package let path: String
+  /// Of the first file.
   package let metadata: GGUFMetadata
+  /// Of all files.
   package let tensors: [StoredTensor]
+  /// By the bytes of the name: names may be canonically equal.
+  private let tensorsByName: [[UInt8]: StoredTensor]
 
   /// Opens a file and, if it is one of several, the others beside it.
   ///
@@ -14,13 +18,12 @@ package struct GGUFModel: Sendable {
   package init(path: String) throws {
     let given = try GGUFFile(path: path)
     let count = try given.metadata.integer("split.count") ?? 1
-    guard count != 1 else {
-      self.path = path
-      metadata = given.metadata
-      tensors = given.tensors
+    // A merged file says 0.
+    guard count != 0, count != 1 else {
+      self.init(path: path, metadata: given.metadata, tensors: given.tensors)
       return
     }
-    guard (1...99_999).contains(count) else { throw given.metadata.invalid("split.count", "from 1 to 99999") }
+    guard (2...99_999).contains(count) else { throw given.metadata.invalid("split.count", "from 0 to 99999") }
     guard let stem = Self.stem(of: path, count: count) else {
       throw InputError.badData(
         path,
@@ -36,9 +39,7 @@ package struct GGUFModel: Sendable {
     where try file.metadata.integer("split.no") != index || file.metadata.integer("split.count") != count {
       throw file.metadata.invalid("split.no", "\(index) with \"split.count\" \(count), as the name of the file says")
     }
-    self.path = paths[0]
-    metadata = files[0].metadata
-    tensors = files.flatMap(\.tensors)
+    let metadata = files[0].metadata, tensors = files.flatMap(\.tensors)
     if let total = try metadata.integer("split.tensors.count"), total != tensors.count {
       throw metadata.invalid("split.tensors.count", "\(tensors.count), as the files have; download them again")
     }
@@ -46,7 +47,18 @@ package struct GGUFModel: Sendable {
     if let twice = tensors.first(where: { !names.insert(Array($0.name.utf8)).inserted }) {
       throw InputError.badData(twice.file.path, "tensor \"\(twice.name)\" is in another file of the model too")
     }
+    self.init(path: paths[0], metadata: metadata, tensors: tensors)
   }
+
+  private init(path: String, metadata: GGUFMetadata, tensors: [StoredTensor]) {
+    self.path = path
+    self.metadata = metadata
+    self.tensors = tensors
+    tensorsByName = Dictionary(tensors.map { (Array($0.name.utf8), $0) }) { first, _ in first }
+  }
+
+  /// The tensor with this name, if there is one.
+  package subscript(tensor tensor: String) -> StoredTensor? { tensorsByName[Array(tensor.utf8)] }
 
   /// The GGUF file that a path means: the file itself, or the only model of a folder without safetensors; nil: the path
   /// is a Hugging Face folder, or nothing.

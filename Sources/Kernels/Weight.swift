@@ -46,9 +46,7 @@ package struct Weight: @unchecked Sendable {
       switch self {
       case .same: return row
       case .runs(let length, let step): return row / length * step + row % length
-      case .pairedHalves(let headSize):
-        let inHead = row % headSize, half = headSize / 2
-        return row - inHead + (inHead < half ? 2 * inHead : 2 * (inHead - half) + 1)
+      case .pairedHalves(let headSize): return pairedRow(row, headSize: headSize)
       }
     }
   }
@@ -231,6 +229,13 @@ package struct Weight: @unchecked Sendable {
       base: UnsafeRawPointer(memory.base), format: .eightBitBlocks, inputs: inputs, outputs: outputs, layout: layout,
       stride: columns, owner: memory)
   }
+}
+
+/// The place of row `row` where the rows of each head are stored in pairs, one of its first half with one of its second, as
+/// llama.cpp's converter does for Llama.
+package func pairedRow(_ row: Int, headSize: Int) -> Int {
+  let inHead = row % headSize, half = headSize / 2
+  return row - inHead + (inHead < half ? 2 * inHead : 2 * (inHead - half) + 1)
 }
 
 extension Weight {

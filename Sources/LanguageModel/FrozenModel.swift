@@ -26,6 +26,7 @@ package struct FrozenModel: Sendable {
       "expected a model: a GGUF file, or a folder of Hugging Face (config.json, model.safetensors, tokenizer.json)"
     guard fileExists(path) else { throw InputError.missing(path, "no such file or folder; \(expected)") }
     let source: any TensorSource, configuration: ConfigFile, family: Family
+    var gguf: GGUFTensors?
     if let file = try GGUFModel.file(of: path) {
       let model = try GGUFModel(path: file)
       let (name, architecture) = try GGUFArchitecture.of(model)
@@ -33,8 +34,11 @@ package struct FrozenModel: Sendable {
       configuration = ConfigFile(metadata)
       self.family = architecture.modelType
       family = try Family.named(architecture.modelType, in: configuration)
-      source = try GGUFTensors(metadata, architecture)
-      self.name = try model.metadata.text("general.name")
+      let tensors = try GGUFTensors(metadata, architecture)
+      source = tensors
+      gguf = tensors
+      // For people only.
+      self.name = (try? model.metadata.text("general.name")) ?? nil
     } else {
       configuration = try ConfigFile(folder: path)
       self.family = try configuration.text("model_type", default: "")
@@ -48,5 +52,6 @@ package struct FrozenModel: Sendable {
     self.path = path
     tensors = source.tensors
     decoder = try family.decoder(configuration, CheckpointFiles(source, quantizing: team))
+    try gguf?.refuseUnused()
   }
 }

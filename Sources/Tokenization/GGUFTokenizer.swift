@@ -164,7 +164,6 @@ struct GGUFTokenizer {
     var added = AddedTokenNumbering(vocabulary)
     added.add(try addedTokens())
     let beginning = try token("bos_token_id")
-    _ = try token("padding_token_id")
     return Tokenizer(
       addedTokens: try AddedTokens(added, normalizer: normalizer, ignoresSpecial: false), normalizer: normalizer,
       preTokenizer: preTokenizer, model: .bytePairEncoding(model), decoder: decoder,

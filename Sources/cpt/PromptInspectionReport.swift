@@ -3,7 +3,7 @@ import Insights
 
 /// What `cpt inspect --checkpoint` prints.
 extension PromptInspection {
-  /// The inspection as text; `model` is the model's folder.
+  /// The inspection as text; `model` is the model's path.
   func text(over model: String) -> String {
     let trained = geometry.drifts.filter(\.role.isTrained)
     let trainedCount = trained.reduce(0) { $0 + $1.tokens }, onSurface = trained.reduce(0) { $0 + $1.onSurface }

@@ -68,8 +68,13 @@ struct DocumentationPage: Sendable, CustomTestStringConvertible {
   }
 
   /// The transcripts of the blocks in language `console`.
-  var transcripts: [Transcript] {
-    blocks.filter { $0.language == "console" }.flatMap { block in
+  var transcripts: [Transcript] { transcripts(inLanguage: "console") }
+
+  /// The transcripts of the blocks that need the model of scripts/real-model.
+  var transcriptsOfRealModel: [Transcript] { transcripts(inLanguage: "console-real-model") }
+
+  private func transcripts(inLanguage language: String) -> [Transcript] {
+    blocks.filter { $0.language == language }.flatMap { block in
       Transcript.all(in: block.lines, at: path, line: block.place + 1)
     }
   }

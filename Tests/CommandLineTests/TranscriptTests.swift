@@ -7,10 +7,22 @@ import TestSupport
 @Suite struct TranscriptTests {
   /// Runs a page's commands one after the other in a copy of `configs`.
   @Test(arguments: try DocumentationPage.all.filter { !$0.transcripts.isEmpty })
-  func commandsPrintWhatThePageShows(page: DocumentationPage) throws {
+  func commandsPrintWhatThePageShows(page: DocumentationPage) throws { try check(page.transcripts) }
+
+  /// Those that need a real model, if scripts/real-model has fetched it.
+  @Test(.enabled(if: fileExists(repository + "/models/SmolLM2-135M-Instruct.Q4_1.gguf")))
+  func commandsPrintWhatTheReadmeShowsOfARealModel() throws {
+    let transcripts = try DocumentationPage.readme.transcriptsOfRealModel
+    #expect(!transcripts.isEmpty)
+    try check(transcripts)
+  }
+
+  private func check(_ transcripts: [Transcript]) throws {
     try withTemporaryFolder { folder in
       try FileManager.default.copyItem(atPath: repository + "/configs", toPath: folder + "/configs")
-      for transcript in page.transcripts {
+      try FileManager.default.createSymbolicLink(
+        atPath: folder + "/models", withDestinationPath: repository + "/models")
+      for transcript in transcripts {
         let printed = try run(transcript.command, in: folder)
         let mistake = transcript.mistake(printed: printed)
         #expect(mistake == nil, "\(transcript)\n\(mistake ?? "")\n\(printed)")
@@ -33,20 +45,12 @@ import TestSupport
   @Test(arguments: try DocumentationPage.all)
   func everyTranscriptIsMarked(page: DocumentationPage) {
     for block in page.blocks where block.lines.contains(where: { $0.hasPrefix("$ ") }) {
-      #expect(["console", "console-not-run"].contains(block.language), "\(page.path):\(block.place)")
+      #expect(
+        ["console", "console-real-model", "console-not-run"].contains(block.language), "\(page.path):\(block.place)")
     }
     for block in page.blocks where block.language == "console" {
       #expect(block.lines.first?.hasPrefix("$ ") == true, "\(page.path):\(block.place)")
     }
-  }
-
-  /// A listing of commands in the README is an excerpt of transcripts that run.
-  @Test func theReadmesListingsAreRun() throws {
-    let commands = Set(try DocumentationPage.all.flatMap(\.transcripts).map(\.command))
-    let listed = try DocumentationPage.readme.blocks.filter { $0.language == "sh" }.flatMap(\.lines)
-      .filter { $0.hasPrefix("cpt ") }
-    #expect(!listed.isEmpty)
-    for line in listed { #expect(commands.contains(line), "\(line)") }
   }
 }
 

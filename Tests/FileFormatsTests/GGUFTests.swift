@@ -144,8 +144,8 @@ private func message(_ bytes: [UInt8], named name: String = "m.gguf") throws -> 
     Fault("an offset beyond Int", "begins beyond the end") { $0.tensors[1].offset = .max },
     Fault("overlapping tensors", "overlaps the one before it") { $0.tensors[1].offset = 0 },
     Fault("a tensor larger than the file", "is cut short: tensor \"q\"") { $0.tensors[2].shape = [32, 4000] },
-    Fault("a count of splits", "\"split.count\" must be from 1 to 99999") {
-      $0.entries.append(("split.count", .uint32(0)))
+    Fault("a count of splits", "\"split.count\" must be from 0 to 99999") {
+      $0.entries.append(("split.count", .int32(-1)))
     },
     Fault("a split without its name", "is one of 3 files by its metadata, but is not called") {
       $0.entries.append(("split.count", .uint32(3)))

@@ -53,6 +53,21 @@ private func message(_ file: GGUFBuilder) throws -> String {
 @Suite struct GGUFModelTests {
   @Test func aSmallModelOpens() throws { #expect(try message(small()) == "") }
 
+  /// What llama.cpp takes too: factors that scale nothing, a part for images, no key-value heads of their own.
+  @Test func whatChangesNothingIsTaken() throws {
+    var file = small()
+    file.set("llama.rope.scaling.factor", .float(0))
+    file.set("llama.expert_count", .uint32(0))
+    file.set("llama.logit_scale", .float(1))
+    file.set("general.name", .uint32(7))
+    file.set("split.count", .uint32(0))
+    file.tensors.append(.init("v.patch_embd.weight", [2], [1, 1]))
+    #expect(try message(file) == "")
+    file = small()
+    file.entries.removeAll { $0.key == "llama.attention.head_count_kv" }
+    #expect(try message(file).contains("tensor \"blk.0.attn_k.weight\" has shape [4, 8], the metadata asks for [8, 8]"))
+  }
+
   struct Fault: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let expected: String
@@ -71,8 +86,10 @@ private func message(_ file: GGUFBuilder) throws -> String {
     Fault("a projector", "a vision or audio projector") { $0.rename("clip") },
     Fault("an embedding model", "an embedding model") { $0.rename("nomic-bert") },
     Fault("an adapter", "\"general.type\" must be \"model\"") { $0.set("general.type", .text("adapter")) },
-    Fault("no size", "\"llama.block_count\" must be there") { $0.entries.removeAll { $0.key == "llama.block_count" } },
-    Fault("no epsilon", "\"llama.attention.layer_norm_rms_epsilon\" must be there") {
+    Fault("no size", "lacks \"llama.block_count\", which this architecture needs") {
+      $0.entries.removeAll { $0.key == "llama.block_count" }
+    },
+    Fault("no epsilon", "lacks \"llama.attention.layer_norm_rms_epsilon\"") {
       $0.entries.removeAll { $0.key == "llama.attention.layer_norm_rms_epsilon" }
     },
     Fault("a size of another type", "\"llama.block_count\" must be a whole number from 1 to 10000") {
@@ -104,8 +121,41 @@ private func message(_ file: GGUFBuilder) throws -> String {
     Fault("an unknown scaling", "\"llama.rope.scaling.type\" must be \"none\", \"linear\" or \"yarn\"") {
       $0.set("llama.rope.scaling.type", .text("spiral"))
     },
-    Fault("frequencies of another size", "short_factor") {
+    Fault("frequencies of another size", "tensor \"rope_freqs.weight\" must be 2 positive numbers, found 3") {
       $0.tensors.append(.init("rope_freqs.weight", [3], [1, 1, 1]))
+    },
+    Fault("half a LongRoPE", "lacks the tensor \"rope_factors_short.weight\"") {
+      $0.tensors.append(.init("rope_factors_long.weight", [2], [1, 1]))
+    },
+    Fault("a scaling of another type", "\"llama.rope.scaling.type\" must be a string") {
+      $0.set("llama.rope.scaling.type", .uint32(1))
+    },
+    Fault("a scaling that is negative", "\"llama.rope.scaling.factor\" must be a positive number") {
+      $0.set("llama.rope.scaling.factor", .float(-2))
+    },
+    Fault("another scale of scores", "\"llama.attention.scale\" must be missing or 0") {
+      $0.set("llama.attention.scale", .float(0.5))
+    },
+    Fault("other logits", "\"llama.logit_scale\" must be missing or 0 or 1") { $0.set("llama.logit_scale", .float(2)) },
+    Fault("a rotary size of another type", "\"llama.rope.dimension_count\" must be a whole number") {
+      $0.set("llama.rope.dimension_count", .text("x"))
+    },
+    Fault("the same huge number for each layer", "\"llama.attention.head_count\"") {
+      $0.set(
+        "llama.attention.head_count",
+        .raw(
+          9,
+          [11, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]
+            + Array(repeating: [255, 255, 255, 255, 255, 255, 255, 127], count: 2).joined()))
+    },
+    Fault("a tensor that is not used", "has the tensor \"blk.0.attn_output.bias\", which models of this architecture") {
+      $0.tensors.append(.init("blk.0.attn_output.bias", [8], [Float](repeating: 1, count: 8)))
+    },
+    Fault("a layer that is not used", "has the tensor \"blk.1.attn_norm.weight\"") {
+      $0.tensors.append(.init("blk.1.attn_norm.weight", [8], [Float](repeating: 1, count: 8)))
+    },
+    Fault("too many key-value heads", "\"llama.attention.head_count_kv\"") {
+      $0.set("llama.attention.head_count_kv", .uint64(1 << 62))
     },
     Fault("no embeddings", "lacks the tensor \"token_embd.weight\"") { $0.tensors.removeFirst() },
     Fault("no tensor", "lacks the tensor \"blk.0.attn_k.weight\" of shape [4, 8]") { $0.tensors.remove(at: 5) },

@@ -218,7 +218,6 @@ import Tokenization
       ("pre", .flag(true), #""tokenizer.ggml.pre" must be a string of UTF-8, found true"#),
       ("bos_token_id", .integer(5), #""tokenizer.ggml.bos_token_id" must be the id of one of the 5 tokens, found 5"#),
       ("eos_token_id", .integer(-2), #""tokenizer.ggml.eos_token_id" must be the id of a token, found -2"#),
-      ("padding_token_id", .integer(7), #""tokenizer.ggml.padding_token_id" must be the id of one of the 5 tokens"#),
       ("unknown_token_id", .text("a"), #""tokenizer.ggml.unknown_token_id" must be a whole number, found "a""#),
       ("add_bos_token", .integer(1), #""tokenizer.ggml.add_bos_token" must be true or false, found 1"#),
     ] as [(String, GGUFTestValue?, String)])

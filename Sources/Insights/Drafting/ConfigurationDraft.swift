@@ -58,7 +58,7 @@ package struct ConfigurationDraft: Sendable {
     data: DataSurvey, siblings: SplitSiblings, model: ModelSurvey?, template: Template? = nil, output: String,
     path: (String) -> String
   ) {
-    let template = template ?? Self.templates(data: data, model: model)[0]
+    let first = Self.templates(data: data, model: model)[0], template = template ?? first
     self.data = data
     self.model = model
     self.template = template
@@ -80,7 +80,7 @@ package struct ConfigurationDraft: Sendable {
     ]
     entries =
       model + method + [
-        Entry("template", Self.entries(of: template, data, self.model)),
+        Entry("template", Self.entries(of: template, isFirst: template == first, self.model)),
         Entry("data", Self.files(data, siblings, sizes, path) + Self.rows(data, labelWords, words.reason, sizes)),
         Entry("training", Self.training(sizes)),
         Entry("output_dir", .string(output)),
@@ -92,13 +92,12 @@ package struct ConfigurationDraft: Sendable {
     DraftTemplates(data: data, model: model).all
   }
 
-  private static func entries(of template: Template, _ data: DataSurvey, _ model: ModelSurvey?) -> [Entry] {
+  private static func entries(of template: Template, isFirst: Bool, _ model: ModelSurvey?) -> [Entry] {
     let way =
       switch template.tokenization {
       case .whole: "a label's word begins with its space, as in the texts models learn from; \"pieces\" is PEFT's way"
       case .pieces: "each part is tokenized on its own; \"whole\" would let a label's word begin with its space"
       }
-    let isFirst = templates(data: data, model: model).first == template
     let measured = isFirst ? "" : " (this model assigns the labels a higher probability this way)"
     var entries = [
       Entry("input", .string(template.input), "words that describe the texts and labels may help: \"Review: {}\"")

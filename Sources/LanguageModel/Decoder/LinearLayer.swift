@@ -17,6 +17,13 @@ package struct LinearLayer: Sendable {
     LinearLayer(weight: weight.outputs(range), bias: bias.isEmpty ? [] : Array(bias[range]))
   }
 
+  /// The parts of a fused layer that has all queries, then all keys, then all values.
+  func queriesKeysValues(queries: Int, keys: Int) -> (query: LinearLayer, key: LinearLayer, value: LinearLayer) {
+    (
+      outputs(0..<queries), outputs(queries..<(queries + keys)), outputs((queries + keys)..<(queries + 2 * keys))
+    )
+  }
+
   /// The part that computes `run` of every `step` outputs, beginning with output `first`.
   func outputs(from first: Int, run: Int, ofEvery step: Int) -> LinearLayer {
     let members = stride(from: first, to: bias.count, by: step).flatMap { bias[$0..<($0 + run)] }

@@ -50,6 +50,7 @@ extension Family {
 }
 
 extension GGUFArchitecture {
+  /// BLOOM.
   static let bloom = GGUFArchitecture(
     modelType: "bloom",
     keys: sizes + [
@@ -61,7 +62,8 @@ extension GGUFArchitecture {
       ("h.#.self_attention.query_key_value", "blk.#.attn_qkv"), ("h.#.self_attention.dense", "blk.#.attn_output"),
       ("h.#.post_attention_layernorm", "blk.#.ffn_norm"), ("h.#.mlp.dense_h_to_4h", "blk.#.ffn_up"),
       ("h.#.mlp.dense_4h_to_h", "blk.#.ffn_down"),
-    ])
+    ]
+  ) { try $0.requireHeadsOfWidth() }
 }
 
 /// The slopes of ALiBi (arXiv 2108.12409): 2^(-8 i / P) for i = 1 … P, the largest power of two that is not more than

@@ -13,7 +13,7 @@ struct ConfigFile {
   let json: JSON
   /// The path of the object in the file: "rope_parameters.".
   private let place: String
-  /// The keys under which the file has those of config.json, if they differ (GGUF).
+  /// The keys under which the file has those of config.json, by their paths, if they differ (GGUF).
   private let origins: [String: String]
 
   init(folder: String) throws {
@@ -40,7 +40,7 @@ struct ConfigFile {
 
   func invalid(_ key: String, _ expected: String) -> InputError {
     .badData(
-      file, "\"\(place)\(origins[key] ?? key)\" must be \(expected), found \(json[key]?.shortDescription ?? "nothing")")
+      file, "\"\(origins[place + key] ?? place + key)\" must be \(expected), found \(json[key]?.shortDescription ?? "nothing")")
   }
 
   /// Whether the key exists and is not null.
@@ -50,7 +50,7 @@ struct ConfigFile {
   func section(_ key: String) throws -> ConfigFile? {
     guard let value = json[key], !value.isNull else { return nil }
     guard let members = value.object else { throw invalid(key, "an object") }
-    return members.isEmpty ? nil : ConfigFile(file: file, json: value, place: "\(place)\(key).")
+    return members.isEmpty ? nil : ConfigFile(file: file, json: value, place: "\(place)\(key).", origins: origins)
   }
 
   /// The value of the first existing key.

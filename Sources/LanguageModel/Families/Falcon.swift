@@ -79,11 +79,13 @@ extension GGUFArchitecture {
     ]
   ) { configuration in
     configuration.setFeedForward("ffn_hidden_size")
-    let hasTwoNorms = configuration.has("blk.0.attn_norm_2.weight")
-    let isNew = hasTwoNorms || configuration.integer("num_kv_heads") ?? 1 > 1
+    try configuration.requireHeadsOfWidth()
+    try configuration.requireWholeHeadsRotated()
+    let hasTwoNorms = configuration.hasTensor("blk.0.attn_norm_2.weight")
+    let isNew = try hasTwoNorms || configuration.whole("attention.head_count_kv") ?? 1 > 1
     configuration.set("new_decoder_architecture", .bool(isNew))
     configuration.set("num_ln_in_parallel_attn", .integer(hasTwoNorms ? 2 : 1))
-    configuration.set("bias", .bool(configuration.has("blk.0.attn_qkv.bias")))
+    configuration.set("bias", .bool(configuration.hasTensor("blk.0.attn_qkv.bias")))
   }
 }
 

@@ -86,7 +86,6 @@ struct GGUFConfiguration {
   /// The name of the architecture, which begins its keys.
   let name: String
   let model: GGUFModel
-  private let tensors: [String: StoredTensor]
   private(set) var members: [JSON.Member] = []
   /// The keys of the metadata that the members come from.
   private(set) var origins: [String: String] = [:]
@@ -97,30 +96,49 @@ struct GGUFConfiguration {
   init(_ model: GGUFModel, _ name: String, _ architecture: GGUFArchitecture) throws {
     self.model = model
     self.name = name
-    tensors = Dictionary(model.tensors.map { ($0.name, $0) }) { first, _ in first }
+    try refuseUnknownMathematics()
     for key in architecture.keys {
       if try !take(key.name, from: key.stored), key.isRequired {
-        throw model.metadata.invalid("\(name).\(key.stored)", "there; convert the model again")
+        throw InputError.badData(
+          model.path, "lacks \"\(name).\(key.stored)\", which this architecture needs; convert the model again")
       }
     }
-    guard let words = tensors["token_embd.weight"], words.shape.count == 2 else {
+    if integer("num_key_value_heads") == nil, let heads = integer("num_attention_heads"), !has("num_key_value_heads") {
+      set("num_key_value_heads", .integer(heads))
+    }
+    guard let words = model[tensor: "token_embd.weight"], words.shape.count == 2 else {
       throw InputError.badData(
         model.path, "lacks the tensor \"token_embd.weight\" with the word embeddings; is it a whole language model?")
     }
     set("vocab_size", .integer(words.shape[0]))
-    set("tie_word_embeddings", .bool(tensors["output.weight"] == nil))
-    if let experts = try metadata("expert_count"), experts.integer != 0 {
-      throw model.metadata.invalid("\(name).expert_count", "missing or 0; cpt knows no mixtures of experts")
+    set("tie_word_embeddings", .bool(!hasTensor("output.weight")))
+    try addRotary()
+    try architecture.complete(&self)
+  }
+
+  /// Refuses values that would change the mathematics in ways that no family here knows.
+  ///
+  /// - Throws: `InputError.badData` naming the key of the metadata.
+  private func refuseUnknownMathematics() throws {
+    // What changes nothing.
+    let neutral: [(key: String, numbers: [Double])] = [
+      ("expert_count", [0]), ("attention.scale", [0]), ("attention.clamp_kqv", [0]), ("logit_scale", [0, 1]),
+      ("embedding_scale", [0, 1]), ("residual_scale", [0, 1]),
+      ("attention.max_alibi_bias", [name == "bloom" ? 8 : 0]), ("rope.scaling.yarn_ext_factor", [1, -1]),
+      ("rope.scaling.yarn_log_multiplier", [0]),
+    ]
+    for (key, numbers) in neutral {
+      guard let number = try number(key), !numbers.contains(number) else { continue }
+      let known = numbers.map { $0 == $0.rounded() ? String(Int($0)) : String($0) }.joined(separator: " or ")
+      throw model.metadata.invalid("\(name).\(key)", "missing or \(known); cpt does not know other values")
     }
-    if let causal = try metadata("attention.causal"), causal != .bool(true) {
+    if try metadata("attention.causal") ?? .bool(true) != .bool(true) {
       throw model.metadata.invalid("\(name).attention.causal", "true; this is no model of text from left to right")
     }
     if let value = try metadata("attention.value_length"), let key = try metadata("attention.key_length"), value != key
     {
       throw model.metadata.invalid("\(name).attention.value_length", "that of the keys (\(key.shortDescription))")
     }
-    try addRotary()
-    try architecture.complete(&self)
   }
 
   /// The value of a key of the architecture; nil if it is missing.
@@ -134,21 +152,37 @@ struct GGUFConfiguration {
     return json
   }
 
-  func has(_ tensor: String) -> Bool { tensors[tensor] != nil }
+  private func value<Value>(_ key: String, _ expected: String, _ read: (JSON) -> Value?) throws -> Value? {
+    guard let json = try metadata(key) else { return nil }
+    guard let value = read(json) else { throw model.metadata.invalid("\(name).\(key)", expected) }
+    return value
+  }
+
+  /// A whole number of the metadata; nil if it is missing.
+  func whole(_ key: String) throws -> Int? { try value(key, "a whole number", \.integer) }
+
+  /// A number of the metadata; nil if it is missing.
+  func number(_ key: String) throws -> Double? {
+    try value(key, "a number") { json in json.number.flatMap { $0.isFinite ? $0 : nil } }
+  }
+
+  /// A string of the metadata; nil if it is missing.
+  func text(_ key: String) throws -> String? { try value(key, "a string", \.string) }
+
+  func hasTensor(_ name: String) -> Bool { model[tensor: name] != nil }
 
   /// Whether the query projections have biases, alone or fused with the keys' and the values'.
-  var hasQueryBias: Bool { has("blk.0.attn_q.bias") || has("blk.0.attn_qkv.bias") }
+  var hasQueryBias: Bool { hasTensor("blk.0.attn_q.bias") || hasTensor("blk.0.attn_qkv.bias") }
 
   /// The outputs of the feed-forward's first layer, by its shape: some converters write another number.
   mutating func setFeedForward(_ key: String) {
-    if let up = tensors["blk.0.ffn_up.weight"], up.shape.count == 2 { set(key, .integer(up.shape[0])) }
+    if let up = model[tensor: "blk.0.ffn_up.weight"], up.shape.count == 2 { set(key, .integer(up.shape[0])) }
   }
-
-  /// The elements of a tensor; nil if it is missing.
-  func floats(_ tensor: String) throws -> [Double]? { try tensors[tensor]?.floats().map(Double.init) }
 
   /// A number of the metadata as it was taken; nil if it was not.
   func integer(_ key: String) -> Int? { members.last { $0.key == key }?.value.integer }
+
+  private func has(_ key: String) -> Bool { members.contains { $0.key == key } }
 
   mutating func set(_ key: String, _ value: JSON) {
     members.removeAll { $0.key == key }
@@ -178,15 +212,19 @@ struct GGUFConfiguration {
     let (queries, overflows) = size.multipliedReportingOverflow(by: heads)
     let (keys, keysOverflow) = size.multipliedReportingOverflow(by: integer("num_key_value_heads") ?? heads)
     // Far beyond the sizes that ConfigFile allows, but their sums must not overflow.
-    guard !overflows, !keysOverflow, (0..<(1 << 40)).contains(queries), (0..<(1 << 40)).contains(keys) else {
+    let allowed = 0..<(1 << 40)
+    guard !overflows, allowed.contains(queries) else {
       throw model.metadata.invalid("\(name).attention.head_count", "a number of heads that fits the width")
+    }
+    guard !keysOverflow, allowed.contains(keys) else {
+      throw model.metadata.invalid("\(name).attention.head_count_kv", "a number of heads that fits the width")
     }
     return (queries, keys)
   }
 
   /// The share of a head that is rotated, as `rope.dimension_count` says.
   mutating func setRotatedShare(_ key: String) throws {
-    guard let rotated = try metadata("rope.dimension_count")?.integer else { return }
+    guard let rotated = try whole("rope.dimension_count") else { return }
     let size = try headSize()
     guard rotated > 0, rotated <= size, rotated % 2 == 0 else {
       throw model.metadata.invalid("\(name).rope.dimension_count", "an even number of at most a head's \(size) numbers")
@@ -195,44 +233,74 @@ struct GGUFConfiguration {
     set(key, .number(min(1, (Double(rotated) + 0.5) / Double(size))))
   }
 
+  /// Refuses heads that are not the width's share, in families that have no others.
+  func requireHeadsOfWidth() throws {
+    guard let width = integer("hidden_size"), let heads = integer("num_attention_heads"), heads > 0,
+      let size = try whole("attention.key_length"), size != width / heads
+    else { return }
+    throw model.metadata.invalid("\(name).attention.key_length", "the width divided by the heads, \(width / heads)")
+  }
+
   /// Refuses models of which only a part of each head is rotated, in families that rotate all of it.
   func requireWholeHeadsRotated() throws {
-    guard let rotated = try metadata("rope.dimension_count"), rotated.integer != (try headSize()) else { return }
+    guard let rotated = try whole("rope.dimension_count"), rotated != (try headSize()) else { return }
     throw model.metadata.invalid("\(name).rope.dimension_count", "the size of a head, \(try headSize())")
   }
 
   /// The rotary embedding: `rope_theta` and, unless it is plain, `rope_scaling`.
   private mutating func addRotary() throws {
     try take("rope_theta", from: "rope.freq_base")
-    let original = try metadata("rope.scaling.original_context_length")
-    if let factors = try floats("rope_freqs.weight") {
+    if let factors = try factors("rope_freqs.weight") {
       // The frequencies of Llama 3, computed when the model was converted. LongRoPE divides by such factors too.
       return set("rope_scaling", Self.dividedFrequencies(by: factors, factor: 1))
     }
-    if let short = try floats("rope_factors_short.weight") {
-      let factor = try metadata("rope.scaling.attn_factor")?.number
-      set("rope_scaling", Self.dividedFrequencies(by: short, factor: factor))
-      if let original { set("original_max_position_embeddings", original) }
+    if let short = try factors("rope_factors_short.weight") {
+      set("rope_scaling", Self.dividedFrequencies(by: short, factor: try number("rope.scaling.attn_factor")))
+      try take("original_max_position_embeddings", from: "rope.scaling.original_context_length")
       return
     }
-    let factor = try metadata("rope.scaling.factor") ?? metadata("rope.scale_linear")
-    let named: [(key: String, value: JSON?)]
-    let type = try metadata("rope.scaling.type")?.string ?? "linear"
+    if hasTensor("rope_factors_long.weight") {
+      throw InputError.badData(model.path, "lacks the tensor \"rope_factors_short.weight\" beside that of long factors")
+    }
+    let factorKey = try metadata("rope.scaling.factor") == nil ? "rope.scale_linear" : "rope.scaling.factor"
+    let factor = try number(factorKey) ?? 0
+    let named: [(key: String, stored: String)]
+    let type = try text("rope.scaling.type") ?? "linear"
     switch type {
     case "none": return
-    case "linear" where factor == nil || factor?.number == 1: return
-    case "linear": named = [("factor", factor)]
+    // 0 means no scaling.
+    case "linear" where [0, 1].contains(factor): return
+    case "linear": named = [("factor", factorKey)]
     case "yarn":
       named = [
-        ("factor", factor), ("original_max_position_embeddings", original),
-        ("attention_factor", try metadata("rope.scaling.yarn_attn_factor")),
-        ("beta_fast", try metadata("rope.scaling.yarn_beta_fast")),
-        ("beta_slow", try metadata("rope.scaling.yarn_beta_slow")),
+        ("factor", "rope.scaling.factor"),
+        ("original_max_position_embeddings", "rope.scaling.original_context_length"),
+        ("attention_factor", "rope.scaling.yarn_attn_factor"), ("beta_fast", "rope.scaling.yarn_beta_fast"),
+        ("beta_slow", "rope.scaling.yarn_beta_slow"),
       ]
     default: throw model.metadata.invalid("\(name).rope.scaling.type", "\"none\", \"linear\" or \"yarn\"")
     }
-    let members = named.compactMap { key, value in value.map { JSON.Member(key, $0) } }
-    set("rope_scaling", .object([.init("rope_type", .string(type))] + members))
+    var members = [JSON.Member("rope_type", .string(type))]
+    for (key, stored) in named {
+      guard let value = try metadata(stored) else { continue }
+      members.append(.init(key, value))
+      origins["rope_scaling.\(key)"] = "\(name).\(stored)"
+    }
+    set("rope_scaling", .object(members))
+  }
+
+  /// The divisors of the rotary frequencies in a tensor; nil if it is missing.
+  private func factors(_ tensor: String) throws -> [Double]? {
+    guard let stored = model[tensor: tensor] else { return nil }
+    let factors = try stored.floats().map(Double.init)
+    let count = try (whole("rope.dimension_count") ?? headSize()) / 2
+    guard factors.count == count, factors.allSatisfy({ (1e-30...1e30).contains($0) }) else {
+      throw InputError.badData(
+        model.path,
+        "tensor \"\(tensor)\" must be \(count) positive numbers, found \(factors.count)"
+          + (factors.count == count ? " with others among them" : ""))
+    }
+    return factors
   }
 
   private static func dividedFrequencies(by factors: [Double], factor: Double?) -> JSON {

@@ -19,12 +19,13 @@ extension Family {
 
     let blocks = try (0..<configuration.layers("n_layer", "num_hidden_layers", default: 12)).map { layer in
       let name = "h.\(layer)."
-      let fused = try files.linear(name + "attn.c_attn", width, 3 * width, bias: true, layout: .inputMajor)
+      let (query, key, value) = try files.linear(
+        name + "attn.c_attn", width, 3 * width, bias: true, layout: .inputMajor
+      ).queriesKeysValues(queries: width, keys: width)
       var scale: Float = scaled ? 1 / Float(headSize).squareRoot() : 1
       if scaledByLayer { scale /= Float(layer + 1) }
       let attention = try Attention(
-        query: fused.outputs(0..<width), key: fused.outputs(width..<(2 * width)),
-        value: fused.outputs((2 * width)..<(3 * width)),
+        query: query, key: key, value: value,
         output: files.linear(name + "attn.c_proj", width, width, bias: true, layout: .inputMajor),
         shape: AttentionShape(heads: heads, keyValueHeads: heads, headSize: headSize, scale: scale))
       let feedForward = try FeedForward(
@@ -50,6 +51,7 @@ extension Family {
 }
 
 extension GGUFArchitecture {
+  /// GPT-2.
   static let gpt2 = GGUFArchitecture(
     modelType: "gpt2",
     keys: sizes + [
@@ -60,5 +62,8 @@ extension GGUFArchitecture {
       ("h.#.ln_1", "blk.#.attn_norm"), ("h.#.attn.c_attn", "blk.#.attn_qkv"), ("h.#.attn.c_proj", "blk.#.attn_output"),
       ("h.#.ln_2", "blk.#.ffn_norm"), ("h.#.mlp.c_fc", "blk.#.ffn_up"), ("h.#.mlp.c_proj", "blk.#.ffn_down"),
     ]
-  ) { $0.setFeedForward("n_inner") }
+  ) { configuration in
+    configuration.setFeedForward("n_inner")
+    try configuration.requireHeadsOfWidth()
+  }
 }

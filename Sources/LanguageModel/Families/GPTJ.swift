@@ -50,6 +50,7 @@ extension Family {
 }
 
 extension GGUFArchitecture {
+  /// GPT-J, whose names the gguf package knows and llama.cpp does not run.
   static let gptJ = GGUFArchitecture(
     modelType: "gptj",
     keys: sizes + [
@@ -61,5 +62,11 @@ extension GGUFArchitecture {
       ("h.#.attn.q_proj", "blk.#.attn_q"), ("h.#.attn.k_proj", "blk.#.attn_k"), ("h.#.attn.v_proj", "blk.#.attn_v"),
       ("h.#.attn.out_proj", "blk.#.attn_output"), ("h.#.mlp.fc_in", "blk.#.ffn_up"),
       ("h.#.mlp.fc_out", "blk.#.ffn_down"),
-    ])
+    ]
+  ) { configuration in
+    try configuration.requireHeadsOfWidth()
+    if let theta = try configuration.number("rope.freq_base"), theta != 10000 {
+      throw configuration.model.metadata.invalid("gptj.rope.freq_base", "missing or 10000")
+    }
+  }
 }

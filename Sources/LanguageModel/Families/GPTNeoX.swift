@@ -51,6 +51,7 @@ extension Family {
 }
 
 extension GGUFArchitecture {
+  /// GPT-NeoX and Pythia.
   static let gptNeoX = GGUFArchitecture(
     modelType: "gpt_neox",
     keys: sizes + [
@@ -65,7 +66,12 @@ extension GGUFArchitecture {
       ("layers.#.mlp.dense_h_to_4h", "blk.#.ffn_up"), ("layers.#.mlp.dense_4h_to_h", "blk.#.ffn_down"),
     ]
   ) { configuration in
-    configuration.set("attention_bias", .bool(configuration.has("blk.0.attn_qkv.bias")))
+    configuration.set("attention_bias", .bool(configuration.hasTensor("blk.0.attn_qkv.bias")))
+    try configuration.requireHeadsOfWidth()
     try configuration.setRotatedShare("rotary_pct")
+    // The activation is in no key; GPT-NeoX-20B differs from all others.
+    if configuration.integer("num_hidden_layers") == 44, configuration.integer("hidden_size") == 6144 {
+      configuration.set("hidden_act", .string("gelu_fast"))
+    }
   }
 }

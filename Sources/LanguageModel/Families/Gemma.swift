@@ -101,6 +101,7 @@ extension ConfigFile {
 }
 
 extension GGUFArchitecture {
+  /// Gemma.
   static let gemma = GGUFArchitecture(
     modelType: "gemma", keys: llamaKeys, tensors: llamaTensors + gatedFeedForward
   ) { configuration in
@@ -108,6 +109,7 @@ extension GGUFArchitecture {
     try configuration.requireWholeHeadsRotated()
   }
 
+  /// Gemma 2.
   static let gemma2 = GGUFArchitecture(
     modelType: "gemma2",
     keys: llamaKeys + [
@@ -117,16 +119,18 @@ extension GGUFArchitecture {
     ], tensors: laterGemmaTensors
   ) { try $0.completeLaterGemma(layersOf27B: 46) }
 
+  /// Gemma 3.
   static let gemma3 = GGUFArchitecture(
     modelType: "gemma3_text",
     keys: llamaKeys + [
       .optional("sliding_window", "attention.sliding_window"),
+      .optional("sliding_window_pattern", "attention.sliding_window_pattern"),
       .optional("final_logit_softcapping", "final_logit_softcapping"),
       .optional("rope_local_base_freq", "rope.freq_base_swa"),
     ], tensors: laterGemmaTensors
   ) { configuration in
     // Without a window, no layer has one.
-    if configuration.integer("sliding_window") ?? 0 == 0 {
+    if try configuration.whole("attention.sliding_window") ?? 0 == 0 {
       configuration.set("sliding_window", .integer(1))
       configuration.set("sliding_window_pattern", .integer(1))
     }

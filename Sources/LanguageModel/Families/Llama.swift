@@ -90,9 +90,7 @@ struct LlamaDescription {
       let query: LinearLayer, key: LinearLayer, value: LinearLayer, gate: LinearLayer, up: LinearLayer
       if isFused {
         let fused = try files.linear(projections + "qkv_proj", width, queries + 2 * keys, bias: projectionBias)
-        query = fused.outputs(0..<queries)
-        key = fused.outputs(queries..<(queries + keys))
-        value = fused.outputs((queries + keys)..<(queries + 2 * keys))
+        (query, key, value) = fused.queriesKeysValues(queries: queries, keys: keys)
         let both = try files.linear(mlp + "gate_up_proj", width, 2 * sizes.feedForward, bias: feedForwardBias)
         gate = both.outputs(0..<sizes.feedForward)
         up = both.outputs(sizes.feedForward..<(2 * sizes.feedForward))
@@ -185,7 +183,7 @@ extension GGUFArchitecture {
     modelType: "llama", keys: llamaKeys, tensors: llamaTensors + gatedFeedForward, pairsRotatedRows: true
   ) { configuration in
     configuration.set("attention_bias", .bool(configuration.hasQueryBias))
-    configuration.set("mlp_bias", .bool(configuration.has("blk.0.ffn_gate.bias")))
+    configuration.set("mlp_bias", .bool(configuration.hasTensor("blk.0.ffn_gate.bias")))
     try configuration.requireWholeHeadsRotated()
   }
 

@@ -18,6 +18,7 @@ extension Family {
 }
 
 extension GGUFArchitecture {
+  /// OLMo 2; OLMo 3 has the same name and is refused.
   static let olmo2 = GGUFArchitecture(
     modelType: "olmo2", keys: llamaKeys,
     tensors: llamaTensors + gatedProducts + [

@@ -73,6 +73,7 @@ extension Family {
 }
 
 extension GGUFArchitecture {
+  /// Phi 1, 1.5 and 2.
   static let phi2 = GGUFArchitecture(
     modelType: "phi",
     keys: sizes + [
@@ -91,6 +92,7 @@ extension GGUFArchitecture {
     try configuration.setRotatedShare("partial_rotary_factor")
   }
 
+  /// Phi 3.
   static let phi3 = GGUFArchitecture(
     modelType: "phi3", keys: llamaKeys + [.optional("sliding_window", "attention.sliding_window")],
     tensors: llamaTensors + [

@@ -45,10 +45,12 @@ extension ConfigFile {
 }
 
 extension GGUFArchitecture {
+  /// Qwen 2 and 2.5.
   static let qwen2 = GGUFArchitecture(
     modelType: "qwen2", keys: llamaKeys, tensors: llamaTensors + gatedFeedForward
   ) { try $0.requireWholeHeadsRotated() }
 
+  /// Qwen 3.
   static let qwen3 = GGUFArchitecture(
     modelType: "qwen3", keys: llamaKeys, tensors: llamaTensors + gatedFeedForward
   ) { configuration in

@@ -53,6 +53,7 @@ extension Family {
 }
 
 extension GGUFArchitecture {
+  /// StarCoder2.
   static let starCoder2 = GGUFArchitecture(
     modelType: "starcoder2",
     keys: sizes + [

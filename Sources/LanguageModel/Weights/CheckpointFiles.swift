@@ -20,7 +20,7 @@ struct CheckpointFiles: Sendable {
     guard tensor.shape == shape else {
       throw InputError.badData(
         tensor.file.path,
-        "tensor \"\(tensor.name)\" has shape \(tensor.shape), \(source.convention.sizes) asks for \(shape); are both of the same model?"
+        "tensor \"\(tensor.name)\" has shape \(tensor.shape), \(source.convention.sourceOfSizes) asks for \(shape); are both of the same model?"
       )
     }
     return tensor
@@ -44,7 +44,8 @@ struct CheckpointFiles: Sendable {
     }
     guard tensor.type == .float64 || tensor.type == .float32 else {
       throw InputError.badData(
-        tensor.file.path, "tensor \"\(tensor.name)\" is \(tensor.type.name), expected \(source.convention.types)")
+        tensor.file.path,
+        "tensor \"\(tensor.name)\" is \(tensor.type.name), expected \(source.convention.readableTypes)")
     }
     let matrix = Matrix(rows: 1, columns: tensor.count)
     try tensor.widen(into: UnsafeMutableBufferPointer(start: matrix.base, count: tensor.count))
@@ -64,7 +65,8 @@ struct CheckpointFiles: Sendable {
       weight = weight.unpairingHalves(headSize: headSize)
       bias = unpairedHalves(bias, headSize: headSize)
     }
-    if let quantizing {
+    // Blocks that are as small already stay as they are.
+    if let quantizing, weight.byteCount * 8 > weight.inputs * weight.outputs * 9 {
       weight = weight.quantized(on: quantizing)
       if let tensor = try source.stored(name + ".weight") { tensor.file.release(tensor.bytes) }
     }
@@ -80,12 +82,7 @@ struct CheckpointFiles: Sendable {
   ) throws -> (query: LinearLayer, key: LinearLayer, value: LinearLayer) {
     let queries = heads * headSize, keys = keyValueHeads * headSize
     let fused = try linear(name, inputs, queries + 2 * keys, bias: bias)
-    if source.convention.separatesFusedParts {
-      return (
-        fused.outputs(0..<queries), fused.outputs(queries..<(queries + keys)),
-        fused.outputs((queries + keys)..<(queries + 2 * keys))
-      )
-    }
+    if source.convention.separatesFusedParts { return fused.queriesKeysValues(queries: queries, keys: keys) }
     let shared = heads / keyValueHeads * headSize, group = shared + 2 * headSize
     return (
       fused.outputs(from: 0, run: shared, ofEvery: group),
@@ -150,8 +147,5 @@ extension Weight.Format {
 
 /// The numbers of rotated heads that are stored in pairs, one of each half, as one half after the other.
 private func unpairedHalves(_ values: [Float], headSize: Int) -> [Float] {
-  values.indices.map { row in
-    let head = row / headSize * headSize, member = row % headSize, half = headSize / 2
-    return values[head + (member < half ? 2 * member : 2 * (member - half) + 1)]
-  }
+  values.indices.map { values[pairedRow($0, headSize: headSize)] }
 }

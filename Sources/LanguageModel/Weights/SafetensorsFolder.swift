@@ -72,7 +72,10 @@ struct SafetensorsFolder: TensorSource {
       [".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".ckpt", ".onnx"].contains(
         where: name.hasSuffix)
     }
-    guard let found else { return "expected the folder of a Hugging Face model in safetensors" }
+    if found == nil, let file = all.first(where: { $0.lowercased().hasSuffix(".gguf") }) {
+      return "it has \(file), which is no whole GGUF model: give the path of one"
+    }
+    guard let found else { return "expected the folder of a Hugging Face model in safetensors, or a GGUF file" }
     if found == "model.safetensors" { return "download it too" }
     if found.hasSuffix(".safetensors") { return "it has \(found): rename it if it is the whole model" }
     return "it has \(found): download the model's safetensors, or let transformers' save_pretrained write them"

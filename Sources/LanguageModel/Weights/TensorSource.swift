@@ -30,9 +30,9 @@ extension TensorSource {
 /// How files hold what differs between transformers and llama.cpp's converter.
 struct StorageConvention {
   /// What says the sizes of a model.
-  let sizes: String
+  let sourceOfSizes: String
   /// The types of tensors that matrices may have, and what to do about others.
-  let types: String
+  let readableTypes: String
   /// Whether all matrices are output-major, those of GPT-2 too.
   let isOutputMajor: Bool
   /// Whether a fused projection has all queries, then all keys, then all values; else it has them group by group.
@@ -40,14 +40,19 @@ struct StorageConvention {
   /// Whether norms hold whole gains, Gemma's with the 1 added.
   let hasWholeGains: Bool
   /// Whether the rows of a rotated head are stored in pairs, one of its first half with one of its second.
-  var pairsRotatedRows = false
+  let pairsRotatedRows: Bool
 
   /// As transformers saves models.
   static let huggingFace = StorageConvention(
-    sizes: "config.json", types: "F32, F16, BF16 or F64; use the model's original weights", isOutputMajor: false,
-    separatesFusedParts: false, hasWholeGains: false)
+    sourceOfSizes: "config.json", readableTypes: "F32, F16, BF16 or F64; use the model's original weights",
+    isOutputMajor: false,
+    separatesFusedParts: false, hasWholeGains: false,
+    pairsRotatedRows: false)
   /// As llama.cpp's converter writes them.
-  static let llamaCpp = StorageConvention(
-    sizes: "the metadata", types: TensorType.readable + "; download another quantization of the model",
-    isOutputMajor: true, separatesFusedParts: true, hasWholeGains: true)
+  static func llamaCpp(pairsRotatedRows: Bool) -> StorageConvention {
+    StorageConvention(
+      sourceOfSizes: "the metadata",
+      readableTypes: TensorType.readable + "; download another quantization of the model",
+      isOutputMajor: true, separatesFusedParts: true, hasWholeGains: true, pairsRotatedRows: pairsRotatedRows)
+  }
 }

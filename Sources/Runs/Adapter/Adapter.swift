@@ -12,7 +12,11 @@ package struct AdapterModel {
   let attentionHeads: Int
 
   package init(_ model: FrozenModel) {
-    path = absolutePath(model.path)
+    // The files of a split GGUF model are found by name, so a link to the first of them stays.
+    path =
+      isDirectory(model.path)
+      ? absolutePath(model.path)
+      : resolve(lastComponent(of: model.path), relativeTo: absolutePath(folder(of: model.path)))
     layers = model.decoder.blocks.count
     attentionHeads = model.decoder.blocks[0].attention.body.shape.heads
   }

@@ -18,14 +18,14 @@ extension Configuration {
     return copy
   }
 
-  /// The configuration with its model in another folder. A tokenizer that was the model's, or that is no longer there, is
+  /// The configuration with another model. A tokenizer that was the model's, or that is no longer there, is
   /// that model's too.
-  package func using(model folder: String) -> Configuration {
+  package func using(model path: String) -> Configuration {
     var copy = self
     if let tokenizer, baseModel.map({ absolutePath($0) == absolutePath(tokenizer) }) == true || !fileExists(tokenizer) {
       copy.tokenizer = nil
     }
-    copy.baseModel = folder
+    copy.baseModel = path
     return copy
   }
 }

@@ -121,8 +121,9 @@ package struct ModelCard {
 
   private var use: String {
     let folder = adapter.configuration.baseModel.map(lastComponent) ?? "model"
+    let isGGUF = adapter.configuration.baseModel.flatMap { try? GGUFModel.file(of: $0) } != nil
     let remark =
-      folder.hasSuffix(".gguf")
+      isGGUF
       ? "put the name of this file's Hugging Face model here" : "the folder of the model the context was tuned for"
     let base = baseModel.map(quoted) ?? "\(quoted(folder))  # \(remark)"
     let opening = """

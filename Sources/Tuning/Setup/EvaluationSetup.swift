@@ -9,7 +9,7 @@ package struct EvaluationSetup: Sendable {
   /// The configuration as its method uses it, with the labels found in the data.
   package let configuration: Configuration
   package let model: FrozenModel
-  /// nil if rows come as tokens and the folder has no tokenizer.
+  /// nil if rows come as tokens and there is no tokenizer.
   package let tokenizer: Tokenizer?
   package let encoder: RowEncoder
   package let examples: [EncodedExample]

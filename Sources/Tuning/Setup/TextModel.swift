@@ -8,7 +8,7 @@ import Tokenization
 /// The frozen model of a configuration, with its tokenizer and the encoder of its template.
 package struct TextModel: Sendable {
   package let model: FrozenModel
-  /// nil if rows come as tokens and the folder has no tokenizer.
+  /// nil if rows come as tokens and there is no tokenizer.
   package let tokenizer: Tokenizer?
   /// nil without a tokenizer.
   let exampleEncoder: ExampleEncoder?
