@@ -87,8 +87,7 @@ private func likeliest(
   terminal.status("evaluating the untrained context on a few rows")
   do {
     let losses = try drafts.map { try untrainedLoss($0.configuration(at: path), team: team) }
-    let smallest = losses.min() ?? 0
-    let best = losses.firstIndex { $0 <= smallest + clearDifference } ?? 0
+    let best = ConfigurationDraft.preferredTemplate(losses: losses)
     let found = zip(drafts, losses).map { "\($0.template.layout) \(fixed($1, 2))" }.joined(separator: "; ")
     var notes = ["-log P(label) before training, by template: \(found)"]
     if losses[best] > 10 {
@@ -99,10 +98,6 @@ private func likeliest(
     return (drafts[0], ["training would stop with an error: \(error)"])
   }
 }
-
-/// Nats by which one template must beat another: over a few rows, smaller differences are mostly those of the context
-/// that happens to be drawn.
-private let clearDifference = 0.25
 
 /// The mean of -log P(label) in nats after the untrained context, over up to 16 validation rows.
 private func untrainedLoss(_ configuration: Configuration, team: ThreadTeam) throws -> Double {

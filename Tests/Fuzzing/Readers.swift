@@ -99,7 +99,7 @@ struct Reader: Sendable {
       ]
     ) { input in
       var run = try RunRecord(folder: input.path)
-      try? run.compute(model: smallModel.folder, evaluates: false, team: team) { _ in }
+      try? run.compute(model: smallModel.path, evaluates: false, team: team) { _ in }
       _ = Report([.run(run), .run(run)], version: "").page
       try RunDirectory(input.path).keepMetrics(upTo: 2)
     },

@@ -130,6 +130,9 @@ private func message(_ file: GGUFBuilder) throws -> String {
     Fault("a scaling of another type", "\"llama.rope.scaling.type\" must be a string") {
       $0.set("llama.rope.scaling.type", .uint32(1))
     },
+    Fault("a factor of angles", "\"llama.rope.scaling.attn_factor\" must be missing or 1") {
+      $0.set("llama.rope.scaling.attn_factor", .float(1.2))
+    },
     Fault("a scaling that is negative", "\"llama.rope.scaling.factor\" must be a positive number") {
       $0.set("llama.rope.scaling.factor", .float(-2))
     },

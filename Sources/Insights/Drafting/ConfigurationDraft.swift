@@ -92,6 +92,14 @@ package struct ConfigurationDraft: Sendable {
     DraftTemplates(data: data, model: model).all
   }
 
+  /// The first template whose loss, the mean of -log P(label) in nats over a few rows, is within 0.25 of the smallest.
+  ///
+  /// Over a few rows, smaller differences are mostly those of the context that happens to be drawn.
+  package static func preferredTemplate(losses: [Double]) -> Int {
+    let smallest = losses.filter { !$0.isNaN }.min() ?? 0
+    return losses.firstIndex { $0 <= smallest + 0.25 } ?? 0
+  }
+
   private static func entries(of template: Template, isFirst: Bool, _ model: ModelSurvey?) -> [Entry] {
     let way =
       switch template.tokenization {

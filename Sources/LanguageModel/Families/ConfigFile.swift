@@ -40,7 +40,9 @@ struct ConfigFile {
 
   func invalid(_ key: String, _ expected: String) -> InputError {
     .badData(
-      file, "\"\(origins[place + key] ?? place + key)\" must be \(expected), found \(json[key]?.shortDescription ?? "nothing")")
+      file,
+      "\"\(origins[place + key] ?? place + key)\" must be \(expected), found \(json[key]?.shortDescription ?? "nothing")"
+    )
   }
 
   /// Whether the key exists and is not null.

@@ -262,6 +262,9 @@ struct GGUFConfiguration {
     if hasTensor("rope_factors_long.weight") {
       throw InputError.badData(model.path, "lacks the tensor \"rope_factors_short.weight\" beside that of long factors")
     }
+    if let factor = try number("rope.scaling.attn_factor"), factor != 1 {
+      throw model.metadata.invalid("\(name).rope.scaling.attn_factor", "missing or 1 without tensors of factors")
+    }
     let factorKey = try metadata("rope.scaling.factor") == nil ? "rope.scale_linear" : "rope.scaling.factor"
     let factor = try number(factorKey) ?? 0
     let named: [(key: String, stored: String)]
