@@ -72,6 +72,15 @@ func worstError(
     #expect(error < 1e-4)
   }
 
+  /// 8 bits for larger formats only.
+  @Test(arguments: [("falcon-40b-q4_0", false), ("llama", true)])
+  func eightBitsForLargerFormatsOnly(name: String, isSmaller: Bool) throws {
+    let path = "\(fixtures)/gguf/\(name).gguf"
+    let stored = try FrozenModel(path: path).decoder.weightBytes
+    let converted = try FrozenModel(path: path, quantizing: team).decoder.weightBytes
+    #expect(isSmaller ? converted < stored : converted == stored)
+  }
+
   @Test func everyArchitectureOfGGUFHasACase() throws {
     let tested = try FamilyGoldens.gguf.cases.map {
       try GGUFModel(path: $0.folder).metadata.text("general.architecture")
