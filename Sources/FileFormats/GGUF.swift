@@ -22,10 +22,7 @@ struct GGUFFile: Sendable {
       throw InputError.badData(path, "is GGUF version 1, expected 2 or 3; convert the model again with llama.cpp")
     }
     guard version == 2 || version == 3 else {
-      if [2, 3].contains(version.byteSwapped) {
-        throw InputError.badData(
-          path, "is a big-endian GGUF file, expected little-endian; download or convert that one")
-      }
+      if [2, 3].contains(version.byteSwapped) { throw Self.bigEndian(path) }
       throw InputError.badData(
         path, "is GGUF version \(version), expected 2 or 3; update cpt, or convert the model again")
     }

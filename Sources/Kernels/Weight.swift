@@ -12,7 +12,7 @@ package struct Weight: @unchecked Sendable {
 
   /// The format of the stored numbers; products widen formats other than float32 piece by piece.
   ///
-  /// Numbers in blocks share a factor; those with a `q` in their name are the formats of GGUF files.
+  /// Numbers in blocks share a factor; those from `q4_0` on are the formats of ggml.
   package enum Format: Sendable, CaseIterable {
     case float32
     case float16

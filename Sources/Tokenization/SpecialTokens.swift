@@ -16,6 +16,8 @@ package struct SpecialTokens: Sendable {
 
   private let path: String
   private let modelPath: String
+  /// The metadata of the model if it is a GGUF file, or why it cannot be read.
+  private let modelMetadata: Result<GGUFMetadata?, any Error>
 
   /// - Parameters:
   ///   - path: the tokenizer's folder or GGUF file.
@@ -23,6 +25,7 @@ package struct SpecialTokens: Sendable {
   package init(path: String, modelPath: String) {
     self.path = path
     self.modelPath = modelPath
+    modelMetadata = Result { try GGUFModel.file(of: modelPath).map { try GGUFModel(path: $0).metadata } }
   }
 
   /// The id of a marker: by name in the tokenizer's files, else by id in the model's config.json or GGUF file.
@@ -31,7 +34,7 @@ package struct SpecialTokens: Sendable {
   package func id(of marker: Marker, tokenizer: Tokenizer) throws -> Int {
     if let id = named(marker, tokenizer: tokenizer) { return id }
     let ids =
-      if let metadata = try modelMetadata() { try metadata.tokenID(marker.key + "_id").map { [$0] } ?? [] } else {
+      if let metadata = try modelMetadata.get() { try metadata.tokenID(marker.key + "_id").map { [$0] } ?? [] } else {
         try ids(of: marker, in: "config.json")
       }
     if let id = ids.first { return id }
@@ -45,15 +48,10 @@ package struct SpecialTokens: Sendable {
   /// - Throws: `InputError.badData` for an `eos_token_id` that is neither a token nor a list of tokens.
   package func endTokens(tokenizer: Tokenizer) throws -> Set<Int> {
     let named = named(.endOfText, tokenizer: tokenizer).map { [$0] } ?? []
-    if let metadata = try modelMetadata() {
+    if let metadata = try modelMetadata.get() {
       return try Set(named + ["eos_token_id", "eot_token_id", "eom_token_id"].compactMap { try metadata.tokenID($0) })
     }
     return try Set(named + ["config.json", "generation_config.json"].flatMap { try ids(of: .endOfText, in: $0) })
-  }
-
-  /// The metadata of the model if it is a GGUF file.
-  private func modelMetadata() throws -> GGUFMetadata? {
-    try GGUFModel.file(of: modelPath).map { try GGUFModel(path: $0).metadata }
   }
 
   /// Whether the tokenizer puts the beginning-of-text token before a text.

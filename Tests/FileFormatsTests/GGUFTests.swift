@@ -77,17 +77,7 @@ private func message(_ bytes: [UInt8], named name: String = "m.gguf") throws -> 
     #expect(try message(Array(bytes[..<end])) == "")
   }
 
-  struct Fault: Sendable, CustomTestStringConvertible {
-    let testDescription: String
-    let expected: String
-    let change: @Sendable (inout GGUFBuilder) -> Void
-
-    init(_ name: String, _ expected: String, _ change: @escaping @Sendable (inout GGUFBuilder) -> Void) {
-      testDescription = name
-      self.expected = expected
-      self.change = change
-    }
-  }
+  typealias Fault = GGUFBuilder.Fault
 
   static let faults = [
     Fault("magic", "is a file of an unknown kind; expected a GGUF file") { $0.magic = [0, 1, 2, 3] },

@@ -68,17 +68,7 @@ private func message(_ file: GGUFBuilder) throws -> String {
     #expect(try message(file).contains("tensor \"blk.0.attn_k.weight\" has shape [4, 8], the metadata asks for [8, 8]"))
   }
 
-  struct Fault: Sendable, CustomTestStringConvertible {
-    let testDescription: String
-    let expected: String
-    let change: @Sendable (inout GGUFBuilder) -> Void
-
-    init(_ name: String, _ expected: String, _ change: @escaping @Sendable (inout GGUFBuilder) -> Void) {
-      testDescription = name
-      self.expected = expected
-      self.change = change
-    }
-  }
+  typealias Fault = GGUFBuilder.Fault
 
   static let faults = [
     Fault("no architecture", "\"general.architecture\" must be") { $0.entries.removeFirst() },

@@ -1,3 +1,5 @@
+import Testing
+
 /// Writes small GGUF files, right ones and wrong ones.
 package struct GGUFBuilder {
   /// A value of the metadata.
@@ -94,5 +96,20 @@ package struct GGUFBuilder {
 
   private func little<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
     withUnsafeBytes(of: number.littleEndian) { Array($0) }
+  }
+}
+
+extension GGUFBuilder {
+  /// A change of a right file, and what the error for the result says.
+  package struct Fault: Sendable, CustomTestStringConvertible {
+    package let testDescription: String
+    package let expected: String
+    package let change: @Sendable (inout GGUFBuilder) -> Void
+
+    package init(_ name: String, _ expected: String, _ change: @escaping @Sendable (inout GGUFBuilder) -> Void) {
+      testDescription = name
+      self.expected = expected
+      self.change = change
+    }
   }
 }

@@ -300,8 +300,8 @@ struct GGUFConfiguration {
     guard factors.count == count, factors.allSatisfy({ (1e-30...1e30).contains($0) }) else {
       throw InputError.badData(
         model.path,
-        "tensor \"\(tensor)\" must be \(count) positive numbers, found \(factors.count)"
-          + (factors.count == count ? " with others among them" : ""))
+        "tensor \"\(tensor)\" must be \(count) positive numbers, found "
+          + (factors.count == count ? "others" : "\(factors.count)"))
     }
     return factors
   }

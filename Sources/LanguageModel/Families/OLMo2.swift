@@ -26,7 +26,6 @@ extension GGUFArchitecture {
       ("layers.#.post_feedforward_layernorm", "blk.#.post_ffw_norm"),
     ]
   ) { configuration in
-    // OLMo 3 has the same name.
     if configuration.model.metadata["olmo2.attention.sliding_window"] != nil {
       throw configuration.model.metadata.invalid("olmo2.attention.sliding_window", "missing; cpt does not know OLMo 3")
     }

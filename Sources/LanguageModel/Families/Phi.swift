@@ -76,10 +76,7 @@ extension GGUFArchitecture {
   /// Phi 1, 1.5 and 2.
   static let phi2 = GGUFArchitecture(
     modelType: "phi",
-    keys: sizes + [
-      .required("intermediate_size", "feed_forward_length"),
-      .required("layer_norm_eps", "attention.layer_norm_epsilon"),
-    ],
+    keys: sizes + [.required("layer_norm_eps", "attention.layer_norm_epsilon")],
     tensors: [
       ("embed_tokens", "token_embd"), ("final_layernorm", "output_norm"), ("lm_head", "output"),
       ("layers.#.input_layernorm", "blk.#.attn_norm"), ("layers.#.self_attn.q_proj", "blk.#.attn_q"),

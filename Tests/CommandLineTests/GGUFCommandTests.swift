@@ -4,7 +4,7 @@ import Testing
 import TestSupport
 
 /// A model that is a GGUF file, through all commands.
-@Suite struct GGUFTests {
+@Suite struct GGUFCommandTests {
   /// A model in many types of blocks, with a tokenizer of bytes.
   private static let model = fixtures + "/gguf/blocks.gguf"
 
