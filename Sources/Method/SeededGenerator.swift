@@ -11,6 +11,9 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     case order
     case sampling
     case virtualTokens
+    case shots
+    case folds
+    case resampling
   }
 
   private var state: UInt64

@@ -52,6 +52,9 @@ package struct TunedPrompt: Sendable {
       context: context, initial: decoder.embedding.rows(of: context.tokens.ids), radii: radii, width: decoder.width)
   }
 
+  /// The numbers that training changes: those of the rows that may move.
+  package var trainedCount: Int { context.tokens.types.count { TokenRole(type: $0).isTrained } * width }
+
   /// e0 + delta.
   package var embeddings: [Float] { zip(initial, delta).map { $0 + $1 } }
 

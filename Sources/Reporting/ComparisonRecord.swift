@@ -12,9 +12,10 @@ package struct ComparisonRecord: Sendable {
   let comparison: Comparison
   /// The configuration of the first cell; nil before there is one.
   let configuration: Configuration?
-  /// The confusion matrix of each method, summed over its cells with predictions.
-  let confusions: [(method: TuningMethod, cells: Int, labels: [String], counts: [[Int]])]
-  /// The metrics of CPT's cells.
+  let times: ComparisonTimes
+  /// The confusion matrix of each method, summed over its cells with predictions; only if there is one condition.
+  let confusions: [(method: String, cells: Int, labels: [String], counts: [[Int]])]
+  /// The metrics of the first method's cells; only if there is one condition.
   let histories: [(cell: Comparison.Cell, history: RunHistory)]
 
   /// Reads the folder of a comparison.
@@ -27,7 +28,14 @@ package struct ComparisonRecord: Sendable {
     configuration = try comparison.cells.first.map {
       try Configuration(file: RunDirectory(folder + "/" + $0.folder).configurationFile)
     }
-    histories = try comparison.cells.filter { $0.method == .cpt }.compactMap { cell in
+    let timesFile = folder + "/" + ComparisonTimes.file
+    times = fileExists(timesFile) ? try ComparisonTimes(file: timesFile) : ComparisonTimes()
+    guard comparison.conditions.count == 1 else {
+      confusions = []
+      histories = []
+      return
+    }
+    histories = try comparison.cells.filter { $0.method == comparison.methods.first }.compactMap { cell in
       let run = RunDirectory(folder + "/" + cell.folder)
       return run.holdsRun ? (cell, try RunHistory(run)) : nil
     }

@@ -27,11 +27,11 @@ struct ComparisonSection {
       return "No cell is finished yet."
     }
     let others = comparison.summaries.filter { $0.method != best.method }.map {
-      "\($0.method.abbreviation) \(percentage($0.accuracy.mean))"
+      "\(shortName($0.method)) \(percentage($0.accuracy.mean))"
     }
     return
       "On the \(comparison.split.rawValue) rows, over \(counted(comparison.seeds.count, "seed")) (each draws its own "
-      + "context, training rows and order), \(best.method.abbreviation) predicts the right label for "
+      + "context, training rows and order), \(shortName(best.method)) predicts the right label for "
       + "\(percentage(best.accuracy.mean)) on average, worst \(percentage(best.accuracy.worst))"
       + (others.isEmpty ? "." : "; \(others.joined(separator: ", ")).")
   }
@@ -51,7 +51,7 @@ struct ComparisonSection {
     if comparison.summaries.isEmpty { return .group([]) }
     let rows: [[HTML]] = comparison.summaries.map { summary in
       [
-        .text(summary.method.abbreviation), .text(String(summary.seeds)), .text(percentage(summary.accuracy.mean)),
+        .text(shortName(summary.method)), .text(String(summary.seeds)), .text(percentage(summary.accuracy.mean)),
         .text(summary.accuracy.standardDeviation.map { fixed(100 * $0, 1) } ?? "–"),
         .text(percentage(summary.accuracy.worst)),
         .text(percentage(summary.accuracy.best)), .text(fixed(summary.macroF1.mean, 3)),
@@ -64,7 +64,8 @@ struct ComparisonSection {
         id: id + "-seeds", title: "Accuracy over seeds",
         rows: comparison.summaries.map { summary in
           StripPlot.Row(
-            name: summary.method.name, mean: summary.accuracy.mean, deviation: summary.accuracy.standardDeviation,
+            name: name(ofMethod: summary.method), mean: summary.accuracy.mean,
+            deviation: summary.accuracy.standardDeviation,
             values: comparison.cells.filter { $0.method == summary.method }.map { ("seed \($0.seed)", $0.accuracy) })
         }
       ).html,
@@ -82,7 +83,7 @@ struct ComparisonSection {
         "div", ["class": "pair"],
         record.confusions.map {
           confusionMatrix(
-            $0.counts, labels: $0.labels, of: "\($0.method.abbreviation), \(counted($0.cells, "seed"))")
+            $0.counts, labels: $0.labels, of: "\(shortName($0.method)), \(counted($0.cells, "seed"))")
         }))
   }
 
@@ -123,16 +124,16 @@ struct ComparisonSection {
           header: ["method", "seed", "accuracy", "± (95\u{A0}%)", "macro-F1", "loss", "training"],
           rows: comparison.cells.map { cell in
             [
-              .text(cell.method.abbreviation), .text(String(cell.seed)), .text(percentage(cell.accuracy)),
+              .text(shortName(cell.method)), .text(String(cell.seed)), .text(percentage(cell.accuracy)),
               .text(fixed(196 * cell.accuracyStandardError, 1)), .text(fixed(cell.macroF1, 3)),
               .text(number(cell.loss)),
-              .text(duration(cell.trainingSeconds)),
+              .text(record.times[cell.folder].map { duration($0.trainingSeconds) } ?? "–"),
             ]
           })))
   }
 
   private var provenance: HTML {
-    let methods = comparison.methods.map(\.rawValue).joined(separator: ",")
+    let methods = comparison.methods.joined(separator: ",")
     let facts = [
       ("comparison", absolutePath(record.path)), ("configuration", comparison.configuration),
       ("seeds", comparison.seeds.map(String.init).joined(separator: ", ")), ("report by", "cpt \(version)"),
@@ -156,6 +157,12 @@ struct ComparisonSection {
       } ?? .group([]))
   }
 }
+
+/// The abbreviation of a method, or a name of its own.
+func shortName(_ method: String) -> String { TuningMethod(rawValue: method)?.abbreviation ?? method }
+
+/// The name of a method in words, or a name of its own.
+private func name(ofMethod name: String) -> String { TuningMethod(rawValue: name)?.name ?? name }
 
 extension TuningMethod {
   /// The method in words, followed by its abbreviation.

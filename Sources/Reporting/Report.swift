@@ -76,7 +76,7 @@ package struct Report {
       case .comparison(let record):
         comparisons += record.comparison.summaries.map { summary in
           [
-            link, .text(summary.method.abbreviation), .text(percentage(summary.accuracy.mean)),
+            link, .text(shortName(summary.method)), .text(percentage(summary.accuracy.mean)),
             .text(summary.accuracy.standardDeviation.map { fixed(100 * $0, 1) } ?? "–"),
             .text(fixed(summary.macroF1.mean, 3)),
             .text(String(summary.seeds)),

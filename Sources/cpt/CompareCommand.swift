@@ -13,13 +13,18 @@ extension Command {
     summary: "Train CPT and its baselines over several seeds.",
     example: "cpt compare --config configs/quickstart/quickstart.json --seeds 5",
     flags: [
-      Flag(name: "--config", value: .file, help: "the configuration that all methods share (JSON)", isRequired: true),
+      Flag(name: "--config", value: .file, help: "the configuration that all methods share (JSON)"),
+      Flag(
+        name: "--study", value: .file,
+        help: "models, tasks, templates, shots, methods and seeds to combine (JSON), instead of --config"),
       Flag(
         name: "--methods", value: .text("LIST"),
         help: "default: all of "
           + TuningMethod.allCases.map(\.rawValue).joined(separator: ",")),
       Flag(name: "--seeds", value: .number("N"), help: "number of seeds per method (default: 5)"),
-      Flag(name: "--output", value: .folder, help: "folder for the cells (default: output_dir-compare)"),
+      Flag(
+        name: "--output", value: .folder,
+        help: "folder for the cells (default: output_dir-compare; a study's output_dir)"),
       Flag(
         name: "--set", value: .setting, help: "override a key; METHOD:KEY=VALUE for one method", isRepeatable: true),
       Flag(name: "--resume", help: "resume an interrupted comparison; finished cells are kept"),
@@ -31,32 +36,38 @@ extension Command {
 
 private func runCompare(_ arguments: Arguments) throws -> Int32 {
   try arguments.refuse("--resume", with: "--overwrite")
-  let methods = try methods(arguments["--methods"])
+  for flag in ["--config", "--methods", "--seeds"] { try arguments.refuse(flag, with: "--study") }
   let overrides = try arguments.overrides().map { override in
     let parts = override.path.split(separator: ":", maxSplits: 1).map(String.init)
-    guard parts.count == 2 else { return (method: TuningMethod?.none, path: override.path, value: override.value) }
-    guard let method = TuningMethod(rawValue: parts[0]), methods.contains(method) else {
-      throw InputError.usage(
-        "--set",
-        "\"\(parts[0])\" is not a method of this comparison" + suggestion(for: parts[0], among: methods.map(\.rawValue))
-      )
-    }
-    return (method, parts[1], override.value)
+    return parts.count == 2
+      ? Study.Override(method: parts[0], path: parts[1], value: override.value)
+      : Study.Override(method: nil, path: override.path, value: override.value)
   }
   if overrides.contains(where: { $0.path == "training.method" }) {
     throw InputError.usage("--set", "cannot override training.method; use --methods")
   }
+  let study: Study
+  if let file = arguments["--study"] {
+    study = try Study(file: file, overrides: overrides)
+  } else if let file = arguments["--config"] {
+    study = try Study(
+      configuration: file, methods: methods(arguments["--methods"]), seeds: arguments.integer("--seeds", from: 1) ?? 5,
+      overrides: overrides)
+  } else {
+    throw InputError.usage("compare", "--config or --study is missing")
+  }
+  let names = study.methods.map(\.name)
+  if let unknown = overrides.compactMap(\.method).first(where: { !names.contains($0) }) {
+    throw InputError.usage(
+      "--set", "\"\(unknown)\" is not a method of this comparison" + suggestion(for: unknown, among: names))
+  }
   var run = try ComparisonRun(
-    file: arguments.required("--config"), settings: arguments.all("--set"),
-    overrides: { method in
-      overrides.filter { $0.method == nil || $0.method == method }.map { (path: $0.path, value: $0.value) }
-    },
-    methods: methods, seeds: arguments.integer("--seeds", from: 1) ?? 5, folder: arguments.outputFolder(),
+    study, isStudy: arguments["--study"] != nil, settings: arguments.all("--set"), folder: arguments.outputFolder(),
     earlier: arguments.earlierRun, team: { try arguments.team(earlier: $0) })
   try run.prepare()
 
   catchSignals()
-  var progress = ComparisonProgress(methods: methods, folder: run.path)
+  var progress = ComparisonProgress(cells: run.cellCount, folder: run.path)
   defer { progress.terminal.clear() }
   let outcome = try run.run(shouldStop: { receivedSignal() != nil }) { progress.show($0) }
   if outcome.wasInterrupted {
@@ -64,7 +75,7 @@ private func runCompare(_ arguments: Arguments) throws -> Int32 {
     return receivedSignal().map { 128 + $0 } ?? 0
   }
   try arguments.has("--json")
-    ? printResult(outcome.comparison.json) : printResult(text(of: outcome.comparison, in: run.path))
+    ? printResult(outcome.comparison.json) : printResult(ComparisonTables(outcome, in: run.path).text)
   return 0
 }
 
@@ -85,52 +96,46 @@ private func methods(_ list: String?) throws -> [TuningMethod] {
   return methods
 }
 
-private func text(of comparison: Comparison, in folder: String) -> String {
-  let rows = comparison.summaries.map { summary in
-    [
-      summary.method.rawValue, percent(summary.accuracy.mean),
-      summary.accuracy.standardDeviation.map { percent($0) } ?? "–",
-      percent(summary.accuracy.worst), percent(summary.accuracy.best), fixed(summary.macroF1.mean, 3),
-      summary.macroF1.standardDeviation.map { fixed($0, 3) } ?? "–", String(summary.seeds),
-    ]
-  }
-  return table(
-    [["\(comparison.split.rawValue) rows", "accuracy", "sd", "worst", "best", "macro-F1", "sd", "seeds"]] + rows,
-    rightAligned: [1, 2, 3, 4, 5, 6, 7]) + "\n\ncells: \(messageLine(folder))"
-}
-
 /// Progress of a comparison: one line per finished cell.
 private struct ComparisonProgress {
   let terminal = Terminal()
-  private var cell = ""
+  private var name = ""
   private var steps = 0
-  private let nameWidth: Int
-
+  /// Cells finished so far, and all.
+  private var done = 0
+  private let cells: Int
   private let folder: String
 
-  init(methods: [TuningMethod], folder: String) {
+  init(cells: Int, folder: String) {
     self.folder = folder
-    nameWidth = (methods.map(\.rawValue.count).max() ?? 0) + " seed 00".count
+    self.cells = cells
   }
 
   mutating func show(_ event: ComparisonRun.Event) {
     switch event {
-    case .began(let method, let seed):
-      cell = "\(method.rawValue) seed \(seed)"
-      terminal.status(cell)
+    case .began(let name):
+      self.name = messageLine(name)
+      terminal.status(self.name)
     case .folderWithoutLocks: note(inFolderWithoutLocks: folder)
     case .training(.started(let plan)): steps = plan.totalSteps
     case .training(.step(let step)):
-      terminal.status("\(cell): step \(step.step) of \(steps), loss \(fixed(step.loss, 3))")
+      terminal.status("\(name): step \(step.step) of \(steps), loss \(fixed(step.loss, 3))")
     case .training: break
-    case .scoring(let rows, let all): terminal.status("\(cell): \(rows) of \(all) rows")
-    case .finished(let cell): terminal.line(line(for: cell) + "  " + duration(cell.trainingSeconds))
-    case .skipped(let cell): terminal.line(line(for: cell) + "  kept")
+    case .scoring(let rows, let all): terminal.status("\(name): \(rows) of \(all) rows")
+    case .validated(let candidate):
+      let settings = (candidate.settings.object ?? []).map { "\($0.key) \($0.value.compact)" }.joined(separator: ", ")
+      terminal.line(
+        "\(messageLine(name)): validation accuracy \(percent(candidate.accuracy)), loss \(fixed(candidate.loss, 3)) with \(settings)"
+      )
+    case .finished(let cell, let seconds): show(cell, duration(seconds))
+    case .skipped(let cell): show(cell, "kept")
     }
   }
 
-  private func line(for cell: Comparison.Cell) -> String {
-    let name = "\(cell.method.rawValue) seed \(cell.seed)"
-    return "\(padded(name, to: nameWidth))  accuracy \(percent(cell.accuracy))  macro-F1 \(fixed(cell.macroF1, 3))"
+  private mutating func show(_ cell: Comparison.Cell, _ end: String) {
+    done += 1
+    let number = padded("\(done)/\(cells)", to: 2 * String(cells).count + 1)
+    terminal.line(
+      "\(number)  accuracy \(percent(cell.accuracy))  macro-F1 \(fixed(cell.macroF1, 3))  \(cell.folder)  \(end)")
   }
 }

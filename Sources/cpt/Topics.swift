@@ -155,7 +155,9 @@ let fileKeys: [FileKeys] = [
   FileKeys(title: "\(RunDirectory.metricsName): an optimiser step", keys: StepMetrics.descriptions),
   FileKeys(title: "\(RunDirectory.metricsName): an evaluation", keys: EvaluationMetrics.descriptions),
   FileKeys(title: "\(TrainerState.file): the state beside an adapter", keys: TrainerState.descriptions),
+  FileKeys(title: "a study: what cpt compare --study combines", keys: Study.descriptions),
   FileKeys(title: "\(Comparison.file): what cpt compare has measured", keys: Comparison.descriptions),
+  FileKeys(title: "\(ComparisonTimes.file): how long its cells took", keys: ComparisonTimes.descriptions),
   FileKeys(
     title: "\(Comparison.predictionsFile), cpt eval --predictions: a row", keys: PredictionRecord.descriptions),
   FileKeys(title: "cpt predict: what it adds to a row", keys: LabelPrediction.descriptions),

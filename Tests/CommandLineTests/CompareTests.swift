@@ -3,6 +3,7 @@ import Method
 import Tuning
 import FileFormats
 import Foundation
+import Runs
 import System
 import Testing
 import TestSupport
@@ -19,19 +20,21 @@ import TestSupport
       #expect(outcome.status == 0, "\(outcome.errors)")
       let comparison = try Comparison(folder: folder + "/cells")
       #expect(try outcome.json() == comparison.json)
-      #expect(comparison.methods == TuningMethod.allCases && comparison.seeds == [0, 1])
-      #expect(comparison.cells.map(\.method) == TuningMethod.allCases.flatMap { [$0, $0] })
+      let names = TuningMethod.allCases.map(\.rawValue)
+      #expect(comparison.methods == names && comparison.seeds == [0, 1])
+      #expect(comparison.cells.map(\.method) == names.flatMap { [$0, $0] })
       for cell in comparison.cells {
         let run = folder + "/cells/" + cell.folder
         let metrics = try readBytes(of: run + "/metrics.jsonl").split(separator: UInt8(ascii: "\n"))
           .map { try JSON(parsing: Array($0), file: "metrics") }.filter { $0["loss"] != nil }
-        #expect(metrics.count == (cell.method == .icl ? 0 : cell.method == .promptTuning ? 3 : 6))
+        #expect(metrics.count == (cell.method == "icl" ? 0 : cell.method == "prompt_tuning" ? 3 : 6))
         // The cell's numbers are those of `cpt eval` on its best checkpoint.
         let evaluation = try Program.run(["eval", "--checkpoint", run + "/best", "--no-icl", "--json"])
         #expect(
-          try evaluation.json()[cell.method.rawValue]?["accuracy"]?.number == cell.accuracy, "\(evaluation.errors)")
+          try evaluation.json()[cell.method]?["accuracy"]?.number == cell.accuracy, "\(evaluation.errors)")
         let records = try PredictionRecord.read(file: run + "/" + Comparison.predictionsFile)
-        #expect(records.count { $0.label == $0.tuned.prediction } == Int((cell.accuracy * 16).rounded()))
+        #expect(records.map { $0.label == $0.tuned.prediction } == cell.hits)
+        #expect(cell.accuracy == Double(cell.hits.count { $0 }) / 16)
       }
       let spread = try #require(comparison.summaries.first?.accuracy)
       let values = comparison.cells.prefix(2).map(\.accuracy)
@@ -51,11 +54,10 @@ import TestSupport
       try example.write()
       #expect(try compare(["--seeds", "1", "--methods", "cpt"], in: folder).status == 0)
       let cell = try #require(Comparison(folder: folder + "/cells").cells.first)
-      func loss(_ checkpoint: String) throws -> Double? {
-        try Program.run(["eval", "--checkpoint", "cells/cpt-seed-0/" + checkpoint, "--json", "--no-icl"], in: folder)
-          .json()["cpt"]?["loss"]?.number
-      }
-      #expect(try loss("best") == cell.loss && loss("checkpoint-6") != cell.loss)
+      let run = folder + "/cells/cpt-seed-0"
+      let best = try Program.run(["eval", "--checkpoint", run + "/best", "--json", "--no-icl"]).json()
+      let last = try RunHistory(RunDirectory(run)).evaluations.last
+      #expect(best["cpt"]?["loss"]?.number == cell.loss && last?.loss != cell.loss && last?.step == 6)
     }
   }
 
@@ -76,7 +78,7 @@ import TestSupport
       let other = try compare(["--seeds", "1", "--resume", "--set", "training.learning_rate=0.5"], in: folder)
       #expect(other.status == 64 && other.errors.contains("\"training.learning_rate\" differs"), "\(other.errors)")
       #expect(try compare(["--seeds", "1", "--methods", "icl", "--overwrite"], in: folder).status == 0)
-      #expect(names(inDirectory: folder + "/cells") == ["comparison.json", "cpt.lock", "icl-seed-0"])
+      #expect(names(inDirectory: folder + "/cells") == ["comparison.json", "cpt.lock", "icl-seed-0", "times.json"])
       // A user's notes stay, as does a comparison.json of another program.
       try writeAtomically("mine", to: folder + "/cells/icl-seed-0/notes.txt")
       try makeDirectory(folder + "/cells/cpt-seed-of-mine")

@@ -18,6 +18,8 @@ import TestSupport
     case folder(String)
     /// The run is refused.
     case refused(String)
+    /// Rows that `cpt eval` scores afterwards, before and after.
+    case evaluated(Int, Int)
   }
 
   struct Case: CustomTestStringConvertible, Sendable {
@@ -84,6 +86,12 @@ import TestSupport
     // Of the first four rows that this seed draws, three have one label.
     Case("data.balanced_context", .bool(false), given: [("training.seed", .integer(2))], .run),
     Case("data.train_on", .string("all"), .fact("training_examples", 12, 16)),
+    Case("data.train_examples_per_label", .integer(3), .fact("training_examples", 12, 2)),
+    Case("data.validation_folds", .integer(4), given: [noValidation], .fact("validation_examples", 0, 4)),
+    Case(
+      "data.validation_fold", .integer(1), against: .integer(0),
+      given: [noValidation, ("data.validation_folds", .integer(4))], .run),
+    Case("data.max_test_examples", .integer(5), .evaluated(16, 5)),
     Case("data.max_train_examples", .integer(5), .fact("training_examples", 12, 5)),
     Case("data.max_validation_examples", .integer(5), .fact("validation_examples", 4, 5)),
     // Of too long a text everything is cut, and that is not enough.
@@ -180,6 +188,12 @@ import TestSupport
       case .fact(let name, let before, let after):
         #expect(try fact(name, others) == before)
         #expect(try fact(name, settings) == after)
+      case .evaluated(let before, let after):
+        for (settings, rows) in [(others, before), (settings, after)] {
+          #expect(try Self.train(settings, ["--overwrite"], in: folder).status == 0)
+          #expect(
+            try Program.run(["eval", "--checkpoint", "run", "--json"], in: folder).json()["rows"] == .integer(rows))
+        }
       case .copied(let file):
         #expect(try Self.train(settings, in: folder).status == 0)
         #expect(try JSON.read(file: folder + "/run/" + file)[item.key] == item.value)

@@ -6,18 +6,23 @@ import Runs
 import System
 import Tuning
 
-/// Trains and evaluates methods over seeds, cell by cell, and records every finished cell.
+/// Trains and evaluates the methods of a study over its seeds and conditions, cell by cell, and records every finished
+/// cell.
+///
+/// Seeds come last to an end: the first seed of all conditions and methods is finished before the second begins, so that a
+/// comparison that was stopped early compares as much as it can.
 package struct ComparisonRun {
   /// The progress of a comparison.
   package enum Event {
-    /// A cell begins.
-    case began(TuningMethod, seed: Int)
+    /// A cell or a candidate begins: its folder's name.
+    case began(String)
     /// Nothing keeps other processes out of the folder.
     case folderWithoutLocks
     case training(TrainingEvent)
     /// Some of all rows have been scored.
     case scoring(rows: Int, of: Int)
-    case finished(Comparison.Cell)
+    case validated(Comparison.Candidate)
+    case finished(Comparison.Cell, trainingSeconds: Double)
     /// A cell was finished by an earlier run.
     case skipped(Comparison.Cell)
   }
@@ -25,17 +30,17 @@ package struct ComparisonRun {
   /// How it ended.
   package struct Outcome: Sendable {
     package let comparison: Comparison
+    package let times: ComparisonTimes
     /// Whether it was stopped before its last cell.
     package let wasInterrupted: Bool
   }
 
-  private let file: String
+  private let study: Study
   private let folder: String
   private let earlier: EarlierRun
   private let team: ThreadTeam
-  /// The configuration of each cell, in the order of methods, then seeds.
-  private let plan: [(method: TuningMethod, seed: Int, configuration: Configuration)]
   private var comparison: Comparison
+  private var times = ComparisonTimes()
   /// The sole use of the folder.
   private var lock: FolderLock?
   /// Whether a cell has been trained, or some of it.
@@ -44,55 +49,64 @@ package struct ComparisonRun {
   /// Reads the configuration of every cell.
   ///
   /// - Parameters:
-  ///   - file: the configuration to compare methods on.
+  ///   - study: what to compare.
+  ///   - isStudy: whether it is from a study file, for the record.
   ///   - settings: the arguments of `--set`, to be recorded.
-  ///   - overrides: the overrides of `--set`, for a method.
-  ///   - methods: the methods to compare.
-  ///   - seeds: the number of seeds, counted up from the configuration's own.
-  ///   - folder: the folder of the comparison; nil: the configuration's output_dir with "-compare".
+  ///   - folder: the folder of the comparison; nil: the study's.
   ///   - earlier: what to do with a comparison in the folder.
   ///   - makeTeam: makes the threads to compute with, as many as an earlier part of the comparison used.
-  /// - Throws: `InputError` for a mistake in the configuration.
+  /// - Throws: `InputError` for a mistake in a configuration.
   package init(
-    file: String, settings: [String], overrides: (TuningMethod) -> [(path: String, value: JSON)],
-    methods: [TuningMethod], seeds: Int, folder: String?, earlier: EarlierRun,
+    _ study: Study, isStudy: Bool, settings: [String], folder: String?, earlier: EarlierRun,
     team makeTeam: (_ earlier: Int?) throws -> ThreadTeam
   ) throws {
-    let text = try Configuration.text(of: file)
-    let configurations = try methods.map { method in
-      try Configuration(
-        text: text, file: file,
-        overrides: overrides(method) + [(path: "training.method", value: .string(method.rawValue))])
+    var splits: Set<Split> = []
+    for condition in study.conditions {
+      for method in study.methods {
+        for choice in study.choices(of: method) {
+          let configuration = try study.configuration(condition, method, seed: nil, choice: choice)
+          guard let split = configuration.data.evaluationSplit else {
+            throw InputError.badData(
+              study.file, "has no data.test to compare methods on; set it, or data.test_fraction")
+          }
+          splits.insert(split)
+          if study.choices(of: method).count > 1, !configuration.data.hasValidation {
+            throw InputError.badData(
+              study.file,
+              "\"methods.\(method.name)\" leaves \"\(choice[0].path)\" to validation rows, and there are none; set "
+                + "data.validation, data.validation_fraction or data.validation_folds")
+          }
+        }
+      }
     }
-    guard let first = configurations.first else { preconditionFailure("there are methods to compare") }
-    guard let folder = folder ?? first.outputDirectory.map({ $0 + "-compare" }) else {
+    guard splits.count == 1, let split = splits.first else {
+      throw InputError.badData(study.file, "compares some cells on test rows and others on validation rows")
+    }
+    guard let folder = folder ?? study.outputDirectory.map({ resolve($0, relativeTo: System.folder(of: study.file)) })
+    else {
       throw InputError.usage(
-        "--output", "is missing, and \(file) has no \"output_dir\"; expected a folder for the results")
+        "--output", "is missing, and \(study.file) has no \"output_dir\"; expected a folder for the results")
     }
-    guard let split = first.data.evaluationSplit else {
-      throw InputError.badData(file, "has no data.test to compare methods on; set it, or data.test_fraction")
-    }
-    self.file = file
+    self.study = study
     self.folder = folder
     self.earlier = earlier
     let goesOn = earlier == .resume && fileExists(folder + "/" + Comparison.file)
     team = try makeTeam(goesOn ? Comparison(folder: folder).threads : nil)
-    let allSeeds = (0..<seeds).map { first.training.seed + $0 }
-    plan = configurations.flatMap { configuration in
-      allSeeds.map { seed in
-        var cell = configuration
-        let method = configuration.training.method
-        cell.training.seed = seed
-        cell.outputDirectory = folder + "/" + Comparison.Cell.folder(method, seed: seed)
-        return (method, seed, cell)
-      }
-    }
-    comparison = Comparison(
-      configuration: file == Configuration.standardInput ? file : absolutePath(file), settings: settings, split: split,
-      threads: team.threads, methods: methods, seeds: allSeeds, cells: [])
+    comparison = Comparison()
+    comparison.configuration = study.file == Configuration.standardInput ? study.file : absolutePath(study.file)
+    comparison.isStudy = isStudy
+    comparison.settings = settings
+    comparison.split = split
+    comparison.threads = team.threads
+    comparison.conditions = study.conditions
+    comparison.methods = study.methods.map(\.name)
+    comparison.seeds = study.seeds
   }
 
   package var path: String { folder }
+
+  /// The number of cells of the study.
+  package var cellCount: Int { study.conditions.count * study.methods.count * study.seeds.count }
 
   /// Checks that the folder is empty, or that the comparison in it can continue.
   ///
@@ -101,7 +115,11 @@ package struct ComparisonRun {
   /// - Throws: `InputError` when it is in use or holds other files, or cells with other settings.
   package mutating func prepare() throws {
     if earlier == .resume || results.hasLock { lock = try results.take(earlier) } else { try results.check(earlier) }
-    if earlier == .resume, holdsComparison { try takeOver(Comparison(folder: folder)) }
+    if earlier == .resume, holdsComparison {
+      try takeOver(Comparison(folder: folder))
+      let file = folder + "/" + ComparisonTimes.file
+      if fileExists(file) { times = try ComparisonTimes(file: file) }
+    }
   }
 
   private var results: ResultFolder {
@@ -123,67 +141,227 @@ package struct ComparisonRun {
 
   /// Removes what an earlier comparison wrote, and nothing else; what shows that there is one, last.
   private func removeComparison() throws {
-    let cells = TuningMethod.allCases.map { $0.rawValue + "-seed-" }
+    guard holdsComparison else { return }
+    let earlier = try Comparison(folder: folder)
+    let starts = earlier.conditions.flatMap { condition in
+      earlier.methods.flatMap { method in
+        ["seed", "candidate"].map { (condition.names + [method, $0, ""]).joined(separator: "-") }
+      }
+    }
     for name in names(inDirectory: folder) {
-      guard let start = cells.first(where: name.hasPrefix), Int(name.dropFirst(start.count)) != nil else { continue }
+      guard let start = starts.first(where: name.hasPrefix), Self.isNumber(name.dropFirst(start.count)) else {
+        continue
+      }
       let cell = RunDirectory(folder + "/" + name)
       try cell.removeRun()
       try removeFiles([Comparison.predictionsFile, FolderLock.file], inDirectory: cell.path)
     }
+    try removeRecursively(folder + "/" + ComparisonTimes.file)
     try removeRecursively(folder + "/" + Comparison.file)
+  }
+
+  /// Whether a folder's name ends in the number of a seed or candidate, and perhaps of a fold.
+  private static func isNumber(_ text: Substring) -> Bool {
+    let parts = text.split(separator: "-fold-", omittingEmptySubsequences: false)
+    return parts.count <= 2 && parts.allSatisfy { Int($0) != nil }
   }
 
   /// Reuses finished cells, including those of other methods and seeds.
   private mutating func takeOver(_ earlier: Comparison) throws {
-    for cell in earlier.cells {
-      guard let planned = plan.first(where: { $0.method == cell.method && $0.seed == cell.seed }) else { continue }
-      let file = RunDirectory(self.folder + "/" + cell.folder).configurationFile
-      let found = try Configuration(file: file).found(from: System.folder(of: file))
-      var asked = planned.configuration.applyingMethod()
-      // If the configuration lists no labels, the run found them in the data.
-      asked.data.labelWords = asked.data.labelWords ?? found.data.labelWords
-      if let key = asked.firstDifference(thatMattersFrom: found, comparesPaths: true) {
-        throw InputError.usage(
-          "--resume",
-          "\"\(key)\" differs from \(file); all cells of a comparison need the same settings "
-            + "(start over with --overwrite or another --output)")
-      }
-    }
     guard earlier.split == comparison.split else {
       throw InputError.usage("--resume", "the comparison in \(folder) uses the \(earlier.split.rawValue) rows")
     }
+    for condition in study.conditions {
+      for method in study.methods {
+        let choices = study.choices(of: method)
+        for candidate in earlier.candidates(condition, method.name) {
+          let asked = choices.indices.contains(candidate.number - 1) ? choices[candidate.number - 1] : []
+          guard choices.count > 1, Self.settings(asked) == candidate.settings else {
+            throw InputError.usage(
+              "--resume",
+              "the values that \"methods.\(method.name)\" chooses among differ from those in "
+                + "\(folder)/\(Comparison.file) (start over with --overwrite or another --output)")
+          }
+        }
+        for seed in study.seeds {
+          guard let cell = earlier.cell(condition, method.name, seed: seed) else { continue }
+          let choice = earlier.chosen(condition, method.name).map { choices[$0.number - 1] } ?? []
+          try check(cell, against: configuration(condition, method, seed: seed, choice: choice))
+        }
+      }
+    }
     comparison.cells = earlier.cells
-    comparison.methods = TuningMethod.allCases.filter { (earlier.methods + comparison.methods).contains($0) }
+    comparison.candidates = earlier.candidates
+    func united<Element: Equatable>(_ first: [Element], _ second: [Element]) -> [Element] {
+      first + second.filter { !first.contains($0) }
+    }
+    comparison.conditions = united(comparison.conditions, earlier.conditions)
+    comparison.methods = united(comparison.methods, earlier.methods)
     comparison.seeds = Set(earlier.seeds + comparison.seeds).sorted()
+  }
+
+  private func check(_ cell: Comparison.Cell, against planned: Configuration) throws {
+    let file = RunDirectory(folder + "/" + cell.folder).configurationFile
+    let found = try Configuration(file: file).found(from: System.folder(of: file))
+    var asked = planned.applyingMethod()
+    // If the configuration lists no labels, the run found them in the data.
+    asked.data.labelWords = asked.data.labelWords ?? found.data.labelWords
+    if let key = asked.firstDifference(thatMattersFrom: found, comparesPaths: true) {
+      throw InputError.usage(
+        "--resume",
+        "\"\(key)\" differs from \(file); all cells of a comparison need the same settings "
+          + "(start over with --overwrite or another --output)")
+    }
+  }
+
+  private static func settings(_ choice: [(path: String, value: JSON)]) -> JSON {
+    .object(choice.map { .init($0.path, $0.value) })
+  }
+
+  /// The configuration of a cell: it learns from all rows if folds only serve to choose settings.
+  private func configuration(
+    _ condition: Condition, _ method: Study.Variant, seed: Int, choice: [(path: String, value: JSON)]
+  ) throws -> Configuration {
+    var configuration = try study.configuration(condition, method, seed: seed, choice: choice)
+    if study.hasChoices {
+      configuration.data.validationFolds = nil
+      configuration.data.validationFold = nil
+    }
+    return configuration
   }
 
   /// Trains and evaluates every cell that is not finished.
   ///
   /// - Throws: `InputError` of a cell's run; cells finished before are kept.
   package mutating func run(shouldStop: () -> Bool, report: (Event) -> Void) throws -> Outcome {
-    for (method, seed, configuration) in plan {
-      if let cell = comparison.cell(method, seed: seed) {
-        report(.skipped(cell))
-        continue
+    for seed in study.seeds {
+      for condition in study.conditions {
+        for method in study.methods {
+          if let cell = comparison.cell(condition, method.name, seed: seed) {
+            report(.skipped(cell))
+            continue
+          }
+          guard try finish(condition, method, seed, shouldStop: shouldStop, report: report) else {
+            return Outcome(comparison: comparison, times: times, wasInterrupted: true)
+          }
+        }
       }
-      report(.began(method, seed: seed))
-      let setup = try TrainingSetup(configuration, team: team)
-      guard let cell = try finish(method, seed, setup, shouldStop: shouldStop, report: report) else {
-        return Outcome(comparison: comparison, wasInterrupted: true)
-      }
-      comparison.cells.append(cell)
-      comparison.sortCells()
-      try write()
-      report(.finished(cell))
     }
-    return Outcome(comparison: comparison, wasInterrupted: false)
+    return Outcome(comparison: comparison, times: times, wasInterrupted: false)
   }
 
-  /// Trains or continues a cell and evaluates its best checkpoint; nil when it was stopped.
+  /// Chooses the settings of a cell, trains it and evaluates it; false when it was stopped.
   private mutating func finish(
-    _ method: TuningMethod, _ seed: Int, _ setup: TrainingSetup, shouldStop: () -> Bool, report: (Event) -> Void
-  ) throws -> Comparison.Cell? {
-    let directory = RunDirectory(folder + "/" + Comparison.Cell.folder(method, seed: seed))
+    _ condition: Condition, _ method: Study.Variant, _ seed: Int, shouldStop: () -> Bool, report: (Event) -> Void
+  ) throws -> Bool {
+    let choices = study.choices(of: method)
+    for (index, choice) in choices.enumerated() where choices.count > 1 {
+      let isDone = comparison.candidates(condition, method.name).contains { $0.number == index + 1 }
+      guard try isDone || validate(condition, method, choice, number: index + 1, shouldStop: shouldStop, report: report)
+      else { return false }
+    }
+    let choice = comparison.chosen(condition, method.name).map { choices[$0.number - 1] } ?? choices[0]
+    var cell = Comparison.Cell(condition: condition, method: method.name, seed: seed)
+    let configuration = try configuration(condition, method, seed: seed, choice: choice)
+    guard let run = try train(configuration, in: cell.folder, shouldStop: shouldStop, report: report) else {
+      return false
+    }
+    let clock = ContinuousClock(), start = clock.now
+    let examples = try run.setup.examples(of: comparison.split)
+    let labels = run.setup.encoder.labelNames
+    try run.evaluator.withContext(of: run.prompt) { scorer in
+      let predictions = try scorer.predict(examples) { report(.scoring(rows: $0, of: examples.count)) }
+      let priors = scorer.priors(of: run.setup.encoder)
+      cell.scorings = Scoring.allCases.compactMap { scoring in
+        priors.predictions(predictions, by: scoring).map {
+          Comparison.ScoringAccuracy(
+            scoring: scoring, accuracy: ClassificationReport($0, labels: labels).accuracy)
+        }
+      }
+      let result = ClassificationReport(predictions, labels: labels)
+      cell.accuracy = result.accuracy
+      cell.accuracyStandardError = result.accuracyStandardError
+      cell.macroF1 = result.macroF1
+      cell.loss = result.loss
+      cell.hits = predictions.map { $0.predicted == $0.label }
+      let records = predictions.map { PredictionRecord($0, baseline: nil, labels: labels).json.compact + "\n" }
+      try writeAtomically(
+        records.joined(), to: folder + "/" + cell.folder + "/" + Comparison.predictionsFile)
+      if run.steps > 0 {
+        let rows = run.setup.rows.training.spread(over: Self.trainingRowsMeasured)
+        let training = try ClassificationReport(
+          scorer.predict(run.setup.encoder.examples(of: rows)), labels: labels)
+        cell.trainingAccuracy = training.accuracy
+        cell.trainingLoss = training.loss
+      }
+    }
+    cell.rowsLearntFrom = run.setup.rows.learntFrom
+    cell.steps = run.steps
+    cell.parameters = run.steps == 0 ? 0 : run.prompt.trainedCount
+    comparison.cells.append(cell)
+    times.cells.removeAll { $0.folder == cell.folder }
+    times.cells.append(
+      .init(
+        folder: cell.folder, trainingSeconds: run.seconds,
+        evaluationSeconds: (clock.now - start) / .seconds(1)))
+    try writeAtomically(times.json.pretty + "\n", to: folder + "/" + ComparisonTimes.file)
+    try write()
+    try RunDirectory(folder + "/" + cell.folder).removeCheckpoints()
+    report(.finished(cell, trainingSeconds: run.seconds))
+    return true
+  }
+
+  /// Most of the rows trained on that the loss on them is measured on.
+  private static let trainingRowsMeasured = 100
+
+  /// Trains a combination of values and measures it on validation rows; false when it was stopped.
+  private mutating func validate(
+    _ condition: Condition, _ method: Study.Variant, _ choice: [(path: String, value: JSON)], number: Int,
+    shouldStop: () -> Bool, report: (Event) -> Void
+  ) throws -> Bool {
+    var candidate = Comparison.Candidate(
+      condition: condition, method: method.name, number: number, settings: Self.settings(choice))
+    let configuration = try study.configuration(condition, method, seed: study.seeds[0], choice: choice)
+    var results: [ClassificationReport] = []
+    for fold in 0..<(configuration.data.validationFolds ?? 1) {
+      var part = configuration, name = candidate.folder
+      if configuration.data.validationFolds != nil {
+        part.data.validationFold = fold
+        name += "-fold-\(fold + 1)"
+      }
+      guard let run = try train(part, in: name, shouldStop: shouldStop, report: report) else { return false }
+      let examples = try run.setup.examples(of: .validation)
+      results.append(
+        ClassificationReport(
+          try run.evaluator.predict(examples, prompt: run.prompt), labels: run.setup.encoder.labelNames))
+      try RunDirectory(folder + "/" + name).removeCheckpoints()
+    }
+    candidate.accuracy = results.reduce(0) { $0 + $1.accuracy } / Double(results.count)
+    candidate.loss = results.reduce(0) { $0 + $1.loss } / Double(results.count)
+    comparison.candidates.append(candidate)
+    try write()
+    report(.validated(candidate))
+    return true
+  }
+
+  /// A finished run: what it was made from, and its prompt, the best one if there are validation rows.
+  private struct FinishedRun {
+    let setup: TrainingSetup
+    let prompt: TunedPrompt
+    let evaluator: Evaluator
+    let steps: Int
+    let seconds: Double
+  }
+
+  /// Trains a run in a folder of the comparison, or goes on with it; nil when it was stopped.
+  private mutating func train(
+    _ configuration: Configuration, in name: String, shouldStop: () -> Bool, report: (Event) -> Void
+  ) throws -> FinishedRun? {
+    report(.began(name))
+    var configuration = configuration
+    let directory = RunDirectory(folder + "/" + name)
+    configuration.outputDirectory = directory.path
+    let setup = try TrainingSetup(configuration, team: team)
     var trainer = try Trainer(setup, run: directory)
     if lock == nil { lock = try results.take(earlier) }
     if lock?.isExclusive == false, !hasBegun { report(.folderWithoutLocks) }
@@ -196,28 +374,14 @@ package struct ComparisonRun {
     if summary.wasInterrupted { return nil }
     let decoder = setup.model.decoder
     let adapter = try Adapter(folder: summary.bestStep == nil ? directory.path : directory.best)
-    let examples = try setup.examples(of: comparison.split)
-    let evaluator = Evaluator(decoder: decoder, workspace: Workspace(), team: team)
-    let predictions = try evaluator.predict(examples, prompt: adapter.prompt(over: decoder)) {
-      report(.scoring(rows: $0, of: examples.count))
-    }
-    let labels = setup.encoder.labelNames
-    let records = predictions.map { PredictionRecord($0, baseline: nil, labels: labels).json.compact + "\n" }
-    try writeAtomically(records.joined(), to: directory.path + "/" + Comparison.predictionsFile)
-    let result = ClassificationReport(predictions, labels: labels)
-    return Comparison.Cell(
-      method: method, seed: seed, accuracy: result.accuracy, accuracyStandardError: result.accuracyStandardError,
-      macroF1: result.macroF1, loss: result.loss, trainingSeconds: summary.elapsedSeconds)
+    return FinishedRun(
+      setup: setup, prompt: try adapter.prompt(over: decoder),
+      evaluator: Evaluator(decoder: decoder, workspace: Workspace(), team: team), steps: summary.totalSteps,
+      seconds: summary.elapsedSeconds)
   }
 
-  private func write() throws {
+  private mutating func write() throws {
+    comparison.sort()
     try writeAtomically(comparison.json.pretty + "\n", to: folder + "/" + Comparison.file)
-  }
-}
-
-extension Comparison {
-  /// Puts cells in the order of methods, then seeds.
-  fileprivate mutating func sortCells() {
-    cells = methods.flatMap { method in cells.filter { $0.method == method }.sorted { $0.seed < $1.seed } }
   }
 }

@@ -125,8 +125,21 @@ extension Configuration {
 
   /// The same for the contents of a configuration file, which need not exist yet.
   package init(text: [UInt8], file: String, overrides: [(path: String, value: JSON)] = []) throws {
-    let isAdapter = lastComponent(of: file) == Adapter.configurationFile
-    var json = try JSON(parsing: text, file: file, allowing: isAdapter ? [.comments, .nonFinite] : .comments)
+    try self.init(json: Self.json(text, file: file), file: file, overrides: overrides)
+  }
+
+  /// The object that a configuration file holds.
+  ///
+  /// - Throws: `InputError.badData` for a syntax error.
+  package static func json(_ text: [UInt8], file: String) throws -> JSON {
+    try JSON(parsing: text, file: file, allowing: isAdapter(file) ? [.comments, .nonFinite] : .comments)
+  }
+
+  private static func isAdapter(_ file: String) -> Bool { lastComponent(of: file) == Adapter.configurationFile }
+
+  /// The same for the object of a configuration file, or of some other file, to which its paths are relative.
+  package init(json: JSON, file: String, overrides: [(path: String, value: JSON)] = []) throws {
+    var json = json
     for override in overrides {
       json = try json.setting(
         override.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init), to: override.value)
@@ -134,7 +147,7 @@ extension Configuration {
     let origin = FieldOrigin(
       file, otherPlaces: Dictionary(overrides.map { ($0.path, "--set \($0.path)") }) { first, _ in first })
     self.init()
-    if isAdapter, case .object(let members) = json {
+    if Self.isAdapter(file), case .object(let members) = json {
       let known = Self.fields.map(\.name)
       json = .object(members.filter { known.contains($0.key) })
       ignoredKeys = members.map(\.key).filter { !known.contains($0) }
@@ -152,6 +165,11 @@ extension Configuration {
   static let paths: [WritableKeyPath<Configuration, String?> & Sendable] = [
     \.baseModel, \.tokenizer, \.initialAdapter, \.outputDirectory, \.data.train, \.data.validation, \.data.test,
   ]
+
+  /// Whether the value of a key is a list.
+  package static func takesList(_ key: String) -> Bool {
+    ["cpt_token_ids", "cpt_mask", "cpt_tokens_type_mask"].contains(key)
+  }
 
   /// Every key with its value, all paths absolute: the resolved configuration a run writes beside its results.
   package var resolvedJSON: JSON {
@@ -209,6 +227,23 @@ extension Configuration {
 }
 
 extension JSON {
+  /// A configuration's object with the keys of another one replaced or added, section by section.
+  package func replacingSettings(by other: JSON) -> JSON {
+    func merged(_ old: JSON?, _ new: JSON, depth: Int) -> JSON {
+      guard depth > 0, case .object(var members) = old, case .object(let replacements) = new else { return new }
+      for one in replacements {
+        if let index = members.firstIndex(where: { $0.key == one.key }) {
+          members[index] = Member(one.key, merged(members[index].value, one.value, depth: depth - 1))
+        } else {
+          members.append(one)
+        }
+      }
+      return .object(members)
+    }
+    // The members of a section are values, even if they are objects.
+    return merged(self, other, depth: 2)
+  }
+
   /// The value with the member at a path of keys replaced or added; missing objects on the path are created.
   fileprivate func setting(_ path: [String], to value: JSON) throws -> JSON {
     guard let key = path.first else { return value }

@@ -9,6 +9,7 @@ extension Configuration {
       var copy = configuration
       copy.outputDirectory = nil
       copy.data.test = nil
+      copy.data.maxTestExamples = nil
       if !comparesPaths { for path in Self.paths { copy[keyPath: path] = nil } }
       copy.training.evaluationSteps = nil
       copy.training.saveSteps = nil

@@ -3,7 +3,7 @@ import FileFormats
 import Method
 
 /// A part of the configuration that is a JSON object with known keys.
-protocol ConfigurationSection: FieldList {}
+package protocol ConfigurationSection: FieldList {}
 
 /// A key as the reference documentation lists it.
 package struct ConfigurationKeyDescription: Sendable, Equatable {
@@ -19,9 +19,9 @@ extension ConfigurationSection {
   /// Takes the values of a JSON object's members; absent keys keep their value.
   ///
   /// - Throws: `InputError.badData` for an unknown key (with the nearest known one), a repeated key, a wrong value.
-  mutating func read(_ json: JSON, _ origin: FieldOrigin) throws {
+  package mutating func read(_ json: JSON, _ origin: FieldOrigin) throws {
     guard let members = json.object else {
-      let name = origin.section.isEmpty ? "the configuration" : "\"\(origin.section.dropLast())\""
+      let name = origin.section.isEmpty ? "the file" : "\"\(origin.section.dropLast())\""
       throw InputError.badData(origin.file, "\(name) must be an object { … }, found \(json.shortDescription)")
     }
     var seen: Set<String> = []

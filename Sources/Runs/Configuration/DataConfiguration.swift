@@ -23,6 +23,8 @@ package struct DataConfiguration: Sendable, Equatable {
   package var validation: String?
   package var test: String?
   package var validationFraction: Double?
+  package var validationFolds: Int?
+  package var validationFold: Int?
   package var testFraction: Double?
   package var textColumn = "text"
   package var labelColumn = "label"
@@ -31,15 +33,20 @@ package struct DataConfiguration: Sendable, Equatable {
   package var contextExamplesPerLabel: Int?
   package var isContextBalanced = true
   package var trainOn = TrainOn.rest
+  package var trainExamplesPerLabel: Int?
   package var maxTrainExamples: Int?
   package var maxValidationExamples: Int?
+  package var maxTestExamples: Int?
   package var truncatesText = false
 
   /// The rows that results are measured on: test rows, else validation rows; nil if there are neither.
   package var evaluationSplit: Split? {
     if test != nil || testFraction != nil { return .test }
-    return validation != nil || validationFraction != nil ? .validation : nil
+    return hasValidation ? .validation : nil
   }
+
+  /// Whether there are rows to validate on.
+  package var hasValidation: Bool { validation != nil || validationFraction != nil || validationFolds != nil }
 }
 
 extension DataConfiguration: ConfigurationSection {
@@ -52,6 +59,12 @@ extension DataConfiguration: ConfigurationSection {
     Field(
       "validation_fraction", \.validationFraction, .null(or: .fraction),
       "share of the training rows to validate on, drawn by the seed"),
+    Field(
+      "validation_folds", \.validationFolds, .null(or: .integer(from: 2)),
+      "number of folds that the training rows are cut into, each label evenly, to validate on one of them"),
+    Field(
+      "validation_fold", \.validationFold, .null(or: .integer(from: 0)),
+      "the fold to validate on, counted from 0; null: the first"),
     Field(
       "test_fraction", \.testFraction, .null(or: .fraction), "share of the training rows to test on, drawn by the seed"),
     Field("text_column", \.textColumn, .text, "column (or JSON key) of the text"),
@@ -67,10 +80,16 @@ extension DataConfiguration: ConfigurationSection {
     Field(
       "train_on", \.trainOn, .choice,
       "rows trained on: those not in the context, the context's own, or all"),
+    Field(
+      "train_examples_per_label", \.trainExamplesPerLabel, .null(or: .integer(from: 1)),
+      "labelled rows to learn from, of each label: the context and the rows trained on are among them; null: all"),
     Field("max_train_examples", \.maxTrainExamples, .null(or: .integer(from: 1)), "train on at most this many rows"),
     Field(
       "max_validation_examples", \.maxValidationExamples, .null(or: .integer(from: 1)),
-      "validate on at most this many rows"),
+      "validate on at most this many rows, spread evenly over the file"),
+    Field(
+      "max_test_examples", \.maxTestExamples, .null(or: .integer(from: 1)),
+      "test on at most this many rows, spread evenly over the file"),
     Field(
       "truncate_text", \.truncatesText, .flag, "truncate the end of texts that do not fit the model, never a label"),
   ]
@@ -80,6 +99,17 @@ extension DataConfiguration: ConfigurationSection {
       ("validation_fraction", validation, validationFraction), ("test_fraction", test, testFraction),
     ] where file != nil && fraction != nil {
       throw origin.error(key, "contradicts \"\(origin.section)\(key.dropLast("_fraction".count))\"; give one of them")
+    }
+    if let folds = validationFolds {
+      if validation != nil || validationFraction != nil {
+        let other = validation != nil ? "validation" : "validation_fraction"
+        throw origin.error("validation_folds", "contradicts \"\(origin.section)\(other)\"; give one of them")
+      }
+      if let fold = validationFold, fold >= folds {
+        throw origin.error("validation_fold", "is \(fold), and there are \(folds) folds, counted from 0")
+      }
+    } else if validationFold != nil {
+      throw origin.error("validation_fold", "needs \"\(origin.section)validation_folds\"")
     }
     if (validationFraction ?? 0) + (testFraction ?? 0) >= 1 {
       throw origin.error(

@@ -122,6 +122,11 @@ extension RunDirectory {
     for name in last.dropFirst() { try removeRecursively(path + "/" + name) }
   }
 
+  /// Removes the checkpoints of a finished run, but for the best one and the adapter.
+  package func removeCheckpoints() throws {
+    for step in checkpointSteps { try removeCheckpoint(checkpoint(step)) }
+  }
+
   /// Removes the files of a checkpoint; half-removed, it does not count as one.
   package func removeCheckpoint(_ folder: String) throws { try removeFiles(Checkpoint.files, inDirectory: folder) }
 

@@ -49,7 +49,7 @@ package struct TrainingRows: Sendable {
     }
     if !showsContext, configuration.trainOn == .rest { candidates = drawn + candidates }
     training = candidates.map { train[$0] }
-    validation = Array(rows.validation.prefix(configuration.maxValidationExamples ?? .max))
+    validation = rows.validation.spread(over: configuration.maxValidationExamples)
     test = rows.test
     try (train + validation + test).requireLabels(labels, of: configuration)
   }
@@ -62,6 +62,9 @@ package struct TrainingRows: Sendable {
     case .test: test
     }
   }
+
+  /// The number of labelled rows that a run learns from, in the context or trained on.
+  package var learntFrom: Int { Set((context + training).map(\.place)).count }
 
   /// Every row that a run uses.
   var all: [DataRow] { context + training + validation + test }

@@ -1,0 +1,203 @@
+import FileFormats
+import Foundation
+import Insights
+import Runs
+import System
+import TestSupport
+import Testing
+
+@Suite struct StudyTests {
+  /// A study over the working example: two tasks, two numbers of shots, two methods, one of them with a choice.
+  private func write(in folder: String, _ change: (inout [String: JSON]) throws -> Void = { _ in }) throws {
+    let example = WorkingExample(in: folder)
+    try example.write()
+    let words = #"{"label_words": {"delivery": "delivery", "billing": "billing"}}"#
+    let swapped = #"{"label_words": {"delivery": "billing", "billing": "delivery"}}"#
+    func json(_ text: String) throws -> JSON { try JSON(parsing: Array(text.utf8), file: "study") }
+    var base = example.configuration
+    base["output_dir"] = nil
+    base["data"] = try json(
+      #"{"train": "train.tsv", "test": "train.tsv", "validation_fraction": 0.25, "context_examples_per_label": 2}"#)
+    var study: [String: JSON] = [
+      "output_dir": .string("cells"), "base": .object(base.sorted { $0.key < $1.key }.map { .init($0.key, $0.value) }),
+      "tasks": try json(#"{"plain": {"data": \#(words)}, "swapped": {"data": \#(swapped)}}"#),
+      "shots": try json("[3, 5]"),
+      "methods": try json(#"{"cpt": {"training": {"learning_rate": [1e-9, 0.01]}}, "icl": {}}"#),
+      "seeds": try json("[0, 1]"),
+    ]
+    try change(&study)
+    let members = study.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value) }
+    try writeAtomically(JSON.object(members).pretty, to: folder + "/study.json")
+  }
+
+  private func compare(_ flags: [String] = [], in folder: String) throws -> Program.Outcome {
+    try Program.run(["compare", "--study", "study.json"] + flags, in: folder)
+  }
+
+  @Test func everyCombinationIsACell() throws {
+    try withTemporaryFolder { folder in
+      try write(in: folder)
+      let outcome = try compare(["--json"], in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let comparison = try Comparison(folder: folder + "/cells")
+      #expect(try outcome.json() == comparison.json)
+      #expect(comparison.cells.count == 16 && comparison.conditions.count == 4)
+      #expect(comparison.cells[0].folder == "plain-3-shots-cpt-seed-0")
+      for cell in comparison.cells {
+        let run = folder + "/cells/" + cell.folder
+        let configuration = try Configuration(file: run + "/config.json")
+        #expect(configuration.training.seed == cell.seed && configuration.training.method.rawValue == cell.method)
+        #expect(configuration.data.trainExamplesPerLabel == cell.condition.shots)
+        #expect(configuration.data.labelWords?[0].word == (cell.condition.task == "plain" ? "delivery" : "billing"))
+        // Four rows of 16 validate; the others give at most 3 or 5 of each label.
+        #expect(cell.rowsLearntFrom <= 2 * (cell.condition.shots ?? 0) && cell.rowsLearntFrom >= 6)
+        let chosen = comparison.chosen(cell.condition, cell.method)
+        if cell.method == "cpt" {
+          #expect(configuration.training.learningRate == chosen?.settings["training.learning_rate"]?.number)
+          #expect(cell.trainingLoss != nil && cell.steps == 6 && cell.parameters > 0)
+        } else {
+          #expect(chosen == nil && cell.trainingLoss == nil && cell.parameters == 0)
+        }
+        // Checkpoints of finished cells are removed.
+        #expect(!names(inDirectory: run).contains { $0.hasPrefix("checkpoint-") } && fileExists(run + "/best"))
+      }
+      #expect(comparison.candidates.count == 8 && comparison.candidates.allSatisfy { $0.method == "cpt" })
+      // A step of 1e-9 changes nothing: it is the untrained prompt, which learns nothing of swapped words.
+      for condition in comparison.conditions {
+        let both = comparison.candidates(condition, "cpt")
+        let better =
+          both[1].accuracy > both[0].accuracy
+          || (both[1].accuracy == both[0].accuracy && both[1].loss < both[0].loss)
+        #expect(comparison.chosen(condition, "cpt") == both[better ? 1 : 0])
+        #expect(both[0].loss != both[1].loss)
+      }
+      #expect(outcome.errors.contains("16/16"))
+    }
+  }
+
+  /// Killed in a cell and continued, a study has the bytes of one that was not.
+  @Test func resumedStudiesHaveTheSameBytes() throws {
+    try withTemporaryFolder { folder in
+      try write(in: folder) { $0["shots"] = .array([.integer(3)]) }
+      #expect(try compare(in: folder).status == 0)
+      let file = folder + "/cells/" + Comparison.file
+      let whole = try readBytes(of: file)
+      for folderOfFirstWait in ["plain-3-shots-cpt-candidate-2", "swapped-3-shots-cpt-seed-0"] {
+        let status = try Program.interrupt(
+          ["compare", "--study", "study.json", "--output", "killed"], in: folder, with: SIGKILL
+        ) { fileExists(folder + "/killed/" + folderOfFirstWait + "/metrics.jsonl") }
+        #expect(status == SIGKILL)
+        let resumed = try compare(["--output", "killed", "--resume"], in: folder)
+        #expect(resumed.status == 0, "\(resumed.errors)")
+        #expect(try readBytes(of: folder + "/killed/" + Comparison.file) == whole)
+        try removeRecursively(folder + "/killed")
+      }
+      // Nothing of it is left by --overwrite.
+      let one = ["--overwrite", "--set", "training.max_steps=1"]
+      #expect(try compare(one, in: folder).status == 0)
+      #expect(names(inDirectory: folder + "/cells").count == 8 + 4 + 3)
+    }
+  }
+
+  @Test func aSecondOneIsRefused() throws {
+    try withTemporaryFolder { folder in
+      try write(in: folder)
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: Program.path)
+      process.arguments = ["compare", "--study", "study.json", "--set", "training.max_steps=100000"]
+      process.currentDirectoryURL = URL(fileURLWithPath: folder)
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      defer {
+        process.terminate()
+        process.waitUntilExit()
+      }
+      while process.isRunning, !fileExists(folder + "/cells/" + Comparison.file) { usleep(1000) }
+      for flags in [[], ["--resume"], ["--overwrite"]] {
+        let second = try compare(flags, in: folder)
+        #expect(second.status == 64 && second.errorLine.contains("another cpt is training here"), "\(second.errors)")
+      }
+    }
+  }
+
+  /// With folds, settings are chosen on parts of the rows, and cells learn from all of them.
+  @Test func foldsChooseAndCellsLearnFromAll() throws {
+    try withTemporaryFolder { folder in
+      try write(in: folder) { study in
+        study["tasks"] = nil
+        study["shots"] = .array([.integer(4)])
+        study["seeds"] = .array([.integer(0)])
+        let base = (study["base"]?.object ?? []).filter { $0.key != "data" }
+        study["base"] = .object(
+          base + [
+            .init(
+              "data",
+              try JSON(
+                parsing: Array(
+                  #"{"train": "train.tsv", "test": "train.tsv", "validation_folds": 2, "context_examples_per_label": 1}"#
+                    .utf8), file: "data"))
+          ])
+      }
+      let outcome = try compare(in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let cells = folder + "/cells/"
+      var validated: [Int] = []
+      for fold in 1...2 {
+        let text = try readBytes(of: cells + "4-shots-cpt-candidate-1-fold-\(fold)/config.json")
+        let data = try JSON(parsing: text, file: "config")["data"]
+        #expect(data?["validation_fold"] == .integer(fold - 1) && data?["validation_folds"] == .integer(2))
+        let state = try TrainerState(file: cells + "4-shots-cpt-candidate-1-fold-\(fold)/best/" + TrainerState.file)
+        validated.append(state.validationRows ?? 0)
+        #expect(state.trainingRows == 2)
+      }
+      #expect(validated == [4, 4])
+      let cell = try JSON.read(file: cells + "4-shots-cpt-seed-0/config.json")["data"]
+      #expect(cell?["validation_folds"] == .null)
+      #expect(try Comparison(folder: folder + "/cells").cells.map(\.rowsLearntFrom) == [8, 8])
+    }
+  }
+
+  @Test(arguments: [
+    (#"{"seeds": [], "methods": ["cpt"]}"#, "\"seeds\" is missing or empty"),
+    (#"{"seeds": [0]}"#, "\"methods\" is missing or empty"),
+    (#"{"seeds": [0, 0], "methods": ["cpt"]}"#, "a number twice"),
+    (#"{"seeds": [0], "methods": ["cptt"]}"#, "\"methods\" must be a list of methods"),
+    (#"{"seeds": [0], "methods": {"mine": {}}}"#, "\"methods.mine\" is not the name of a method"),
+    (#"{"seeds": [0], "methods": {"a/b": {}}}"#, "\"methods\" must be a list of methods"),
+    (#"{"seed": [0], "methods": ["cpt"]}"#, "\"seed\" is an unknown key; did you mean \"seeds\"?"),
+    (#"{"seeds": [0], "methods": ["cpt"], "base": {"trainng": {}}}"#, "\"trainng\" is an unknown key"),
+    (#"{"seeds": [0], "methods": ["cpt"], "base": {}}"#, "has no data.test to compare methods on"),
+    (#"{"seeds": [0], "methods": ["cpt"], "tasks": {"a": 3}}"#, "\"tasks\" must be an object from names"),
+    (
+      #"{"seeds": [0], "methods": {"cpt": {"training": {"learning_rate": [0.1, 0.2]}}}, "base": {"data": {"test": "t.tsv"}}}"#,
+      "leaves \"training.learning_rate\" to validation rows, and there are none"
+    ),
+    (
+      #"{"seeds": [0], "methods": ["cpt"], "tasks": {"y-z": {}, "z": {}}, "models": {"x": {}, "x-y": {}}, "base": {"data": {"test": "t"}}}"#,
+      "give the folder"
+    ),
+    (#"[]"#, "the file must be an object"),
+  ])
+  func mistakesAreOneLine(study: String, message: String) throws {
+    try withTemporaryFolder { folder in
+      try writeAtomically(study, to: folder + "/study.json")
+      let outcome = try compare(["--output", "cells"], in: folder)
+      #expect(outcome.status == 65 && outcome.errorLine.contains(message), "\(outcome.errors)")
+      #expect(outcome.errors.split(separator: "\n").count == 1 && !fileExists(folder + "/cells"))
+    }
+  }
+
+  @Test(arguments: [
+    ([], "compare: --config or --study is missing"),
+    (["--study", "study.json", "--config", "config.json"], "conflicts with --study"),
+    (["--study", "study.json", "--seeds", "2"], "conflicts with --study"),
+    (["--study", "study.json", "--set", "ptt:training.seed=1"], "\"ptt\" is not a method of this comparison"),
+  ])
+  func wrongFlags(flags: [String], message: String) throws {
+    try withTemporaryFolder { folder in
+      try write(in: folder)
+      let outcome = try Program.run(["compare", "--output", "other"] + flags, in: folder)
+      #expect(outcome.status == 64 && outcome.errorLine.contains(message), "\(outcome.errors)")
+    }
+  }
+}
