@@ -25,7 +25,7 @@ import TestSupport
         let run = folder + "/cells/" + cell.folder
         let metrics = try readBytes(of: run + "/metrics.jsonl").split(separator: UInt8(ascii: "\n"))
           .map { try JSON(parsing: Array($0), file: "metrics") }.filter { $0["loss"] != nil }
-        #expect(metrics.count == (cell.method == .icl ? 0 : cell.method == .promptTuning ? 3 : 6))
+        #expect(metrics.count == (!cell.method.takesSteps ? 0 : cell.method == .promptTuning ? 3 : 6))
         // The cell's numbers are those of `cpt eval` on its best checkpoint.
         let evaluation = try Program.run(["eval", "--checkpoint", run + "/best", "--no-icl", "--json"])
         #expect(

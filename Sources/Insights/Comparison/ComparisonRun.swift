@@ -197,7 +197,8 @@ package struct ComparisonRun {
     let decoder = setup.model.decoder
     let adapter = try Adapter(folder: summary.bestStep == nil ? directory.path : directory.best)
     let examples = try setup.examples(of: comparison.split)
-    let evaluator = Evaluator(decoder: decoder, workspace: Workspace(), team: team)
+    let head = try adapter.head(for: method, labels: setup.encoder.labelNames, decoder: decoder)
+    let evaluator = Evaluator(decoder: decoder, workspace: Workspace(), team: team, head: head)
     let predictions = try evaluator.predict(examples, prompt: adapter.prompt(over: decoder)) {
       report(.scoring(rows: $0, of: examples.count))
     }

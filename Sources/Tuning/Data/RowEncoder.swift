@@ -12,6 +12,17 @@ package struct CandidateRow: Sendable {
   package let candidates: [TypedTokens]
   /// Whether the text was truncated to fit the model.
   package let isTruncated: Bool
+
+  /// The tokens before the label to predict, its last one; of the candidate with the fewest, if they differ: a text is
+  /// truncated more before a longer label.
+  var tokensBeforeLabel: [Int] {
+    let starts = candidates.map { candidate in
+      let positions = candidate.labelPositions
+      return positions.first { candidate.types[$0] == positions.last.map { candidate.types[$0] } } ?? 0
+    }
+    guard let shortest = starts.indices.min(by: { starts[$0] < starts[$1] }) else { return [] }
+    return Array(candidates[shortest].ids[..<starts[shortest]])
+  }
 }
 
 /// A labelled row as typed tokens, with the other candidate labels.
