@@ -123,10 +123,7 @@ package struct HiddenStates: Sendable {
   let classes: [Int]
   let classCount: Int
 
-  /// - Parameters:
-  ///   - states: [rows, width], row by row.
-  ///   - classes: the class of each row, from 0 without gaps.
-  /// - Returns: nil when a state is not finite.
+  /// Measures the spread of rows, `states` [rows, width], row by row, of these classes; nil when a state is not finite.
   package init?(_ states: [Float], classes: [Int]) {
     precondition(
       !classes.isEmpty && states.count % classes.count == 0, "\(states.count) numbers, \(classes.count) rows")
@@ -356,7 +353,7 @@ extension ClassifierHead {
       throw InputError.badData(
         "training.method",
         "\"head\" needs rows of at least two labels to learn from; "
-          + (present.first.map { "all have the label \"\(labels[$0])\"" } ?? "there are none")
+          + (present.first.map { "all have the label \(quoted(labels[$0]))" } ?? "there are none")
           + "; use more rows, or other ones (training.seed)")
     }
     if let twice = labels.indices.first(where: { index in
@@ -364,7 +361,7 @@ extension ClassifierHead {
     }) {
       throw InputError.badData(
         "training.method",
-        "\"head\" tells labels apart by their text, and the tokens of two labels both read \"\(labels[twice])\"; use rows of "
+        "\"head\" tells labels apart by their text, and the tokens of two labels both read \(quoted(labels[twice])); use rows of "
           + "text")
     }
     let places = Dictionary(uniqueKeysWithValues: present.enumerated().map { ($1, $0) })

@@ -17,7 +17,7 @@ import Tuning
         overrides: [
           (path: "training.method", value: .string("head")), (path: "head.context", value: .bool(showsContext)),
           (path: "data.test", value: .string("train.jsonl")), (path: "cpt_token_ids", value: .null),
-          (path: "cpt_tokens_type_mask", value: .null), (path: "data.balanced_context", value: .bool(false)),
+          (path: "cpt_tokens_type_mask", value: .null), (path: "data.context_examples", value: .integer(2)),
         ])
       let team = ThreadTeam(threads: 2)
       let setup = try TrainingSetup(configuration, team: team)

@@ -172,7 +172,8 @@ extension Adapter {
     guard let arranged = head.arranged(for: labels) else {
       let lacking = head.labels.first { !labels.contains($0) } ?? ""
       throw InputError.badData(
-        file, "knows the label \"\(lacking)\", which is not one of the labels here; use the labels it was trained with")
+        file,
+        "knows the label \(quoted(lacking)), which is not one of the labels here; use the labels it was trained with")
     }
     return arranged
   }

@@ -23,7 +23,7 @@ extension ClassifierHead {
     func value<Value>(_ key: String, _ expected: String, _ read: (String) -> Value?) throws -> Value {
       let text = try text(key)
       guard let value = read(text) else {
-        throw InputError.badData(path, "\"__metadata__\": \"\(key)\" must be \(expected), found \"\(text)\"")
+        throw InputError.badData(path, "\"__metadata__\": \"\(key)\" must be \(expected), found \(quoted(text))")
       }
       return value
     }

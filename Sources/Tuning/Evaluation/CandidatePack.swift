@@ -39,11 +39,8 @@ package struct CandidatePack {
   /// The last row of the tree of each row, before its branches: the token before the label if rows end there.
   var lastRows: [Int] { rows.map(\.branches.lastRow) }
 
-  /// The head's prediction for each row.
+  /// The head's prediction for each row, from the hidden states of `lastRows`, [rows, width].
   ///
-  /// - Parameters:
-  ///   - states: the hidden states of `lastRows`, [rows, width].
-  ///   - head: the classifier.
   /// - Throws: `InputError.badData` naming a row whose probabilities are not finite.
   func scores(of states: Matrix, by head: ClassifierHead) throws -> [CandidateScores] {
     let values = states.values

@@ -16,7 +16,7 @@ package struct Trainer {
   package let truncatedExamples: Int
   package let validation: [EncodedExample]
   /// The training rows as the classifier of the method `head` reads them; none with another method.
-  private let classified: [EncodedExample]
+  private let classified: (rows: [EncodedExample], labels: [Int])
   private let step: TrainingStep
   private let planner: ComputingPlanner
   private var computing: Computing
@@ -44,7 +44,7 @@ package struct Trainer {
     try setup.encoder.requireLabelsToTellApart(
       in: setup.rows.training + setup.rows.context, labelColumn: configuration.data.labelColumn)
     validation = try setup.examples(of: .validation)
-    classified = training.method == .head ? try setup.examples(of: .train) : []
+    classified = training.method == .head ? try setup.encoder.untilLabels(of: setup.rows.training) : ([], [])
     let workspace = Workspace()
     step = TrainingStep(
       decoder: setup.model.decoder, context: setup.context.tokens, loss: configuration.loss,
@@ -54,7 +54,7 @@ package struct Trainer {
     let total = try Self.steps(of: training, perEpoch: order.stepsPerEpoch)
     totalSteps = total
     planner = ComputingPlanner(
-      setup, step, examples: examples, validation: classified + validation, batches: order.batches(upTo: total))
+      setup, step, examples: examples, validation: classified.rows + validation, batches: order.batches(upTo: total))
     let computing = try planner.fastest()
     self.computing = computing
     work = RunWork(
@@ -170,7 +170,7 @@ package struct Trainer {
       interval.map { state.step % max(1, $0.count(of: totalSteps)) == 0 } ?? false
     }
     if training.method == .head {
-      let all = classified.count
+      let all = classified.rows.count
       wasInterrupted = try !fitHead { rows in
         try report(.read(rows: rows, of: all))
         return !shouldStop()
@@ -227,11 +227,11 @@ package struct Trainer {
   /// - Returns: false if `goesOn` ended it.
   /// - Throws: `InputError.badData` when there is nothing to tell apart, or for numbers that are not finite.
   private mutating func fitHead(goesOn: (Int) throws -> Bool) throws -> Bool {
-    guard let states = try computing.evaluator.hiddenStates(of: classified, prompt: state.prompt, goesOn: goesOn)
+    guard let states = try computing.evaluator.hiddenStates(of: classified.rows, prompt: state.prompt, goesOn: goesOn)
     else { return false }
     let names = setup.encoder.labelNames
     let head = try ClassifierHead(
-      fitting: states, labels: classified.map(\.label), of: names, configuration.head)
+      fitting: states, labels: classified.labels, of: names, configuration.head)
     state.head = head
     computing.evaluator.head = head.arranged(for: names)
     return true
