@@ -48,3 +48,20 @@ func multiply(
     blasint(m), blasint(n), blasint(k), alpha, a, blasint(leadingA), b, blasint(leadingB),
     beta, c, blasint(leadingC))
 }
+
+/// A matrix product in double precision, on the calling thread: C [m, n] = op(A) [m, k] · op(B) [k, n], row by row.
+///
+/// A transposed operand is stored [k, m] or [n, k]. Source: BLAS level 3, `dgemm`.
+package func product(
+  m: Int, n: Int, k: Int, _ a: [Double], transposedA: Bool = false, _ b: [Double], transposedB: Bool = false
+) -> [Double] {
+  precondition(
+    a.count == m * k && b.count == k * n, "operands of \(a.count) and \(b.count) numbers for \(m) · \(k) · \(n)")
+  var c = [Double](repeating: 0, count: m * n)
+  if m == 0 || n == 0 || k == 0 { return c }
+  cblas_dgemm(
+    CblasRowMajor, transposedA ? CblasTrans : CblasNoTrans, transposedB ? CblasTrans : CblasNoTrans,
+    blasint(m), blasint(n), blasint(k), 1, a, blasint(transposedA ? m : k), b, blasint(transposedB ? k : n),
+    0, &c, blasint(n))
+  return c
+}

@@ -31,3 +31,31 @@ package struct SingularValueDecomposition: Sendable {
     self.values = values
   }
 }
+
+/// The eigenvectors of a symmetric matrix in double precision: A [n, n] = Vᵀ · diag(λ) · V.
+///
+/// Source: LAPACK, `dsyevd` (divide and conquer).
+package struct SymmetricEigenvectors: Sendable {
+  /// V, [n, n], row by row; each row is an eigenvector of length 1.
+  package let rows: [Double]
+  /// λ, [n], ascending.
+  package let values: [Double]
+
+  /// Decomposes a symmetric matrix [size, size], of which only one triangle is read; nil when it holds a non-finite
+  /// number, or when LAPACK's iteration does not converge.
+  package init?(of matrix: [Double], size: Int) {
+    precondition(matrix.count == size * size, "expected \(size * size) numbers, got \(matrix.count)")
+    guard matrix.allSatisfy(\.isFinite) else { return nil }
+    // LAPACK overwrites its input. Its columns are our rows, which a symmetric matrix does not notice.
+    var vectors = matrix, values = [Double](repeating: 0, count: size)
+    if size > 0 {
+      let status = LAPACKE_dsyevd(
+        LAPACK_COL_MAJOR, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "U")), Int32(size), &vectors, Int32(size),
+        &values)
+      precondition(status >= 0, "argument \(-status) of dsyevd is wrong, or there is no memory for it")
+      guard status == 0 else { return nil }
+    }
+    rows = vectors
+    self.values = values
+  }
+}

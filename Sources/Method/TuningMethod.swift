@@ -3,7 +3,8 @@ import Tokenization
 
 /// The trained part of the prompt: the paper's method and its baselines, all with one engine.
 ///
-/// They differ in the context's tokens, their types and their balls; everything else is the same.
+/// They differ in the context's tokens, their types and their balls; everything else is the same. A classifier head is
+/// the exception.
 package enum TuningMethod: String, CaseIterable, Sendable {
   /// Context-aware prompt tuning: the embeddings of examples, each in its ball.
   case cpt
@@ -13,6 +14,8 @@ package enum TuningMethod: String, CaseIterable, Sendable {
   case promptTuning = "prompt_tuning"
   /// Instruction prompt tuning (Singhal et al. 2022, arXiv 2212.13138): virtual tokens before fixed examples.
   case instructionPromptTuning = "instruction_prompt_tuning"
+  /// A linear classifier on the frozen model's hidden states; nothing of the prompt is trained.
+  case head
 
   /// The name in tables.
   package var abbreviation: String {
@@ -21,14 +24,15 @@ package enum TuningMethod: String, CaseIterable, Sendable {
     case .icl: "ICL"
     case .promptTuning: "PT"
     case .instructionPromptTuning: "IPT"
+    case .head: "Head"
     }
   }
 
   /// Whether virtual tokens are trained instead of the examples' tokens.
   package var trainsVirtualTokens: Bool { self == .promptTuning || self == .instructionPromptTuning }
 
-  /// Whether the context has examples.
-  package var showsExamples: Bool { self != .promptTuning }
+  /// Whether the prompt is optimised, step by step.
+  package var takesSteps: Bool { self != .icl && self != .head }
 }
 
 /// The `prompt_tuning` section, with PEFT's names: the virtual tokens of methods that have them.

@@ -173,6 +173,7 @@ extension TuningMethod {
       case .icl: "in-context learning"
       case .promptTuning: "prompt tuning"
       case .instructionPromptTuning: "instruction prompt tuning"
+      case .head: "classifier head"
       }
     return "\(words) (\(abbreviation))"
   }

@@ -37,7 +37,8 @@ package struct EvaluationRecord: Sendable {
     self.labels = labels
     self.tuned = Method(method.abbreviation, tuned, labels: labels)
     self.untrained = untrained.map {
-      Method(method == .cpt ? TuningMethod.icl.abbreviation : "untrained", $0, labels: labels)
+      Method(
+        method == .cpt || method == .head ? TuningMethod.icl.abbreviation : "untrained", $0, labels: labels)
     }
     difference = untrained.map { PairedDifference(tuned, minus: $0) }
   }
@@ -47,15 +48,16 @@ package struct EvaluationRecord: Sendable {
   /// - Throws: `InputError.badData` naming a row.
   init(_ setup: EvaluationSetup, split: Split, progress: (String) -> Void) throws {
     let examples = setup.examples
-    let evaluator = Evaluator(decoder: setup.model.decoder, workspace: Workspace(), team: setup.team)
-    func predict(_ name: String, _ prompt: TunedPrompt) throws -> [Prediction] {
-      try evaluator.predict(examples, prompt: prompt) { progress("\(name), \($0) of \(examples.count) rows") }
+    func predict(_ name: String, _ prompt: TunedPrompt, _ head: ClassifierHead? = nil) throws -> [Prediction] {
+      let evaluator = Evaluator(decoder: setup.model.decoder, workspace: Workspace(), team: setup.team, head: head)
+      return try evaluator.predict(examples, prompt: prompt) { progress("\(name), \($0) of \(examples.count) rows") }
     }
     let method = setup.configuration.training.method, prompt = setup.prompt
     self.init(
       split: split, labels: setup.encoder.labelNames, method: method,
-      tuned: try predict(method.abbreviation, prompt),
-      untrained: method == .icl ? nil : try predict("untrained", prompt.untrained))
+      tuned: try predict(method.abbreviation, prompt, setup.head),
+      untrained: method.takesSteps || setup.hasInContextLearning
+        ? try predict("untrained", prompt.untrained) : nil)
   }
 
   /// The untrained prompt's, if there is one, then the tuned prompt's.

@@ -36,6 +36,9 @@ struct EvaluationSection {
 
   private var meaning: String {
     switch evaluation.untrained?.name {
+    case _ where evaluation.tuned.name == TuningMethod.head.abbreviation:
+      "\(evaluation.tuned.name) is a classifier on the frozen model’s hidden states"
+        + (evaluation.untrained == nil ? "." : ", ICL (in-context learning) the same context with the labels’ words.")
     case nil: "\(evaluation.tuned.name) trains nothing."
     case TuningMethod.icl.abbreviation:
       "CPT is the tuned context, ICL (in-context learning) the same context, untrained."

@@ -28,11 +28,11 @@ package struct SpecialTokens: Sendable {
     modelMetadata = Result { try GGUFModel.file(of: modelPath).map { try GGUFModel(path: $0).metadata } }
   }
 
-  /// The id of a marker: by name in the tokenizer's files, else by id in the model's config.json or GGUF file.
+  /// The id of a marker: by name in the tokenizer's files, if there is one, else by id in the model's config.json or GGUF file.
   ///
   /// - Throws: `InputError.badData` when no file defines it.
-  package func id(of marker: Marker, tokenizer: Tokenizer) throws -> Int {
-    if let id = named(marker, tokenizer: tokenizer) { return id }
+  package func id(of marker: Marker, tokenizer: Tokenizer?) throws -> Int {
+    if let id = tokenizer.flatMap({ named(marker, tokenizer: $0) }) { return id }
     let ids =
       if let metadata = try modelMetadata.get() { try metadata.tokenID(marker.key + "_id").map { [$0] } ?? [] } else {
         try ids(of: marker, in: "config.json")

@@ -49,10 +49,11 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
   }
   let predictions = try arguments.destination("--predictions", isFolder: false)
   let scoring = arguments.choice("--scoring", default: Scoring.acc)
-  let evaluator = Evaluator(decoder: setup.model.decoder, workspace: Workspace(), team: setup.team)
   let terminal = Terminal()
-  func predict(_ name: String, _ prompt: TunedPrompt) throws -> ScoredPredictions {
+  func predict(_ name: String, _ prompt: TunedPrompt, _ head: ClassifierHead?) throws -> ScoredPredictions {
     defer { terminal.clear() }
+    let evaluator = Evaluator(
+      decoder: setup.model.decoder, workspace: Workspace(), team: setup.team, head: head)
     return try evaluator.withContext(of: prompt) { scorer in
       let predictions = try scorer.predict(examples) { terminal.status("\(name): \($0) of \(examples.count) rows") }
       return try ScoredPredictions(predictions, scorer.priors(of: setup.encoder), scoring)
@@ -60,11 +61,11 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
   }
   let start = ContinuousClock.now
   let method = setup.configuration.training.method
-  let tuned = try predict(method.abbreviation, setup.prompt)
+  let tuned = try predict(method.abbreviation, setup.prompt, setup.head)
   let seconds = (ContinuousClock.now - start) / .seconds(1)
   // The untrained prompt is in-context learning only if it consists of examples.
-  let hasBaseline = method == .cpt && !arguments.has("--no-icl")
-  let baseline = hasBaseline ? try predict("ICL", setup.prompt.untrained) : nil
+  let hasBaseline = setup.hasInContextLearning && !arguments.has("--no-icl")
+  let baseline = hasBaseline ? try predict("ICL", setup.prompt.untrained, nil) : nil
   let labels = setup.encoder.labelNames
 
   if let file = predictions {

@@ -44,6 +44,7 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
   let format = arguments.choice("--format", default: ExportFormat.peft)
   let baseModel = try hubName(arguments)
   let adapter = try arguments.adapter()
+  try adapter.refuseHead(for: "export-prompt")
   let output = try arguments.destination("--output", isFolder: format.isFolder)
   if let output, format.isFolder, holdsMoreThanAnAdapter(output) {
     throw InputError.usage(output, "contains a run; export into a separate folder, such as \(output)/adapter")

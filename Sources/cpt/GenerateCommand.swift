@@ -43,6 +43,7 @@ private func runGenerate(_ arguments: Arguments) throws -> Int32 {
     throw InputError.usage("--config", "and --prompt both are standard input; give --prompt a text")
   }
   let adapter = try arguments.adapter()
+  try adapter.refuseHead(for: "generate")
   let configuration = try arguments.configuration(
     of: adapter, for: isRaw ? nil : "the template must come from a configuration; or use --raw")
   let (text, source) = try prompt(arguments)

@@ -1,3 +1,4 @@
+import Diagnostics
 import FileFormats
 import Insights
 
@@ -5,6 +6,9 @@ import Insights
 extension PromptInspection {
   /// The inspection as text; `model` is the model's path.
   func text(over model: String) -> String {
+    if let head {
+      return wrapped("\(head.text); behind \(counted(prompt.context.count, "untrained token")), for \(model)")
+    }
     let trained = geometry.drifts.filter(\.role.isTrained)
     let trainedCount = trained.reduce(0) { $0 + $1.tokens }, onSurface = trained.reduce(0) { $0 + $1.onSurface }
     let outside = geometry.drifts.reduce(0) { $0 + $1.outside }
@@ -57,7 +61,7 @@ extension PromptInspection {
   var json: JSON {
     .object([
       .init("tokens", .integer(prompt.context.count)), .init("width", .integer(prompt.width)),
-      .init("step", step.map(JSON.integer) ?? .null),
+      .init("step", step.map(JSON.integer) ?? .null), .init("head", head?.json ?? .null),
       .init("drift", .array(geometry.drifts.map(\.json))),
       .init("effective_rank", .number(geometry.effectiveRank)),
       .init("singular_values", .array(geometry.singularValues.map { .number(Double($0)) })),

@@ -154,7 +154,7 @@ extension TimeEstimate {
       Fact(
         "total_seconds", .number(totalSeconds), "time",
         (totalSeconds < 1 ? "under 1 s" : "about \(duration(totalSeconds))")
-          + (steps == 0 ? " for the evaluation; nothing is trained" : " for \(steps) steps and their evaluations")
+          + (steps == 0 ? " for the evaluation; there are no steps" : " for \(steps) steps and their evaluations")
           + ", estimated from FLOPs and current sgemm speed"),
     ]
   }

@@ -2,6 +2,7 @@ import Diagnostics
 import FileFormats
 import Insights
 import Kernels
+import Method
 import Runs
 import System
 import Tuning
@@ -85,8 +86,10 @@ private func text(of summary: TrainingSummary, in run: RunDirectory) -> String {
     return "stopped after \(done); run the same command with --resume to continue"
   }
   var lines = ["trained \(done): \(messageLine(run.path))"]
+  if let head = summary.head { lines = ["fitted a \(head.text): \(messageLine(run.path))"] }
   if let step = summary.bestStep, let metric = summary.bestMetric {
-    lines.append("best on validation at step \(step) (\(fixed(metric, 3))): \(messageLine(run.best))")
+    let place = summary.totalSteps == 0 ? "on validation" : "best on validation at step \(step)"
+    lines.append("\(place) (\(fixed(metric, 3))): \(messageLine(run.best))")
   }
   lines.append("next: cpt eval --checkpoint \(shellWord(summary.bestStep == nil ? run.path : run.best))")
   return lines.joined(separator: "\n")
@@ -96,6 +99,7 @@ private func json(
   of summary: TrainingSummary, in run: RunDirectory, _ notes: [String], _ times: ProfileReport?
 ) -> JSON {
   let profile = times.map { [JSON.Member("profile", $0.json)] } ?? []
+  let head = summary.head.map { [JSON.Member("head", $0.json)] } ?? []
   return .object(
     [
       .init("output_dir", .string(run.path)), .init("step", .integer(summary.step)),
@@ -106,7 +110,26 @@ private func json(
       .init("planned_memory_bytes", .integer(summary.plannedMemory)),
       .init("peak_memory_bytes", Memory.peak.map(JSON.integer) ?? .null),
       .init("warnings", .array(notes.map(JSON.string))),
-    ] + profile)
+    ] + head + profile)
+}
+
+extension ClassifierHead.Fit {
+  /// How it was fitted, in words.
+  var text: String {
+    func short(_ value: Double) -> String { (1e-3..<1e5).contains(value) ? fixed(value, 3) : scientific(value) }
+    let name = kind.rawValue + (strength.map { " of strength \(short($0))" } ?? "")
+    return "classifier head on \(rows) rows: \(name), leave-one-out accuracy \(percent(leaveOneOutAccuracy)), "
+      + "temperature \(short(temperature))"
+  }
+
+  /// The same as JSON.
+  var json: JSON {
+    .object([
+      .init("classifier", .string(kind.rawValue)), .init("rows", .integer(rows)),
+      .init("strength", strength.map(JSON.number) ?? .null),
+      .init("leave_one_out_accuracy", .number(leaveOneOutAccuracy)), .init("temperature", .number(temperature)),
+    ])
+  }
 }
 
 /// Shows a run while it goes on.
@@ -125,6 +148,7 @@ private struct TrainingProgress {
       terminal.line(
         "\(plan.totalSteps) steps over \(plan.trainingExamples) examples, context of \(plan.contextTokens) tokens\(start)"
       )
+    case .read(let rows, let all): terminal.status("\(rows) of \(all) rows")
     case .step(let step):
       last = step
       // Without a terminal: about twenty lines a run.

@@ -27,7 +27,9 @@ import TestSupport
         let run = folder + "/cells/" + cell.folder
         let metrics = try readBytes(of: run + "/metrics.jsonl").split(separator: UInt8(ascii: "\n"))
           .map { try JSON(parsing: Array($0), file: "metrics") }.filter { $0["loss"] != nil }
-        #expect(metrics.count == (cell.method == "icl" ? 0 : cell.method == "prompt_tuning" ? 3 : 6))
+        let steps = ["icl": 0, "head": 0, "prompt_tuning": 3][cell.method] ?? 6
+        #expect(metrics.count == steps && cell.steps == steps)
+        #expect((cell.parameters == 0) == (cell.method == "icl"))
         // The cell's numbers are those of `cpt eval` on its best checkpoint.
         let evaluation = try Program.run(["eval", "--checkpoint", run + "/best", "--no-icl", "--json"])
         #expect(

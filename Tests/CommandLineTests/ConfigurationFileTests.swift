@@ -89,7 +89,7 @@ import TestSupport
       for value in [
         "0", "-1", "1e30", "2147483647", "4611686018427387904", "1.5", "1e-300", "NaN", "[-1]", "99999999TB",
       ] {
-        for method in key.hasPrefix("prompt_tuning") ? ["prompt_tuning"] : ["cpt"] {
+        for method in key.hasPrefix("prompt_tuning") ? ["prompt_tuning"] : key.hasPrefix("head") ? ["head"] : ["cpt"] {
           // With a limit of the address space, memory by the gigabyte is a trap too.
           let words = ["train", "--config", "config.json", "--dry-run", "--threads", "1"]
           let outcome = try Program.run(

@@ -49,6 +49,7 @@ import TestSupport
   private static let sgd = ("training.optim", JSON.string("sgd"))
   private static let separated = ("template.emit_inter_separator", JSON.bool(true))
   private static let virtual = ("training.method", JSON.string("prompt_tuning"))
+  private static let head = ("training.method", JSON.string("head"))
   private static let text = ("prompt_tuning.prompt_tuning_init", JSON.string("text"))
   private static let noValidation = ("data.validation", JSON.null), noTest = ("data.test", JSON.null)
 
@@ -124,6 +125,9 @@ import TestSupport
     Case(
       "prompt_tuning.prompt_tuning_init_text", .string("sort"), against: .string("refund"), given: [virtual, text],
       .run),
+    Case("head.classifier", .string("centroid"), given: [head], .run),
+    Case("head.context", .bool(true), given: [head], .fact("training_examples", 16, 12)),
+    Case("head.strength", .number(0.5), given: [head], .run),
     Case("model.weights", .string("q8"), .run),
     Case("initial_adapter", .string("nowhere"), .refused("nowhere/adapter_config.json: not found")),
     Case("output_dir", .string("elsewhere"), .folder("elsewhere")),

@@ -55,7 +55,7 @@ import TestSupport
     }
   }
 
-  @Test(arguments: ["icl", "prompt_tuning", "instruction_prompt_tuning"])
+  @Test(arguments: ["icl", "prompt_tuning", "instruction_prompt_tuning", "head"])
   func onlyCPTContinuesAnAdapter(method: String) throws {
     try withTemporaryFolder { folder in
       var example = WorkingExample(in: folder)

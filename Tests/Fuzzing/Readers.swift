@@ -75,10 +75,16 @@ struct Reader: Sendable {
         }
       }
     },
-    Reader(name: "adapter", files: ["adapter_config.json", "adapter_model.safetensors", "config.json"]) { input in
+    Reader(
+      name: "adapter",
+      files: ["adapter_config.json", "adapter_model.safetensors", "config.json", "head.safetensors"]
+    ) { input in
       let adapter = try Adapter(folder: input.path)
       let prompt = try adapter.prompt(over: smallModel.decoder)
       _ = (prompt.projected, adapter.safetensorsFile, adapter.numPyFile)
+      if let head = try adapter.head(for: .head, labels: ["a", "b", "c"], decoder: smallModel.decoder) {
+        _ = head.logProbabilities(of: [Float](repeating: 1, count: head.width))
+      }
       let card = ModelCard(
         of: adapter, kind: .cpt, name: "f", baseModel: nil, record: try AdapterRecord(adapterFolder: input.path))
       _ = card.text

@@ -79,3 +79,36 @@ import TestSupport
     #expect(PrincipalComponents(ofRows: Matrix(rows: 1, columns: 2, values: [1, .nan]), count: 2) == nil)
   }
 }
+
+@Suite struct SymmetricEigenvectorsTests {
+  @Test(arguments: [1, 2, 5, 17, 33])
+  func multiplyBackToTheMatrix(n: Int) throws {
+    var generator = TestGenerator(seed: 3)
+    let half = generator.floats(n * n).map(Double.init)
+    let a = (0..<n * n).map { half[$0] + half[$0 % n * n + $0 / n] }
+    let eigen = try #require(SymmetricEigenvectors(of: a, size: n))
+    #expect(eigen.values == eigen.values.sorted())
+    for i in 0..<n {
+      for j in 0..<n {
+        let back = (0..<n).reduce(0) { $0 + eigen.rows[$1 * n + i] * eigen.values[$1] * eigen.rows[$1 * n + j] }
+        #expect(abs(back - a[i * n + j]) < 1e-12 * Double(n))
+        let product = (0..<n).reduce(0) { $0 + eigen.rows[i * n + $1] * eigen.rows[j * n + $1] }
+        #expect(abs(product - (i == j ? 1 : 0)) < 1e-12)
+      }
+    }
+  }
+
+  @Test func emptyAndNotFinite() throws {
+    #expect(try #require(SymmetricEigenvectors(of: [], size: 0)).values.isEmpty)
+    #expect(SymmetricEigenvectors(of: [1, .nan, .nan, 1], size: 2) == nil)
+  }
+
+  /// By hand: A = [[1, 2, 3], [4, 5, 6]], B = [[1, 0], [0, 1], [1, 1]]; C = A · B.
+  @Test func productsInDoublePrecision() {
+    let a = [1.0, 2, 3, 4, 5, 6], b = [1.0, 0, 0, 1, 1, 1], c = [4.0, 5, 10, 11]
+    #expect(product(m: 2, n: 2, k: 3, a, b) == c)
+    #expect(product(m: 2, n: 2, k: 3, [1, 4, 2, 5, 3, 6], transposedA: true, b) == c)
+    #expect(product(m: 2, n: 2, k: 3, a, [1, 0, 1, 0, 1, 1], transposedB: true) == c)
+    #expect(product(m: 2, n: 1, k: 0, [], []) == [0, 0])
+  }
+}

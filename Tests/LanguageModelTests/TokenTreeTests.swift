@@ -204,4 +204,31 @@ private let models =
     #expect(tree.maximumDepth == 16)
     #expect(tree.segments.map(\.rows) == [0..<3, 3..<4, 4..<6, 6..<6, 6..<7])
   }
+
+  /// The states times the word embeddings, to which GPT-2's head is tied, are the logits; in a tree as on a plain path.
+  @Test func hiddenStatesGiveTheLogits() throws {
+    let model = try Tree().model, workspace = Workspace()
+    var root = TokenTree()
+    root.append(.tokens(Tree.context))
+    let kept = model.forward(root, targets: [], keepsRoot: true, workspace: workspace, on: team).kept
+    var tree = TokenTree(prefixLength: Tree.context.count)
+    for leaf in Tree.leaves { tree.append(.tokens(leaf)) }
+    let rows = tree.segments.map { $0.rows.upperBound - 1 }
+    let states = model.hiddenStates(of: tree, rows: rows, prefix: kept, workspace: workspace, on: team)
+    #expect((states.rows, states.columns) == (4, model.hiddenWidth))
+    let words = Matrix(
+      rows: model.vocabularySize, columns: model.width,
+      values: model.embedding.rows(of: Array(0..<model.vocabularySize)))
+    for (index, leaf) in Tree.leaves.enumerated() {
+      var plain = Continuation(model, on: team)
+      let expected = plain.append(.tokens(Tree.context + leaf))
+      let logits = (0..<words.rows).map { word in
+        (0..<words.columns).reduce(Float(0)) { $0 + words[word, $1] * states[index, $1] }
+      }
+      let total = log(logits.reduce(0.0) { $0 + exp(Double($1)) })
+      for (logit, logProbability) in zip(logits, expected) {
+        #expect(abs(Double(logit) - total - Double(logProbability)) < 1e-4)
+      }
+    }
+  }
 }

@@ -287,7 +287,7 @@ package struct ComparisonRun {
       let records = predictions.map { PredictionRecord($0, baseline: nil, labels: labels).json.compact + "\n" }
       try writeAtomically(
         records.joined(), to: folder + "/" + cell.folder + "/" + Comparison.predictionsFile)
-      if run.steps > 0 {
+      if run.steps > 0 || run.head != nil {
         let rows = run.setup.rows.training.spread(over: Self.trainingRowsMeasured)
         let training = try ClassificationReport(
           scorer.predict(run.setup.encoder.examples(of: rows)), labels: labels)
@@ -297,7 +297,7 @@ package struct ComparisonRun {
     }
     cell.rowsLearntFrom = run.setup.rows.learntFrom
     cell.steps = run.steps
-    cell.parameters = run.steps == 0 ? 0 : run.prompt.trainedCount
+    cell.parameters = run.head?.parameterCount ?? (run.steps == 0 ? 0 : run.prompt.trainedCount)
     comparison.cells.append(cell)
     times.cells.removeAll { $0.folder == cell.folder }
     times.cells.append(
@@ -344,10 +344,12 @@ package struct ComparisonRun {
     return true
   }
 
-  /// A finished run: what it was made from, and its prompt, the best one if there are validation rows.
+  /// A finished run: what it was made from, and its prompt, the best one if there are validation rows, or its head.
   private struct FinishedRun {
     let setup: TrainingSetup
     let prompt: TunedPrompt
+    /// nil: the method trains a prompt, or nothing.
+    let head: ClassifierHead?
     let evaluator: Evaluator
     let steps: Int
     let seconds: Double
@@ -374,10 +376,12 @@ package struct ComparisonRun {
     if summary.wasInterrupted { return nil }
     let decoder = setup.model.decoder
     let adapter = try Adapter(folder: summary.bestStep == nil ? directory.path : directory.best)
+    let head = try adapter.head(
+      for: configuration.training.method, labels: setup.encoder.labelNames, decoder: decoder)
     return FinishedRun(
-      setup: setup, prompt: try adapter.prompt(over: decoder),
-      evaluator: Evaluator(decoder: decoder, workspace: Workspace(), team: team), steps: summary.totalSteps,
-      seconds: summary.elapsedSeconds)
+      setup: setup, prompt: try adapter.prompt(over: decoder), head: head,
+      evaluator: Evaluator(decoder: decoder, workspace: Workspace(), team: team, head: head),
+      steps: summary.totalSteps, seconds: summary.elapsedSeconds)
   }
 
   private mutating func write() throws {

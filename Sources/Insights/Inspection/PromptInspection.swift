@@ -8,6 +8,8 @@ import Tokenization
 /// The effect of training on a prompt.
 package struct PromptInspection: Sendable {
   package let prompt: TunedPrompt
+  /// How its classifier was fitted; nil without one.
+  package let head: ClassifierHead.Fit?
   /// The step it was written after; nil if no run wrote it.
   package let step: Int?
   package let geometry: PromptGeometry
@@ -32,6 +34,7 @@ package struct PromptInspection: Sendable {
       throw InputError.badData(adapter.folder, "the prompt holds numbers that are not finite")
     }
     self.geometry = geometry
+    head = adapter.head?.fit
     step = try AdapterRecord(adapterFolder: adapter.folder)?.state.step
     listing = PromptListing(
       prompt, decoder: model.decoder, tokenizer: tokenizer, neighbours: neighbours, mostMoved: mostMoved, team: team)

@@ -159,6 +159,23 @@ extension Decoder {
     return (head.logProbabilities(run.top, workspace: workspace, on: team).values, kept)
   }
 
+  /// The hidden states that the logits of some rows come from, after the head's norm, [R, D].
+  ///
+  /// - Parameters:
+  ///   - tree: the segments to compute; it continues `prefix`.
+  ///   - rows: rows of the tree, ascending.
+  ///   - prefix: keys and values computed earlier.
+  ///   - workspace: the memory of the pass's matrices and of the result.
+  ///   - team: the threads.
+  /// - Returns: the states; no logits are computed.
+  package func hiddenStates(
+    of tree: TokenTree, rows: [Int], prefix: Prefix? = nil, workspace: Workspace, on team: ThreadTeam
+  ) -> Matrix {
+    let run = runBlocks(
+      over: tree, outputs: rows, prefix: prefix, retention: .nothing, keepsRoot: false, workspace: workspace, on: team)
+    return head.hiddenStates(run.top, workspace: workspace, on: team)
+  }
+
   /// Embedding and all blocks over the tree; the last block computes only the output rows.
   private func runBlocks(
     over tree: TokenTree, outputs: [Int], prefix: Prefix?, retention: Retention, keepsRoot: Bool,

@@ -51,10 +51,14 @@ extension Head {
     return gradient
   }
 
+  /// The norm of the last block's output, [R, D].
+  func hiddenStates(_ top: Matrix, workspace: Workspace, on team: ThreadTeam) -> Matrix {
+    norm.map { NormActivations($0, of: top, in: workspace).forward(in: workspace, on: team) } ?? top
+  }
+
   /// The log-probability of every token of the vocabulary after each row, [R, vocabulary]. top: [R, D].
   func logProbabilities(_ top: Matrix, workspace: Workspace, on team: ThreadTeam) -> Matrix {
-    let hidden = norm.map { NormActivations($0, of: top, in: workspace).forward(in: workspace, on: team) } ?? top
-    let lines = logits(of: hidden, workspace: workspace, on: team)
+    let lines = logits(of: hiddenStates(top, workspace: workspace, on: team), workspace: workspace, on: team)
     logSoftmax(lines, on: team)
     return lines
   }

@@ -39,6 +39,8 @@ package struct Adapter: Sendable {
   /// e0 + delta, [tokens, width], row by row.
   package let embeddings: [Float]
   package let width: Int
+  /// The classifier beside it, if a run of the method `head` wrote it; the prompt is then untrained.
+  package let head: ClassifierHead?
 
   /// Reads an adapter folder, ours or PEFT's.
   ///
@@ -72,11 +74,15 @@ package struct Adapter: Sendable {
     // Rows whose mask is 0 are left out of the context.
     let kept = ids.indices.filter { configuration.mask?[$0] != 0 }
     embeddings = kept.flatMap { all[($0 * width)..<(($0 + 1) * width)] }
+    head = try ClassifierHead(adapterFolder: folder)
   }
 
   /// An adapter of a prompt, ready to write.
-  package init(prompt: TunedPrompt, configuration: Configuration, model: AdapterModel) {
+  package init(
+    prompt: TunedPrompt, configuration: Configuration, model: AdapterModel, head: ClassifierHead? = nil
+  ) {
     folder = ""
+    self.head = head
     context = prompt.context
     embeddings = prompt.embeddings
     width = prompt.width
@@ -124,8 +130,9 @@ package struct Adapter: Sendable {
   /// The weights as a NumPy file.
   package var numPyFile: [UInt8] { numPyArray(shape: tensor.shape, values: embeddings) }
 
-  /// Writes the two files into an existing folder.
+  /// Writes the two files, and the classifier's if there is one, into an existing folder.
   package func write(to folder: String) throws {
+    try head?.write(to: folder)
     try writeAtomically(safetensorsFile, to: folder + "/" + Self.weightsFile)
     try writeAtomically(configurationJSON.pretty + "\n", to: folder + "/" + Self.configurationFile)
   }
@@ -144,6 +151,44 @@ package struct Adapter: Sendable {
 }
 
 extension Adapter {
+  /// The classifier for a configuration's method, its labels in this order; nil for another method.
+  ///
+  /// - Throws: `InputError.badData` when there is none although the method needs it, or when it is for another method,
+  ///   other labels or another model.
+  package func head(for method: TuningMethod, labels: [String], decoder: Decoder) throws -> ClassifierHead? {
+    let file = folder + "/" + ClassifierHead.file
+    guard let head else {
+      if method != .head { return nil }
+      throw InputError.missing(file, "not found; training.method \"head\" needs the classifier that cpt train wrote")
+    }
+    guard method == .head else {
+      throw InputError.badData(
+        file, "is a classifier head, and training.method is \"\(method.rawValue)\"; use the run's own configuration")
+    }
+    guard head.width == decoder.hiddenWidth else {
+      throw InputError.badData(
+        file, "is for hidden states \(head.width) wide, the model's are \(decoder.hiddenWidth); is it the right model?")
+    }
+    guard let arranged = head.arranged(for: labels) else {
+      let lacking = head.labels.first { !labels.contains($0) } ?? ""
+      throw InputError.badData(
+        file,
+        "knows the label \(quoted(lacking)), which is not one of the labels here; use the labels it was trained with")
+    }
+    return arranged
+  }
+
+  /// Refuses a prompt that is nothing without its classifier.
+  ///
+  /// - Throws: `InputError.badData` naming what such a prompt is no use for.
+  package func refuseHead(for use: String) throws {
+    if head == nil { return }
+    throw InputError.badData(
+      folder,
+      "is a classifier head: its prompt is untrained, and all it learnt is in \(ClassifierHead.file), which has no use in "
+        + "\(use); cpt predict and cpt eval use it")
+  }
+
   /// The adapter as a prompt over a model, with the given radii or else those it was trained with.
   ///
   /// - Throws: `InputError.badData` when its width or vocabulary does not fit the model.

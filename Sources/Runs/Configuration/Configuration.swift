@@ -35,6 +35,7 @@ package struct Configuration: Sendable, Equatable {
   package var data = DataConfiguration()
   package var training = TrainingConfiguration()
   package var promptTuning = PromptTuningConfiguration()
+  package var head = HeadConfiguration()
   package var model = ModelConfiguration()
   /// An adapter folder to continue from; its token ids are the context.
   package var initialAdapter: String?
@@ -80,6 +81,7 @@ extension Configuration: ConfigurationSection {
     .section(
       "prompt_tuning", \.promptTuning,
       "the virtual tokens of methods that train them"),
+    .section("head", \.head, "the classifier of the method \"head\""),
     .section("model", \.model, "how the frozen model is held in memory"),
     Field(
       "initial_adapter", \.initialAdapter, .null(or: .text),
@@ -187,6 +189,15 @@ extension Configuration {
     return copy
   }
 
+  /// Whether the context has examples.
+  package var showsExamples: Bool {
+    switch training.method {
+    case .cpt, .icl, .instructionPromptTuning: true
+    case .promptTuning: false
+    case .head: head.showsContext
+    }
+  }
+
   private func validate(_ origin: FieldOrigin) throws {
     func require(_ condition: Bool, _ key: String, _ problem: @autoclosure () -> String) throws {
       if !condition { throw origin.error(key, problem()) }
@@ -223,6 +234,12 @@ extension Configuration {
     try data.validate(origin.inside("data"))
     try training.validate(origin.inside("training"))
     try promptTuning.validate(origin.inside("prompt_tuning"))
+    try head.validate(origin.inside("head"))
+    if training.method == .head {
+      try require(
+        !head.showsContext || data.trainOn != .context, "data.train_on",
+        "is \"context\", and with \"head.context\" those rows would see themselves and their labels; use \"rest\"")
+    }
   }
 }
 

@@ -90,7 +90,8 @@ extension TrainingConfiguration: ConfigurationSection {
     Field(
       "method", \.method, .choice,
       "what is trained: \"cpt\": the context; \"icl\": nothing; \"prompt_tuning\": virtual tokens without a context; "
-        + "\"instruction_prompt_tuning\": virtual tokens before a fixed context"),
+        + "\"instruction_prompt_tuning\": virtual tokens before a fixed context; \"head\": a linear classifier on the "
+        + "frozen model's hidden states"),
     Field("learning_rate", \.learningRate, .positive, "step size of the optimiser, before the schedule"),
     Field("num_train_epochs", \.epochs, .positive, "passes over the training rows"),
     Field(

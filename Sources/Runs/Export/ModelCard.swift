@@ -111,6 +111,7 @@ package struct ModelCard {
       "Made by Context-aware Prompt Tuning ([CPT](https://arxiv.org/abs/2410.17222)): \(content) laid out as a context, as "
         + "in in-context learning. The embeddings of its tokens were then optimised, each inside a small ball around "
         + "its start. \(frozen)"
+    case .head: "A classifier head on the model's hidden states. \(frozen)"
     case .icl: "In-context learning: \(content) laid out as a context. Nothing was trained."
     case .promptTuning: "Made by prompt tuning: the embeddings of its virtual tokens were optimised. \(frozen)"
     case .instructionPromptTuning:

@@ -11,7 +11,8 @@ package struct Checkpoint {
   package static let tensorsFile = "cpt_state.safetensors"
   /// The files of a checkpoint; the first is written last.
   static let files = [
-    TrainerState.file, Adapter.configurationFile, Adapter.weightsFile, tensorsFile, RunDirectory.configurationName,
+    TrainerState.file, Adapter.configurationFile, Adapter.weightsFile, ClassifierHead.file, tensorsFile,
+    RunDirectory.configurationName,
   ]
 
   package var step = 0
@@ -20,6 +21,8 @@ package struct Checkpoint {
   package var prompt: TunedPrompt
   package var optimizer: Optimizer
   package var computation: Computation
+  /// The classifier of the method `head`, once it is fitted.
+  package var head: ClassifierHead?
   /// Training and validation rows, for readers of the file.
   package let rows: (training: Int, validation: Int)
 
@@ -41,7 +44,7 @@ package struct Checkpoint {
     let partial = folder + ".partial"
     try removeRecursively(partial)
     try makeDirectory(partial)
-    try Adapter(prompt: prompt.projected, configuration: configuration, model: model).write(to: partial)
+    try Adapter(prompt: prompt.projected, configuration: configuration, model: model, head: head).write(to: partial)
     let shape = [prompt.context.count, prompt.width]
     var tensors = [
       FloatTensor(name: "initial", shape: shape, values: prompt.initial),

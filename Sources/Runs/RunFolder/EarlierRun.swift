@@ -1,4 +1,5 @@
 import Diagnostics
+import Method
 import System
 
 /// What a new process does with a run that a folder holds already.
@@ -150,7 +151,9 @@ extension RunDirectory {
   }
 
   private static func isRunFile(_ name: String) -> Bool {
-    [configurationName, metricsName, tensorBoardFolder, Adapter.configurationFile, Adapter.weightsFile].contains(name)
-      || isCheckpoint(name)
+    [
+      configurationName, metricsName, tensorBoardFolder, Adapter.configurationFile, Adapter.weightsFile,
+      ClassifierHead.file,
+    ].contains(name) || isCheckpoint(name)
   }
 }

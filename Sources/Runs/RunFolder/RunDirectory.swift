@@ -9,6 +9,7 @@ import System
 ///     checkpoint-N/, best/        adapter and training state after step N, and after the best one
 ///     tensorboard/                event files, if training.report_to asks for them
 ///     adapter_config.json, adapter_model.safetensors    the last adapter
+///     head.safetensors            its classifier, with training.method "head"
 ///     cpt.lock                    locked while a process trains here
 package struct RunDirectory: Sendable {
   package let path: String

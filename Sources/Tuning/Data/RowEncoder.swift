@@ -12,6 +12,30 @@ package struct CandidateRow: Sendable {
   package let candidates: [TypedTokens]
   /// Whether the text was truncated to fit the model.
   package let isTruncated: Bool
+
+  /// The tokens before the label to predict; of the candidate with the fewest, if they differ: a text is truncated more
+  /// before a longer label.
+  var tokensBeforeLabel: [Int] {
+    let (candidate, start) = shortest
+    return Array(candidate.ids[..<start])
+  }
+
+  /// The candidate with the fewest tokens before its label, and their number.
+  private var shortest: (candidate: TypedTokens, labelStart: Int) {
+    let all = candidates.map { candidate in
+      let positions = candidate.labelPositions
+      // Rows of tokens may have other labels before it.
+      return (candidate, positions.first { candidate.types[$0] == positions.last.map { candidate.types[$0] } } ?? 0)
+    }
+    guard let shortest = all.min(by: { $0.1 < $1.1 }) else { preconditionFailure("a row has candidates") }
+    return shortest
+  }
+
+  /// The same tokens before the label, and one candidate that ends with the first token of its label.
+  fileprivate var untilLabel: CandidateRow {
+    let (candidate, start) = shortest
+    return CandidateRow(place: place, text: nil, candidates: [candidate[0..<(start + 1)]], isTruncated: isTruncated)
+  }
 }
 
 /// A labelled row as typed tokens, with the other candidate labels.
@@ -123,6 +147,20 @@ package struct RowEncoder: Sendable {
     let examples = try rows.map(example)
     if let first = examples.first { try refuseLabelsThatBeginOthers(in: first.row.candidates) }
     return examples
+  }
+
+  /// Rows as a classifier head is fitted to them, with their tokens before the label only, and the index of each one's
+  /// label.
+  ///
+  /// - Throws: `InputError.badData` naming the row.
+  func untilLabels(of rows: [DataRow]) throws -> (rows: [EncodedExample], labels: [Int]) {
+    var found: (rows: [EncodedExample], labels: [Int]) = ([], [])
+    for row in rows {
+      let example = try example(of: row)
+      found.rows.append(EncodedExample(row: example.row.untilLabel, label: 0))
+      found.labels.append(example.label)
+    }
+    return found
   }
 
   /// A row as evaluation uses it: once with each candidate label.

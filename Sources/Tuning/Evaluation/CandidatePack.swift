@@ -9,11 +9,14 @@ package struct CandidatePack {
   private let tokens: Int
   private(set) var tree: TokenTree
   private var rows: [(place: String, branches: CandidateBranches)] = []
+  /// Whether rows end before their labels, as a classifier head reads them.
+  private let endsBeforeLabels: Bool
 
   /// An empty pack that continues a context of `contextCount` tokens and is full at `tokens` of its own.
-  init(contextCount: Int, tokens: Int) {
+  init(contextCount: Int, tokens: Int, endsBeforeLabels: Bool = false) {
     precondition(tokens > 0)
     self.tokens = tokens
+    self.endsBeforeLabels = endsBeforeLabels
     tree = TokenTree(prefixLength: contextCount)
   }
 
@@ -26,7 +29,34 @@ package struct CandidatePack {
     guard row.candidates.allSatisfy({ $0.labelPositions.first != 0 }) else {
       throw InputError.badData(row.place, "starts with its label; there is no token to predict it from")
     }
-    rows.append((row.place, CandidateBranches(row.candidates, growing: &tree)))
+    let branches =
+      endsBeforeLabels
+      ? CandidateBranches(before: row.tokensBeforeLabel, growing: &tree)
+      : CandidateBranches(row.candidates, growing: &tree)
+    rows.append((row.place, branches))
+  }
+
+  /// The last row of the tree of each row, before its branches: the token before the label if rows end there.
+  var lastRows: [Int] { rows.map(\.branches.lastRow) }
+
+  /// The head's prediction for each row, from the hidden states of `lastRows`, [rows, width].
+  ///
+  /// - Throws: `InputError.badData` naming a row whose probabilities are not finite.
+  func scores(of states: Matrix, by head: ClassifierHead) throws -> [CandidateScores] {
+    let values = states.values
+    return try rows.enumerated().map { index, row in
+      let logs = head.logProbabilities(of: values[(index * states.columns)..<((index + 1) * states.columns)])
+      // A label is one choice, of however many tokens its word has.
+      return try finite(CandidateScores(logProbabilities: logs, tokenCounts: logs.map { _ in 1 }), of: row.place)
+    }
+  }
+
+  private func finite(_ scores: CandidateScores, of place: String) throws -> CandidateScores {
+    guard scores.logProbabilities.allSatisfy(\.isFinite) else {
+      throw InputError.badData(
+        place, "the model's probabilities are not finite; check its weights, and that it is the adapter's model")
+    }
+    return scores
   }
 
   /// The label tokens of all rows.
@@ -40,12 +70,7 @@ package struct CandidatePack {
     return try rows.map { place, branches in
       let own = rest.prefix(branches.targets.count)
       rest = rest.dropFirst(branches.targets.count)
-      let scores = branches.scores(of: Array(own))
-      guard scores.logProbabilities.allSatisfy(\.isFinite) else {
-        throw InputError.badData(
-          place, "the model's probabilities are not finite; check its weights, and that it is the adapter's model")
-      }
-      return scores
+      return try finite(branches.scores(of: Array(own)), of: place)
     }
   }
 }
@@ -56,6 +81,15 @@ private struct CandidateBranches {
   private(set) var targets: [Target] = []
   /// The targets of each candidate's label.
   private var targetsOfCandidate: [[Int]]
+  /// The last row of the common tokens in the tree.
+  let lastRow: Int
+
+  /// A row without candidates.
+  init(before label: [Int], growing tree: inout TokenTree) {
+    targetsOfCandidate = []
+    tree.append(.tokens(label))
+    lastRow = tree.rowCount - 1
+  }
 
   init(_ candidates: [TypedTokens], growing tree: inout TokenTree) {
     precondition(!candidates.isEmpty, "a row has candidates")
@@ -68,6 +102,7 @@ private struct CandidateBranches {
     var shared = 1
     while firstLabels.allSatisfy({ shared < $0 }), Set(candidates.map { $0.ids[shared] }).count == 1 { shared += 1 }
     let segment = tree.append(.tokens(Array(candidates[0].ids[..<shared])))
+    lastRow = tree.segments[segment].rows.upperBound - 1
     grow(candidates, Array(candidates.indices), from: shared, under: segment, &tree)
   }
 

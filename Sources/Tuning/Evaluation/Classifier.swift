@@ -1,5 +1,6 @@
 import Diagnostics
 import Kernels
+import Method
 import Runs
 
 /// A tuned prompt with its model and its labels, ready to label texts.
@@ -8,6 +9,7 @@ package struct Classifier {
   package var labels: [String] { encoder.labelNames }
   private let prompted: PromptedModel
   private let encoder: RowEncoder
+  private let head: ClassifierHead?
   private let team: ThreadTeam
 
   /// Opens the model, adapter and labels of a configuration; if it lists no labels, they come from its training rows.
@@ -21,6 +23,8 @@ package struct Classifier {
     }
     prompted = try PromptedModel(configuration, adapter: adapter, team: team)
     encoder = prompted.rowEncoder(labels: labels, truncatesText: configuration.data.truncatesText)
+    head = try adapter.head(
+      for: configuration.training.method, labels: encoder.labelNames, decoder: prompted.model.decoder)
     self.team = team
     try encoder.refuseLabelsThatBeginOthers(in: encoder.candidates(of: "any text", at: adapter.folder).candidates)
   }
@@ -39,7 +43,7 @@ package struct Classifier {
     _ scoring: Scoring,
     _ body: (_ emptyPack: CandidatePack, _ scores: (CandidatePack) throws -> [CandidateScores]) throws -> Void
   ) throws {
-    let evaluator = Evaluator(decoder: prompted.model.decoder, workspace: Workspace(), team: team)
+    let evaluator = Evaluator(decoder: prompted.model.decoder, workspace: Workspace(), team: team, head: head)
     try evaluator.withContext(of: prompted.prompt) { scorer in
       let priors = scorer.priors(of: encoder)
       try body(scorer.emptyPack) { pack in

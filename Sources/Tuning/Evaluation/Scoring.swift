@@ -20,7 +20,8 @@ package enum Scoring: String, CaseIterable, Sendable {
   package var unavailable: InputError {
     .usage(
       "--scoring",
-      "\(rawValue) needs rows of text, and a template with text before the label; use acc or acc_per_token")
+      "\(rawValue) needs rows of text, a template with text before the label, and no classifier head; use acc or "
+        + "acc_per_token")
   }
 }
 

@@ -14,7 +14,15 @@ package struct EvaluationSetup: Sendable {
   package let encoder: RowEncoder
   package let examples: [EncodedExample]
   package let prompt: TunedPrompt
+  /// The classifier of the method `head`.
+  package let head: ClassifierHead?
   package let team: ThreadTeam
+
+  /// Whether the untrained prompt without the classifier is in-context learning, to compare with: it then consists of
+  /// examples.
+  package var hasInContextLearning: Bool {
+    configuration.training.method == .cpt || (head != nil && configuration.showsExamples)
+  }
 
   /// Opens the files of a configuration.
   ///
@@ -28,6 +36,8 @@ package struct EvaluationSetup: Sendable {
     encoder = source.rowEncoder(
       labels: rows.labels, rows: rows.all, contextCount: prompt.context.count,
       truncatesText: configuration.data.truncatesText)
+    head = try adapter.head(
+      for: configuration.training.method, labels: encoder.labelNames, decoder: source.model.decoder)
     examples = try encoder.examples(of: rows.split)
     self.configuration = configuration
     self.team = team

@@ -70,6 +70,22 @@ package struct TextModel: Sendable {
     20_000_000 + (tokenizerFolder.map { Tokenizer.heldBytes(at: $0) } ?? 0)
   }
 
+  /// The context of rows that follow no examples: the token at the beginning of a text, or else at its end.
+  ///
+  /// - Throws: `InputError.badData` when the files define neither.
+  func markerContext() throws -> Context {
+    let ids = [SpecialTokens.Marker.beginningOfText, .endOfText].lazy.compactMap { marker in
+      try? specialTokens.id(of: marker, tokenizer: tokenizer)
+    }
+    guard let id = ids.first else {
+      throw InputError.badData(
+        "head.context",
+        "is false, and no file of the tokenizer or the model defines a bos_token or an eos_token to "
+          + "precede rows; set it to true")
+    }
+    return Context(tokenIDs: [id], mask: nil, types: [TokenRole.none.rawValue])
+  }
+
   /// The encoder of rows as typed tokens that fit after a context.
   ///
   /// - Parameters:

@@ -27,14 +27,18 @@ package struct TrainingSetup: Sendable {
   package init(_ configuration: Configuration, team: ThreadTeam) throws {
     var configuration = configuration.applyingMethod()
     let adapter = try configuration.initialAdapter.map { try Adapter(folder: $0) }
+    try adapter?.refuseHead(for: "\"initial_adapter\"")
     let given =
       adapter?.context
       ?? configuration.tokenIDs.map {
         Context(tokenIDs: $0, mask: configuration.mask, types: configuration.tokenTypes)
       }
     let seed = configuration.training.seed, method = configuration.training.method
-    let rows = try TrainingRows(
-      configuration.data, seed: seed, drawsContext: given == nil, showsContext: method.showsExamples)
+    let showsExamples = configuration.showsExamples
+    var data = configuration.data
+    // A row that sees itself in the context sees its label.
+    if method == .head, showsExamples, data.trainOn == .all { data.trainOn = .rest }
+    let rows = try TrainingRows(data, seed: seed, drawsContext: given == nil, showsContext: showsExamples)
     if !rows.labels.isEmpty { configuration.data.labelWords = rows.labels }
     let source = try TextModel(configuration, for: rows.all.holdText ? .examples : .tokens, team: team)
     let decoder = source.model.decoder
@@ -45,7 +49,7 @@ package struct TrainingSetup: Sendable {
     }
     func examplesInContext() throws -> Context {
       let alone = rowEncoder(contextCount: 0)
-      let examples = try method.showsExamples ? rows.context.map(alone.tokens) : []
+      let examples = try showsExamples ? rows.context.map(alone.tokens) : []
       return Context(examples: examples, beginning: source.exampleEncoder?.beginning ?? [])
     }
     let context: Context
@@ -53,8 +57,10 @@ package struct TrainingSetup: Sendable {
       let virtual = try configuration.promptTuning.tokens(
         vocabularySize: decoder.vocabularySize, maximumPositions: decoder.maximumPositions ?? .max,
         tokenizer: source.tokenizer, seed: seed)
-      let examples = try method.showsExamples ? given ?? examplesInContext() : examplesInContext()
+      let examples = try showsExamples ? given ?? examplesInContext() : examplesInContext()
       context = Context(virtualTokens: virtual, before: examples.tokens)
+    } else if !showsExamples {
+      context = try source.markerContext()
     } else {
       context = try given ?? examplesInContext()
     }

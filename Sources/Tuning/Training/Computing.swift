@@ -7,7 +7,7 @@ import System
 /// How a run computes its steps and evaluations, and what that takes.
 struct Computing {
   let plan: PackPlan
-  let evaluator: Evaluator
+  var evaluator: Evaluator
   /// The cost of an evaluation on the validation rows; nil without any.
   let evaluation: Measurement?
   /// Peak memory of the process in bytes, estimated.
@@ -27,6 +27,7 @@ struct ComputingPlanner {
   private let setup: TrainingSetup
   private let step: TrainingStep
   private let examples: [TypedTokens]
+  /// The rows that evaluations predict, and those that a classifier head is fitted to.
   private let validation: [EncodedExample]
   private let batches: [[Int]]
   /// The memory that the run may take: the user's limit, or 80 % of what the process may use.
@@ -80,7 +81,12 @@ struct ComputingPlanner {
     let evaluator = Evaluator(
       decoder: step.decoder, workspace: step.workspace, team: step.team, packTokens: packTokens)
     return (
-      evaluator, validation.isEmpty ? nil : try evaluator.measure(validation, contextCount: setup.context.count)
+      evaluator,
+      validation.isEmpty
+        ? nil
+        : try evaluator.measure(
+          validation, contextCount: setup.context.count,
+          readsStates: setup.configuration.training.method == .head)
     )
   }
 

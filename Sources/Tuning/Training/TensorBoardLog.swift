@@ -24,7 +24,7 @@ struct TensorBoardLog {
       try file.append(
         step: metrics.step,
         [("eval/loss", metrics.loss), ("eval/accuracy", metrics.accuracy), ("eval/macro_f1", metrics.macroF1)])
-    case .started, .saved: break
+    case .started, .read, .saved: break
     }
   }
 }

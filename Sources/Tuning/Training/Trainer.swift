@@ -15,6 +15,8 @@ package struct Trainer {
   /// Training rows whose text was truncated to fit the model.
   package let truncatedExamples: Int
   package let validation: [EncodedExample]
+  /// The training rows as the classifier of the method `head` reads them; none with another method.
+  private let classified: (rows: [EncodedExample], labels: [Int])
   private let step: TrainingStep
   private let planner: ComputingPlanner
   private var computing: Computing
@@ -42,6 +44,7 @@ package struct Trainer {
     try setup.encoder.requireLabelsToTellApart(
       in: setup.rows.training + setup.rows.context, labelColumn: configuration.data.labelColumn)
     validation = try setup.examples(of: .validation)
+    classified = training.method == .head ? try setup.encoder.untilLabels(of: setup.rows.training) : ([], [])
     let workspace = Workspace()
     step = TrainingStep(
       decoder: setup.model.decoder, context: setup.context.tokens, loss: configuration.loss,
@@ -51,7 +54,7 @@ package struct Trainer {
     let total = try Self.steps(of: training, perEpoch: order.stepsPerEpoch)
     totalSteps = total
     planner = ComputingPlanner(
-      setup, step, examples: examples, validation: validation, batches: order.batches(upTo: total))
+      setup, step, examples: examples, validation: classified.rows + validation, batches: order.batches(upTo: total))
     let computing = try planner.fastest()
     self.computing = computing
     work = RunWork(
@@ -68,7 +71,7 @@ package struct Trainer {
 
   /// Optimiser steps of a run.
   private static func steps(of training: TrainingConfiguration, perEpoch stepsPerEpoch: Int) throws -> Int {
-    if training.method == .icl { return 0 }
+    if !training.method.takesSteps { return 0 }
     if let steps = training.maxSteps { return steps }
     let planned = (training.epochs * Double(stepsPerEpoch)).rounded(.up)
     guard planned < 1e9 else {
@@ -166,7 +169,14 @@ package struct Trainer {
     func isDue(_ interval: StepCount?) -> Bool {
       interval.map { state.step % max(1, $0.count(of: totalSteps)) == 0 } ?? false
     }
-    if totalSteps == 0 { try validate() }
+    if training.method == .head {
+      let all = classified.rows.count
+      wasInterrupted = try !fitHead { rows in
+        try report(.read(rows: rows, of: all))
+        return !shouldStop()
+      }
+    }
+    if totalSteps == 0, !wasInterrupted { try validate() }
     while state.step < totalSteps {
       let stepStart = monotonicSeconds()
       let members = order.batch(forStep: state.step)
@@ -201,12 +211,30 @@ package struct Trainer {
       if wasInterrupted { break }
     }
     if !wasInterrupted {
-      try Adapter(prompt: state.prompt.projected, configuration: configuration, model: AdapterModel(setup.model))
-        .write(to: run.path)
+      try Adapter(
+        prompt: state.prompt.projected, configuration: configuration, model: AdapterModel(setup.model), head: state.head
+      ).write(to: run.path)
     }
     return TrainingSummary(
       step: state.step, totalSteps: totalSteps, wasInterrupted: wasInterrupted, bestStep: state.bestStep,
-      bestMetric: state.bestMetric, elapsedSeconds: monotonicSeconds() - start, plannedMemory: estimatedMemory)
+      bestMetric: state.bestMetric, elapsedSeconds: monotonicSeconds() - start, plannedMemory: estimatedMemory,
+      head: state.head?.fit)
+  }
+
+  /// Fits the classifier to the hidden states of the training rows.
+  ///
+  /// - Parameter goesOn: gets the number of rows done; false ends it.
+  /// - Returns: false if `goesOn` ended it.
+  /// - Throws: `InputError.badData` when there is nothing to tell apart, or for numbers that are not finite.
+  private mutating func fitHead(goesOn: (Int) throws -> Bool) throws -> Bool {
+    guard let states = try computing.evaluator.hiddenStates(of: classified.rows, prompt: state.prompt, goesOn: goesOn)
+    else { return false }
+    let names = setup.encoder.labelNames
+    let head = try ClassifierHead(
+      fitting: states, labels: classified.labels, of: names, configuration.head)
+    state.head = head
+    computing.evaluator.head = head.arranged(for: names)
+    return true
   }
 
   private mutating func evaluate(elapsedSince start: Double) throws -> (EvaluationMetrics, isBest: Bool) {

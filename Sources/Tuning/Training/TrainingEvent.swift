@@ -1,9 +1,12 @@
+import Method
 import Runs
 
 /// The events a training run reports; only commands print.
 package enum TrainingEvent: Sendable {
   /// The run begins, or resumes from a checkpoint.
   case started(TrainingPlan)
+  /// The model has run over some of the rows that a classifier is fitted to.
+  case read(rows: Int, of: Int)
   case step(StepMetrics)
   case evaluated(EvaluationMetrics, isBest: Bool)
   /// A checkpoint was written to this folder.
@@ -32,4 +35,6 @@ package struct TrainingSummary: Sendable {
   package let elapsedSeconds: Double
   /// Planned peak memory of the process in bytes.
   package let plannedMemory: Int
+  /// How the classifier of the method `head` was fitted.
+  package let head: ClassifierHead.Fit?
 }
