@@ -11,6 +11,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     case order
     case sampling
     case virtualTokens
+    case contextDropout
   }
 
   private var state: UInt64

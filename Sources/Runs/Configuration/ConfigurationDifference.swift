@@ -10,7 +10,8 @@ extension Configuration {
       copy.outputDirectory = nil
       copy.data.test = nil
       if !comparesPaths { for path in Self.paths { copy[keyPath: path] = nil } }
-      copy.training.evaluationSteps = nil
+      // When a run evaluates changes no number of it, unless evaluations may end it.
+      if training.earlyStoppingPatience == nil { copy.training.evaluationSteps = nil }
       copy.training.saveSteps = nil
       copy.training.saveTotalLimit = nil
       copy.training.memoryLimit = nil
