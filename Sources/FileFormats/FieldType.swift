@@ -105,6 +105,8 @@ extension FieldType where Value == Double {
   package static var positive: FieldType { number("a positive number of at most 1e30", in: 0...1e30) { $0 > 0 } }
   /// Numbers from 0 to 1.
   package static var share: FieldType { number("a number from 0 to 1", in: 0...1) { _ in true } }
+  /// Numbers from 0 to 1, without 1.
+  package static var shareBelowOne: FieldType { number("a number from 0, below 1", in: 0...1) { $0 < 1 } }
   /// Numbers between 0 and 1, both excluded.
   package static var fraction: FieldType { number("a number above 0 and below 1", in: 0...1) { $0 > 0 && $0 < 1 } }
 

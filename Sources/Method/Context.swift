@@ -3,6 +3,8 @@ import Diagnostics
 /// The tokens before every input, whose embeddings are tuned.
 package struct Context: Sendable, Equatable {
   package let tokens: TypedTokens
+  /// The tokens of each example, with the separators after it; empty if the context does not consist of known examples.
+  package let exampleRanges: [Range<Int>]
 
   /// A context of given tokens, without those whose mask is 0.
   ///
@@ -11,13 +13,19 @@ package struct Context: Sendable, Equatable {
   package init(tokenIDs: [Int], mask: [Int]?, types: [Int]?) {
     let kept = tokenIDs.indices.filter { mask?[$0] != 0 }
     tokens = TypedTokens(ids: kept.map { tokenIDs[$0] }, types: kept.map { types?[$0] ?? 1 })
+    exampleRanges = []
   }
 
   /// A context of encoded examples, example k's types raised by 4k.
   package init(examples: [TypedTokens], beginning: [Int]) {
     var tokens = TypedTokens(ids: beginning, types: beginning.map { _ in 0 })
-    for (index, example) in examples.enumerated() { tokens.append(example.raisingTypes(by: 4 * index)) }
+    var ranges: [Range<Int>] = []
+    for (index, example) in examples.enumerated() {
+      ranges.append(tokens.count..<(tokens.count + example.count))
+      tokens.append(example.raisingTypes(by: 4 * index))
+    }
     self.tokens = tokens
+    exampleRanges = ranges
   }
 
   /// A context that starts with virtual tokens, the only trained ones; later tokens are fixed and not predicted.
@@ -26,6 +34,7 @@ package struct Context: Sendable, Equatable {
       ids: virtualTokens + fixed.ids,
       types: virtualTokens.map { _ in TokenRole.inputTemplate.rawValue }
         + fixed.ids.map { _ in TokenRole.none.rawValue })
+    exampleRanges = []
   }
 
   package var count: Int { tokens.count }

@@ -14,6 +14,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     case shots
     case folds
     case resampling
+    case contextDropout
   }
 
   private var state: UInt64

@@ -2,18 +2,16 @@ import LanguageModel
 
 /// How far a token may move: `opt_projection_epsilon` and `opt_projection_format_epsilon`.
 package struct ProjectionRadii: Sendable, Equatable {
-  package var input = 0.1
-  package var format = 0.1
+  package var input: Double
+  package var format: Double
 
-  package init() {}
+  package init(input: Double = 0.1, format: Double = 0.1) {
+    self.input = input
+    self.format = format
+  }
 
   /// Infinite balls.
-  package static let unbounded: ProjectionRadii = {
-    var radii = ProjectionRadii()
-    radii.input = 1e30
-    radii.format = 1e30
-    return radii
-  }()
+  package static let unbounded = ProjectionRadii(input: 1e30, format: 1e30)
 
   /// Radius of a token's ball: its epsilon · sqrt(width / 2048), infinite if it is unbounded; 1e-10 for fixed tokens.
   package func radius(of role: TokenRole, width: Int) -> Float {

@@ -48,6 +48,8 @@ package struct PromptTuningConfiguration: Sendable, Equatable {
   package var virtualTokens = 20
   package var initialization = Initialization.random
   package var text: String?
+  /// Radius of the virtual tokens' balls, like ``ProjectionRadii``; nil: they have none.
+  package var projectionEpsilon: Double?
 
   package init() {}
 }

@@ -60,6 +60,11 @@ package struct TypedTokens: Sendable, Equatable {
     TypedTokens(ids: Array(ids[range]), types: Array(types[range]))
   }
 
+  /// The tokens at some positions.
+  package func keeping(_ positions: [Int]) -> TypedTokens {
+    TypedTokens(ids: positions.map { ids[$0] }, types: positions.map { types[$0] })
+  }
+
   /// The offset for the types of following tokens: the largest type, rounded up to a multiple of 4.
   ///
   /// PEFT adds the largest type itself. That is equal if the tokens end with a label group, and turns templates into

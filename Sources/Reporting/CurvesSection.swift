@@ -22,7 +22,7 @@ struct CurvesSection {
       return tag("section", [:], heading(level, "Training"), paragraph("No step was taken, so there are no curves."))
     }
     let hasValidation = !history.evaluations.isEmpty
-    let best = bestStep.map { (step: $0, name: "best on validation: step \($0)") }
+    let best = bestStep.map { (step: $0, name: "best on validation: " + ($0 == 0 ? "untrained" : "step \($0)")) }
     let clipping = maxGradientNorm.map { "Before clipping to \($0)." } ?? "Not clipped."
     let charts = [
       LineChart(
@@ -82,7 +82,8 @@ struct CurvesSection {
       (name: name, values: Dictionary(points.map { ($0.step, $0.value) }) { $1 })
     }.filter { !$0.values.isEmpty }
     let evaluated = history.evaluations.map(\.step)
-    let all = evaluated.count > 1 ? evaluated : history.steps.map(\.step)
+    // Every run evaluates before its first step and after its last one.
+    let all = evaluated.count > 2 ? evaluated : Set(evaluated + history.steps.map(\.step)).sorted()
     let steps = Set(thinned(all, to: 30) + [history.lastStep]).sorted()
     return table(
       steps.count < all.count ? "Metrics at some of the steps" : "Metrics by step",

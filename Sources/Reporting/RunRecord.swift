@@ -14,6 +14,8 @@ package struct RunRecord: Sendable {
   /// The time its metrics were last written.
   let date: String?
   let isFinished: Bool
+  /// The number of evaluations without a better one at the run's end, if that let it end early.
+  let stagnantEvaluations: Int?
   /// The folder of the adapter shown; nil if the run has none yet.
   let adapterFolder: String?
   /// The progress of the run when it wrote that adapter.
@@ -37,6 +39,10 @@ package struct RunRecord: Sendable {
     history = try RunHistory(run)
     date = modificationTime(of: run.metricsFile)
     isFinished = run.isFinished
+    let stopping = try run.newestState()?.earlyStopping
+    stagnantEvaluations = configuration.training.earlyStoppingPatience.flatMap { patience in
+      stopping.flatMap { $0.evaluationsWithoutBetter >= patience ? $0.evaluationsWithoutBetter : nil }
+    }
     adapterFolder = run.adapterFolder
     state = try run.adapterFolder.flatMap { try run.state(of: $0) }
   }

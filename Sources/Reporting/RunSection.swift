@@ -47,10 +47,14 @@ struct RunSection {
     sentences.append(
       (run.isFinished
         ? "Training took \(counted(steps, "step"))"
-        : "Training stopped early, after \(counted(steps, "step"))")
+        : "Training was interrupted after \(counted(steps, "step"))")
         + " in \(duration(run.history.elapsedSeconds))"
-        + (best.map { "; the best checkpoint on validation rows is step \($0.step) with \(percentage($0.accuracy))" }
-          ?? "")
+        + (run.stagnantEvaluations.map { ", and ended after \(counted($0, "evaluation")) without a better one" } ?? "")
+        + (best.map {
+          "; the best on validation rows is "
+            + ($0.step == 0 ? "the prompt before training" : "the checkpoint of step \($0.step)")
+            + " with \(percentage($0.accuracy))"
+        } ?? "")
         + ".")
     return sentences.joined(separator: " ")
   }

@@ -110,7 +110,7 @@ extension Flag {
   /// `--scoring`: how scores become a prediction.
   static let scoring = Flag(
     name: "--scoring", value: .choice("NAME", Scoring.self),
-    help: "acc (default), acc_norm, acc_per_token, pmi_dc, calibrated")
+    help: "acc (default), acc_norm, acc_per_token, pmi_dc, calibrated, batch_calibrated")
   /// `--help`: the command's flags.
   static let help = Flag(name: "--help", help: "print this help")
 }

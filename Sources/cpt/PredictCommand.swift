@@ -40,6 +40,12 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   }
   let format = try dataFormat(arguments, of: path)
   let scoring = arguments.choice("--scoring", default: Scoring.acc)
+  if scoring == .batchCalibrated {
+    throw InputError.usage(
+      "--scoring",
+      "batch_calibrated compares a row with all others, and rows are labelled as they come; use cpt eval, or calibrated"
+    )
+  }
   let destination =
     arguments["--output"] == "-" ? nil : try arguments.destination("--output", isFolder: false, replacing: "--data")
   let team = try arguments.team()

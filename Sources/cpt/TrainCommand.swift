@@ -44,7 +44,7 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   let setup = try TrainingSetup(configuration, team: team)
   var trainer = try Trainer(setup, run: run)
   let stopAfter = try arguments.integer("--stop-after", from: 1)
-  let notes = trainer.findings(of: setup)
+  var notes = trainer.findings(of: setup)
   func showNotes() { for text in notes { note(text) } }
   if arguments.has("--dry-run") {
     showNotes()
@@ -59,12 +59,28 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   showNotes()
 
   catchSignals()
-  var progress = TrainingProgress(terminal: Terminal())
+  // Only a context that nothing has trained yet says something about template and words.
+  let isUntrained = configuration.initialAdapter == nil
+  let baseline =
+    isUntrained && [.cpt, .icl].contains(configuration.training.method)
+    ? trainer.mostFrequentValidationLabel(of: setup) : nil
+  var progress = TrainingProgress(terminal: Terminal(), isUntrained: isUntrained)
   let summary: TrainingSummary
   do {
     summary = try trainer.train(
       stopAfter: stopAfter, shouldStop: { receivedSignal() != nil }
-    ) { progress.show($0) }
+    ) { event in
+      progress.show(event)
+      if case .evaluated(let evaluation, _) = event, evaluation.step == 0, let baseline,
+        evaluation.accuracy <= baseline.share
+      {
+        notes.append(
+          "untrained, the context predicts \(percent(evaluation.accuracy)) of the validation rows, no more than always "
+            + "answering \(quoted(visible(baseline.label, space: " "))) (\(percent(baseline.share))); the template or label "
+            + "words may not suit the model")
+        note(notes[notes.count - 1])
+      }
+    }
   } catch {
     progress.end()
     throw error
@@ -87,8 +103,15 @@ private func text(of summary: TrainingSummary, in run: RunDirectory) -> String {
   }
   var lines = ["trained \(done): \(messageLine(run.path))"]
   if let head = summary.head { lines = ["fitted a \(head.text): \(messageLine(run.path))"] }
+  if let (measure, evaluations) = summary.stagnation {
+    lines.insert(
+      "stopped early at step \(summary.step): no better \(measure) for \(evaluations) "
+        + "evaluation\(evaluations == 1 ? "" : "s")", at: 0)
+  }
   if let step = summary.bestStep, let metric = summary.bestMetric {
-    let place = summary.totalSteps == 0 ? "on validation" : "best on validation at step \(step)"
+    let place =
+      summary.totalSteps == 0
+      ? "on validation" : "best on validation \(step == 0 ? "before training" : "at step \(step)")"
     lines.append("\(place) (\(fixed(metric, 3))): \(messageLine(run.best))")
   }
   lines.append("next: cpt eval --checkpoint \(shellWord(summary.bestStep == nil ? run.path : run.best))")
@@ -104,6 +127,7 @@ private func json(
     [
       .init("output_dir", .string(run.path)), .init("step", .integer(summary.step)),
       .init("total_steps", .integer(summary.totalSteps)), .init("interrupted", .bool(summary.wasInterrupted)),
+      .init("stopped_early", .bool(summary.stagnation != nil)),
       .init("best_step", summary.bestStep.map(JSON.integer) ?? .null),
       .init("best_metric", summary.bestMetric.map(JSON.number) ?? .null),
       .init("elapsed_seconds", .number(summary.elapsedSeconds)),
@@ -135,10 +159,15 @@ extension ClassifierHead.Fit {
 /// Shows a run while it goes on.
 private struct TrainingProgress {
   let terminal: Terminal
+  /// Whether the run starts from a prompt that nothing has trained yet.
+  private let isUntrained: Bool
   private var plan: TrainingPlan?
   private var last: StepMetrics?
 
-  init(terminal: Terminal) { self.terminal = terminal }
+  init(terminal: Terminal, isUntrained: Bool) {
+    self.terminal = terminal
+    self.isUntrained = isUntrained
+  }
 
   mutating func show(_ event: TrainingEvent) {
     switch event {
@@ -158,9 +187,11 @@ private struct TrainingProgress {
         terminal.line(line(for: step, withBar: false))
       }
     case .evaluated(let evaluation, let isBest):
+      let isFirst = evaluation.step == 0
       terminal.line(
-        "step \(evaluation.step)  validation: loss \(fixed(evaluation.loss, 3))  accuracy \(percent(evaluation.accuracy))"
-          + "  macro-F1 \(fixed(evaluation.macroF1, 3))\(isBest ? "  (best so far)" : "")")
+        "\(isFirst && isUntrained ? "untrained" : "step \(evaluation.step)")  validation: loss \(fixed(evaluation.loss, 3))"
+          + "  accuracy \(percent(evaluation.accuracy))  macro-F1 \(fixed(evaluation.macroF1, 3))"
+          + (isBest && !isFirst ? "  (best so far)" : ""))
       if let last, terminal.isInteractive { terminal.status(line(for: last, withBar: true)) }
     case .saved: break
     }

@@ -118,6 +118,7 @@ import TestSupport
     (65, "is the download complete?", "truncated"), (65, "lacks the tensor", "more layers"),
     (65, "config.json asks for", "wider feed-forward"), (65, "\"n_head\" must be a divisor", "heads"),
     (65, "\"activation_function\" must be one of", "activation"), (65, "the loss is not finite", "not a number"),
+    (65, "train.tsv:2: the model's probabilities are not finite", "not a number, with validation rows"),
   ])
   func brokenModelsAreNamed(status: Int, message: String, kind: String) throws {
     try withTemporaryFolder { folder in
@@ -139,7 +140,7 @@ import TestSupport
       case "more layers": try change("n_layer", .integer(50))
       case "wider feed-forward": try change("n_inner", .integer(77))
       case "heads": try change("n_head", .integer(7))
-      case "not a number":
+      case "not a number", "not a number, with validation rows":
         var bytes = try readBytes(of: weights)
         let tensor = try #require(SafetensorsFile(path: weights)["transformer.h.0.ln_1.bias"])
         let offset = try #require(tensor.bytes.baseAddress) - #require(tensor.file.bytes.baseAddress)
@@ -150,6 +151,7 @@ import TestSupport
       }
       var example = WorkingExample(in: folder)
       example.configuration["base_model_name_or_path"] = .string("model")
+      if kind == "not a number" { example.set("data", "validation", .null) }
       try example.write()
       let outcome = try example.trainRun()
       #expect(outcome.status == Int32(status), "\(outcome.errors)")

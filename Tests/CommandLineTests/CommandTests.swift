@@ -78,8 +78,8 @@ import TestSupport
         "elapsed_seconds",
       ]
       #expect(lines.filter { $0["loss"] != nil }.count == 6)
-      #expect(lines.first?.object?.map(\.key) == keys)
-      #expect(lines.filter { $0["eval_loss"] != nil }.compactMap { $0["step"]?.integer } == [4, 6])
+      #expect(lines.first { $0["loss"] != nil }?.object?.map(\.key) == keys)
+      #expect(lines.filter { $0["eval_loss"] != nil }.compactMap { $0["step"]?.integer } == [0, 4, 6])
       // The resolved configuration is itself a configuration, and the adapter is PEFT's pair.
       let again = try Program.run(["train", "--config", "run/config.json", "--output", "again"], in: folder)
       #expect(again.status == 0, "\(again.errors)")
@@ -93,6 +93,97 @@ import TestSupport
       #expect(["data", "template", "training", "prompt_tuning", "model"].allSatisfy { adapter[$0] == nil })
       #expect(again.output.contains("best on validation at step") && again.errors.contains("validation: loss"))
       #expect(again.output.contains("next: cpt eval --checkpoint again/best\n"))
+    }
+  }
+
+  /// The context before the first step says whether template and words suit the model: here with words that do, and with
+  /// every word that of another label.
+  @Test(arguments: [0, 1])
+  func anUntrainedContextThatKnowsNothingIsNoted(shift: Int) throws {
+    try withTemporaryFolder { folder in
+      let labels = ["billing", "delivery", "returns", "technical"]
+      let words = JSON.object(
+        labels.indices.map { .init(labels[$0], .string(labels[($0 + shift) % labels.count])) })
+      func train(_ flags: [String]) throws -> Program.Outcome {
+        try Program.run(
+          [
+            "train", "--config", repository + "/configs/quickstart/quickstart.json", "--output", "run", "--json",
+            "--set", "training.max_steps=1", "--set", "data.max_validation_examples=60", "--set",
+            "data.label_words=" + words.compact,
+          ] + flags, in: folder)
+      }
+      let outcome = try train([])
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let first = try #require(metrics(in: folder + "/run", with: "eval_loss").first)
+      #expect(first["step"] == .integer(0) && outcome.errors.contains("\nuntrained  validation: loss "))
+      let accuracy = try #require(first["eval_accuracy"]?.number)
+      #expect((accuracy > 0.37) == (shift == 0), "\(accuracy)")
+      let note =
+        "of the validation rows, no more than always answering \"delivery\" (36.7 %); the template or label words"
+      let warnings = try outcome.json()["warnings"]?.array ?? []
+      #expect(warnings.contains { $0.string?.contains(note) == true } == (shift == 1), "\(warnings)")
+      #expect(outcome.errors.split(separator: "\n").count { $0.hasPrefix("note: untrained, ") } == shift)
+      let resumed = try train(["--resume"])
+      #expect(resumed.status == 0 && !resumed.errors.contains("untrained"), "\(resumed.errors)")
+    }
+  }
+
+  /// Rows of one label, methods that start from anything, and prompts that are trained already say nothing of the words.
+  @Test(arguments: ["one label", "prompt_tuning", "initial_adapter", "no validation"])
+  func otherStartsAreNotNoted(kind: String) throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.set(
+        "data", "label_words",
+        .object([.init("delivery", .string("billing")), .init("billing", .string("delivery"))]))
+      try example.write()
+      switch kind {
+      case "one label":
+        try writeAtomically("text\tlabel\nmy parcel is late\tdelivery\n", to: folder + "/one.tsv")
+        example.set("data", "validation", .string("one.tsv"))
+      case "prompt_tuning": example.set("training", "method", .string(kind))
+      case "initial_adapter":
+        #expect(try example.trainRun(["--output", "first", "--stop-after", "1"]).status == 0)
+        example.configuration["initial_adapter"] = .string("first/checkpoint-1")
+      default: example.set("data", "validation", .null)
+      }
+      try example.write()
+      let outcome = try example.trainRun()
+      #expect(outcome.status == 0 && !outcome.errors.contains("note: untrained"), "\(outcome.errors)")
+      #expect(outcome.errors.contains("untrained  validation") == (kind == "one label" || kind == "prompt_tuning"))
+      #expect(outcome.errors.contains("step 0  validation") == (kind == "initial_adapter"))
+    }
+  }
+
+  /// It says so, is finished, and has nothing left to do.
+  @Test func aRunThatStopsEarlyIsFinished() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      for (key, value) in [
+        ("metric_for_best_model", JSON.string("loss")), ("learning_rate", .number(20)), ("eval_steps", .integer(1)),
+        ("early_stopping_patience", .integer(2)),
+      ] { example.set("training", key, value) }
+      try example.write()
+      let outcome = try example.trainRun()
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let lines = outcome.output.split(separator: "\n")
+      let again = try example.trainRun(["--resume"])
+      #expect(again.status == 0 && again.output.split(separator: "\n").first == lines.first, "\(again.errors)")
+      let json = try example.trainRun(["--resume", "--json"]).json()
+      let step = try #require(json["step"]?.integer), best = try #require(json["best_step"]?.integer)
+      #expect(json["stopped_early"] == .bool(true) && json["interrupted"] == .bool(false) && step == best + 2)
+      #expect(lines.first == "stopped early at step \(step): no better validation loss for 2 evaluations")
+      #expect(lines[1].hasPrefix("trained \(step) of 6 steps in "))
+      #expect(fileExists(folder + "/run/adapter_config.json") && fileExists(folder + "/run/checkpoint-\(step)"))
+      let page = try Program.run(["report", "run", "--output", "r.html"], in: folder)
+      #expect(page.status == 0, "\(page.errors)")
+      let text = try String(decoding: readBytes(of: folder + "/r.html"), as: UTF8.self)
+      #expect(text.contains("ended after 2 evaluations without a better one; the best on validation rows is "))
+      // More patience is another run; without the key, the steps of evaluations are free.
+      let other = try example.trainRun(["--resume", "--set", "training.early_stopping_patience=3"])
+      #expect(other.status == 64 && other.errorLine.contains("early_stopping_patience"), "\(other.errors)")
+      let rarer = try example.trainRun(["--resume", "--set", "training.eval_steps=2"])
+      #expect(rarer.status == 64 && rarer.errorLine.contains("eval_steps"), "\(rarer.errors)")
     }
   }
 
@@ -265,7 +356,7 @@ import TestSupport
       #expect(interval.count == 2 && interval[0] < accuracy && accuracy <= interval[1])
       // Each scoring decides once more; the first is the one above.
       let scorings = try #require(json["scorings"]?.object)
-      #expect(scorings.map(\.key) == ["acc", "acc_norm", "acc_per_token", "pmi_dc", "calibrated"])
+      #expect(scorings.map(\.key) == ["acc", "acc_norm", "acc_per_token", "pmi_dc", "calibrated", "batch_calibrated"])
       #expect(scorings[0].value["cpt"]?["accuracy"]?.number == accuracy)
       #expect(scorings.allSatisfy { $0.value["icl"]?["macro_f1"]?.number != nil })
       let other = try Program.run(

@@ -71,6 +71,25 @@ import TestSupport
   }
 
   @Test(arguments: [
+    (["training.method=icl"], "is for training.method \"cpt\", found \"icl\""),
+    (["data.train_on=rest"], "needs \"data.train_on\" \"context\" or \"all\""),
+    (["cpt_token_ids=[5, 6, 7]"], "needs a context built from examples; remove it, or \"cpt_token_ids\""),
+    (["initial_adapter=adapter"], "needs a context built from examples; remove it, or \"initial_adapter\""),
+    (["training.batch_size=4"], "lower training.batch_size"),
+  ])
+  func leavingOutWhatIsNotThere(settings: [String], message: String) throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.set("training", "leave_one_out", .bool(true))
+      example.set("data", "train_on", .string("all"))
+      try example.write()
+      let outcome = try example.trainRun(settings.flatMap { ["--set", $0] })
+      #expect(outcome.status == 65 && outcome.errorLine.contains("training.leave_one_out"), "\(outcome.errors)")
+      #expect(outcome.errorLine.contains(message) && !fileExists(folder + "/run"), "\(outcome.errors)")
+    }
+  }
+
+  @Test(arguments: [
     (["--methods", "icl", "--set", "cpt:training.seed=1"], 64, "is not a method of this comparison"),
     (["--set", "training.method=icl"], 64, "cannot override training.method; use --methods"),
     (["--set", "prompt_tuning.prompt_tuning_init_text=a"], 65, "needs \"prompt_tuning_init\" \"text\""),

@@ -93,6 +93,7 @@ import TestSupport
       example.set("data", "label_words", .object(words))
       // The best step and the last one.
       example.set("training", "eval_steps", .integer(6))
+      example.set("training", "metric_for_best_model", .string("loss"))
       try example.write()
       #expect(try example.trainRun().status == 0)
       let output = "say \"#1\": it"

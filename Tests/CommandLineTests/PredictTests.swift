@@ -60,6 +60,14 @@ import TestSupport
     }
   }
 
+  /// Rows are answered as they come, so there is no mean over all of them.
+  @Test func batchCalibrationNeedsAllRows() throws {
+    let outcome = try predict(["--data", "-", "--scoring", "batch_calibrated"], in: repository, input: "a text")
+    #expect(outcome.status == 64 && outcome.output.isEmpty)
+    #expect(
+      outcome.errorLine.contains("--scoring: batch_calibrated compares a row with all others"), "\(outcome.errors)")
+  }
+
   @Test func tablesKeepTheirColumns() throws {
     try withCheckpoint { folder in
       let table = "id,message,note\r\n1,\"my, \"\"parcel\"\"\nis late\",\"a,b\"\r\n\r\n2,refund me,\r\n"

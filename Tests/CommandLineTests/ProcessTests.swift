@@ -24,7 +24,7 @@ import TestSupport
         #expect(try readBytes(of: folder + "/run/" + name) == readBytes(of: folder + "/usual/" + name), "\(name)")
       }
       let lines = try readBytes(of: folder + "/run/metrics.jsonl").split(separator: UInt8(ascii: "\n"))
-      #expect(lines.count == 8 && lines.allSatisfy { $0.first == UInt8(ascii: "{") })
+      #expect(lines.count == 9 && lines.allSatisfy { $0.first == UInt8(ascii: "{") })
     }
   }
 

@@ -118,6 +118,31 @@ private let cases = ["batch1-decay", "batch1-none", "batch3-decay", "batch3-none
     }
   }
 
+  /// Virtual tokens have balls if they are asked for, and only then; the adapter says so to PEFT.
+  @Test(arguments: [nil, 0.05], ["prompt_tuning", "instruction_prompt_tuning"])
+  func virtualTokensMayHaveBalls(epsilon: Double?, method: String) throws {
+    let goldens = try ParityGoldens()
+    try withTemporaryFolder { folder in
+      let file = try goldens.write(
+        "batch3-decay", in: folder, training: ["learning_rate": .number(0.1), "method": .string(method)])
+      let configuration = try Configuration(
+        file: file,
+        overrides: [(path: "prompt_tuning.projection_epsilon", value: epsilon.map(JSON.number) ?? .null)])
+      var trainer = try Trainer(
+        TrainingSetup(configuration, team: ThreadTeam(threads: 2)), run: RunDirectory(folder + "/run"))
+      try trainer.begin(.refuse)
+      _ = try trainer.train { _ in }
+      let adapter = try Adapter(folder: folder + "/run")
+      let width = 42.0, radius = (epsilon ?? 0.05) * (width / 2048).squareRoot()
+      let distances = try adapter.prompt(over: FrozenModel(path: ParityGoldens.folder + "/model").decoder).distances
+        .prefix(20).map(Double.init)
+      #expect(distances.count == 20 && distances.allSatisfy { ($0 < radius * 1.001) == (epsilon != nil) })
+      if epsilon != nil { #expect(distances.contains { $0 > radius * 0.99 }) }
+      #expect(adapter.configuration.projection.format == epsilon ?? 1e30)
+      #expect(adapter.configuration.projection.input == epsilon ?? 1e30)
+    }
+  }
+
   /// The adapter PEFT saved gives the logits PEFT computed with it.
   @Test func peftsAdapterGivesPeftsLogits() throws {
     let goldens = try ParityGoldens()

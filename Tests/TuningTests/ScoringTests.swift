@@ -43,6 +43,26 @@ import Tuning
     #expect(try found(.pmiDC).logProbabilities == [-3, -4])
   }
 
+  /// By hand: the probabilities, normalised over the labels, are (0.8, 0.2) and (0.6, 0.4), their means (0.7, 0.3).
+  @Test(arguments: [nil, [1, 2]])
+  func batchCalibrationDividesByTheMeanOfTheRows(characterCounts: [Int]?) throws {
+    let rows = [[log(0.8), log(0.2)], [log(0.3), log(0.2)]].map { scores in
+      Prediction(
+        place: "", candidates: CandidateScores(logProbabilities: scores, tokenCounts: [1, 2]), label: 0)
+    }
+    let priors = LabelPriors(characterCounts: characterCounts, contentFree: nil)
+    let found = try #require(priors.predictions(rows, by: .batchCalibrated))
+    let expected = [[log(0.8 / 0.7), log(0.2 / 0.3)], [log(0.3 / 0.7), log(0.2 / 0.3)]]
+    for (row, expected) in zip(found, expected) {
+      for (a, b) in zip(row.candidates.scores, expected) { #expect(abs(a - b) < 1e-12) }
+    }
+    #expect(rows.map(\.predicted) == [0, 0] && found.map(\.predicted) == [0, 1])
+    #expect(found.map(\.logProbabilities) == rows.map(\.logProbabilities))
+    // A row by itself has no others to compare with.
+    #expect(priors.scores(of: rows[0].candidates, by: .batchCalibrated) == nil)
+    #expect(priors.predictions([], by: .batchCalibrated)?.isEmpty == true)
+  }
+
   @Test func rowsOfTokensHaveOnlyWhatTokensSay() {
     let row = CandidateScores(logProbabilities: [-3, -4], tokenCounts: [1, 2])
     let priors = LabelPriors(characterCounts: nil, contentFree: nil)

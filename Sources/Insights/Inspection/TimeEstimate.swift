@@ -18,11 +18,8 @@ package struct TimeEstimate: Sendable {
   ///   - rate: operations per second of this machine's matrix products.
   package init(_ trainer: Trainer, _ setup: TrainingSetup, rate: Double) {
     let work = trainer.work
-    // There is always one evaluation after the last step, even if nothing is trained.
-    let every = max(1, setup.configuration.training.evaluationSteps?.count(of: trainer.totalSteps) ?? .max)
-    let evaluations = max(0, trainer.totalSteps - 1) / every + 1
     operations =
-      Double(trainer.totalSteps) * work.operationsOfStep + Double(evaluations) * work.operationsOfEvaluation
+      Double(trainer.totalSteps) * work.operationsOfStep + Double(trainer.evaluations) * work.operationsOfEvaluation
     let reached = rate * Self.share(width: setup.model.decoder.hiddenWidth)
     stepSeconds = work.operationsOfStep / reached
     totalSeconds = operations / reached

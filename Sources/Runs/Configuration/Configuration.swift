@@ -180,11 +180,12 @@ extension Configuration {
     return copy.json
   }
 
-  /// The configuration as its method uses it: virtual tokens have no ball, and only the example's label has weight.
+  /// The configuration as its method uses it: virtual tokens have a ball of their own or none, and only the example's
+  /// label has weight.
   package func applyingMethod() -> Configuration {
     guard training.method.trainsVirtualTokens else { return self }
     var copy = self
-    copy.projection = .unbounded
+    copy.projection = promptTuning.projectionEpsilon.map { ProjectionRadii(input: $0, format: $0) } ?? .unbounded
     copy.loss = WeightedLoss()
     return copy
   }
@@ -230,6 +231,19 @@ extension Configuration {
     try require(
       initialAdapter == nil || training.method == .cpt, "initial_adapter",
       "is for training.method \"cpt\", found \"\(training.method.rawValue)\"; remove one of them")
+    if training.leavesOneOut {
+      try require(
+        training.method == .cpt, "training.leave_one_out",
+        "is for training.method \"cpt\", found \"\(training.method.rawValue)\"; set it to false (in a comparison: "
+          + "--set cpt:training.leave_one_out=true)")
+      try require(
+        tokenIDs == nil && initialAdapter == nil, "training.leave_one_out",
+        "needs a context built from examples; remove it, or "
+          + (tokenIDs == nil ? "\"initial_adapter\"" : "\"cpt_token_ids\""))
+      try require(
+        data.trainOn != .rest, "training.leave_one_out",
+        "needs \"data.train_on\" \"context\" or \"all\": with \"rest\", no step trains on an example of the context")
+    }
     if let mask { try require(mask.allSatisfy { $0 <= 1 }, "cpt_mask", "must hold only 0 and 1") }
     try data.validate(origin.inside("data"))
     try training.validate(origin.inside("training"))

@@ -11,7 +11,8 @@ extension Configuration {
       copy.data.test = nil
       copy.data.maxTestExamples = nil
       if !comparesPaths { for path in Self.paths { copy[keyPath: path] = nil } }
-      copy.training.evaluationSteps = nil
+      // When a run evaluates changes no number of it, unless evaluations may end it.
+      if training.earlyStoppingPatience == nil { copy.training.evaluationSteps = nil }
       copy.training.saveSteps = nil
       copy.training.saveTotalLimit = nil
       copy.training.memoryLimit = nil

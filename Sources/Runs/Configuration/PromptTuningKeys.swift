@@ -9,6 +9,9 @@ extension PromptTuningConfiguration: ConfigurationSection {
       "how they are initialised: \"random\": from tokens drawn by the seed; \"text\": from prompt_tuning_init_text"),
     Field(
       "prompt_tuning_init_text", \.text, .null(or: .text), "text whose tokens, truncated or repeated, initialise them"),
+    Field(
+      "projection_epsilon", \.projectionEpsilon, .null(or: .nonNegative),
+      "radius of a virtual token's ball, times sqrt(width / 2048); null: no ball"),
   ]
 
   func validate(_ origin: FieldOrigin) throws {

@@ -32,10 +32,14 @@ package struct TrainingConfiguration: Sendable, Equatable {
   package var maxGradientNorm: Double? = 1.0
   package var seed = 0
   package var shuffles = true
+  package var leavesOneOut = false
+  /// The probability that a step leaves out a trained token of the context.
+  package var contextDropout = 0.0
   package var evaluationSteps: StepCount?
   package var saveSteps: StepCount?
   package var saveTotalLimit: Int?
   package var bestMetric = Metric.accuracy
+  package var earlyStoppingPatience: Int?
   package var report = Report.none
 }
 
@@ -118,8 +122,16 @@ extension TrainingConfiguration: ConfigurationSection {
     Field("seed", \.seed, .integer(from: 0), "determines splits, context, training rows and their order"),
     Field("shuffle", \.shuffles, .flag, "draw a new order of the training rows for every epoch"),
     Field(
+      "leave_one_out", \.leavesOneOut, .flag,
+      "compute each step without those examples of the context that it trains on; needs data.train_on \"context\" or "
+        + "\"all\""),
+    Field(
+      "context_dropout", \.contextDropout, .shareBelowOne,
+      "probability that a step leaves out a trained token of the context; evaluations use all of them"),
+    Field(
       "eval_steps", \.evaluationSteps, .null(or: .steps(from: 1)),
-      "steps between evaluations; the run always ends with one; null: only at the end"),
+      "steps between evaluations; a run also begins and ends with one; null: no others, or with early_stopping_patience "
+        + "one after every epoch"),
     Field(
       "save_steps", \.saveSteps, .null(or: .steps(from: 1)),
       "steps between checkpoints; the run always ends with one; null: only at the end"),
@@ -130,6 +142,10 @@ extension TrainingConfiguration: ConfigurationSection {
       "metric_for_best_model", \.bestMetric,
       .choice(also: ["eval_accuracy": .accuracy, "eval_macro_f1": .macroF1, "eval_loss": .loss]),
       "metric on the validation rows that selects the best checkpoint"),
+    Field(
+      "early_stopping_patience", \.earlyStoppingPatience, .null(or: .integer(from: 1)),
+      "stop after this many evaluations in a row without a better metric_for_best_model, or without validation rows, "
+        + "without a lower mean training loss since the one before; null: never"),
     Field(
       "report_to", \.report, .reports, "\"tensorboard\": also write event files, into the run's folder tensorboard/"),
   ]

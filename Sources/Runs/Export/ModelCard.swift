@@ -214,6 +214,12 @@ package struct ModelCard {
       ("gradient clipped to", training.maxGradientNorm.map { "\($0)" } ?? "no limit"),
       ("opt_projection_epsilon", trainsVirtualTokens ? "" : "\(configuration.projection.input)"),
       ("opt_projection_format_epsilon", trainsVirtualTokens ? "" : "\(configuration.projection.format)"),
+      (
+        "prompt_tuning.projection_epsilon",
+        trainsVirtualTokens ? configuration.promptTuning.projectionEpsilon.map { "\($0)" } ?? "" : ""
+      ),
+      ("leave_one_out", training.leavesOneOut ? "true" : ""),
+      ("context_dropout", training.contextDropout > 0 ? "\(training.contextDropout)" : ""),
       ("opt_weighted_loss_type", "\(configuration.loss.kind.rawValue), factor \(configuration.loss.decayFactor)"),
       ("seed", "\(training.seed)"),
     ]

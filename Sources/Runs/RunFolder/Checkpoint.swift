@@ -23,17 +23,21 @@ package struct Checkpoint {
   package var computation: Computation
   /// The classifier of the method `head`, once it is fitted.
   package var head: ClassifierHead?
+  /// nil if the run does not stop early.
+  package var earlyStopping: EarlyStopping?
   /// Training and validation rows, for readers of the file.
   package let rows: (training: Int, validation: Int)
 
   /// The state before the first step.
   package init(
-    prompt: TunedPrompt, optimizer: Optimizer, computation: Computation, rows: (training: Int, validation: Int)
+    prompt: TunedPrompt, optimizer: Optimizer, computation: Computation, rows: (training: Int, validation: Int),
+    earlyStopping: EarlyStopping?
   ) {
     self.prompt = prompt
     self.optimizer = optimizer
     self.computation = computation
     self.rows = rows
+    self.earlyStopping = earlyStopping
   }
 
   /// Writes a folder with the adapter and this state under a temporary name, then renames it. `data` and `modelFingerprint`
@@ -59,7 +63,7 @@ package struct Checkpoint {
     let state = TrainerState(
       step: step, bestStep: bestStep, bestMetric: bestMetric, trainingRows: rows.training,
       validationRows: rows.validation, dataFingerprint: data, modelFingerprint: modelFingerprint,
-      computation: computation)
+      computation: computation, earlyStopping: earlyStopping)
     try writeAtomically(state.json.pretty + "\n", to: partial + "/" + TrainerState.file)
     try replaceFiles(Self.files, inDirectory: folder, from: partial)
   }
@@ -96,5 +100,6 @@ package struct Checkpoint {
     bestMetric = state.bestMetric
     // Those of an early version did not record it.
     computation = state.computation ?? computation
+    earlyStopping = state.earlyStopping ?? earlyStopping
   }
 }

@@ -21,6 +21,44 @@ package struct TrainerState: Sendable, Equatable {
   package var modelFingerprint: String?
   /// How the run computes; nil in a file of an early version.
   package var computation: Computation?
+  /// What decides when the run stops early; nil without `training.early_stopping_patience`.
+  package var earlyStopping: EarlyStopping?
+}
+
+/// The evaluations since the best one, which stop a run early, and for a run without validation rows its training loss.
+package struct EarlyStopping: Sendable, Equatable {
+  /// Evaluations in a row that were not better than the best one before.
+  package var evaluationsWithoutBetter = 0
+  /// The lowest mean training loss between two evaluation points; nil before the first, or with validation rows.
+  package var bestTrainingLoss: Double?
+  /// The sum of the losses of the steps since the last evaluation point.
+  package var lossSum = 0.0
+  /// The number of those steps.
+  package var lossSteps = 0
+
+  package init() {}
+
+  /// Counts an evaluation.
+  package mutating func count(isBetter: Bool) {
+    evaluationsWithoutBetter = isBetter ? 0 : evaluationsWithoutBetter + 1
+  }
+
+  /// Adds a step's training loss.
+  package mutating func add(loss: Double) {
+    lossSum += loss
+    lossSteps += 1
+  }
+
+  /// Counts an evaluation point of a run without validation rows, and begins the mean of the next one.
+  package mutating func countTrainingLoss() {
+    guard lossSteps > 0 else { return }
+    let mean = lossSum / Double(lossSteps)
+    let isBetter = bestTrainingLoss.map { mean < $0 } ?? true
+    if isBetter { bestTrainingLoss = mean }
+    count(isBetter: isBetter)
+    lossSum = 0
+    lossSteps = 0
+  }
 }
 
 /// The choices that change only the rounding of a run's numbers. A run that resumes keeps them, and so its numbers.
@@ -58,6 +96,21 @@ extension TrainerState: Record {
       "hash of the tokens of the context, the training and validation rows"),
     .optional("model_fingerprint", \.modelFingerprint, .text, "hash of the frozen model's shapes and of some weights"),
     .optional("computation", \.computation, .record, "choices that a resumed run keeps, since they round"),
+    .optional(
+      "early_stopping", \.earlyStopping, .record, "what decides when the run stops early, if its configuration lets it"),
+  ]
+}
+
+extension EarlyStopping: Record {
+  package static let fields: [Field<EarlyStopping>] = [
+    Field(
+      "evaluations_without_better", \.evaluationsWithoutBetter, .integer(from: 0),
+      "evaluations in a row without a better value"),
+    Field(
+      "best_training_loss", \.bestTrainingLoss, .null(or: .number),
+      "without validation rows: lowest mean training loss between two evaluation points"),
+    Field("loss_sum", \.lossSum, .number, "sum of the training losses since the last evaluation point"),
+    Field("loss_steps", \.lossSteps, .integer(from: 0), "number of those steps"),
   ]
 }
 

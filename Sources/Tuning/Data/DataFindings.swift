@@ -177,6 +177,16 @@ package struct DataFindings: Sendable {
 }
 
 extension Trainer {
+  /// The most frequent label of the validation rows, the first in a tie, and its share of them; nil if they have fewer
+  /// than two labels.
+  package func mostFrequentValidationLabel(of setup: TrainingSetup) -> (label: String, share: Double)? {
+    var counts = setup.encoder.labelNames.map { _ in 0 }
+    for example in validation { counts[example.label] += 1 }
+    guard counts.count(where: { $0 > 0 }) > 1 else { return nil }
+    let most = counts.indices.reduce(0) { counts[$1] > counts[$0] ? $1 : $0 }
+    return (setup.encoder.labelNames[most], Double(counts[most]) / Double(validation.count))
+  }
+
   /// What a user should know about the rows before this run trains.
   package func findings(of setup: TrainingSetup) -> [String] {
     var findings = DataFindings(setup.rows, setup.configuration).sentences

@@ -15,6 +15,9 @@ package enum Scoring: String, CaseIterable, Sendable {
   /// log (P(label | text) / p_cf), p_cf the mean over content-free texts of the probabilities normalised over the
   /// labels: contextual calibration (Zhao et al. 2021, arXiv 2102.09690).
   case calibrated
+  /// log (P(label | text) / p_b), p_b the mean over all rows of the probabilities normalised over the labels: batch
+  /// calibration (Zhou et al. 2023, arXiv 2309.17249).
+  case batchCalibrated = "batch_calibrated"
 
   /// The error for rows or a template that the scoring does not support.
   package var unavailable: InputError {
@@ -35,6 +38,8 @@ package struct LabelPriors: Sendable {
   private let ofEmptyText: [Double]?
   /// log p_cf.
   private let ofContentFreeTexts: [Double]?
+  /// log p_b; nil for a row by itself.
+  private var ofRows: [Double]?
 
   /// - Parameters:
   ///   - characterCounts: characters of each label's word; nil if labels come as tokens.
@@ -49,7 +54,21 @@ package struct LabelPriors: Sendable {
     }
   }
 
-  /// The scores of a row's candidates; nil if the scoring needs a value that rows of tokens lack.
+  /// log p_b of some rows; nil if they have different numbers of labels.
+  private static func logMeanProbabilities(of rows: [Prediction]) -> [Double]? {
+    guard let first = rows.first else { return nil }
+    var sums = first.logProbabilities.map { _ in 0.0 }
+    for row in rows {
+      guard row.logProbabilities.count == sums.count else { return nil }
+      let shares = CandidateScores(
+        logProbabilities: row.logProbabilities, tokenCounts: row.candidates.tokenCounts
+      ).probabilities
+      for label in sums.indices { sums[label] += shares[label] }
+    }
+    return sums.map { log(max($0 / Double(rows.count), .leastNormalMagnitude)) }
+  }
+
+  /// The scores of a row's candidates; nil if the scoring needs a value that rows of tokens lack, or more rows.
   package func scores(of row: CandidateScores, by scoring: Scoring) -> CandidateScores? {
     func scored(_ other: [Double]?, _ combine: (Double, Double) -> Double) -> CandidateScores? {
       guard let other, other.count == row.logProbabilities.count else { return nil }
@@ -63,14 +82,17 @@ package struct LabelPriors: Sendable {
     case .accPerToken: scored(row.tokenCounts.map(Double.init), /)
     case .pmiDC: scored(ofEmptyText, -)
     case .calibrated: scored(ofContentFreeTexts, -)
+    case .batchCalibrated: scored(ofRows, -)
     }
   }
 
   /// The same predictions, ranked by a scoring; nil if a row lacks a value it needs.
   package func predictions(_ predictions: [Prediction], by scoring: Scoring) -> [Prediction]? {
+    var priors = self
+    if scoring == .batchCalibrated { priors.ofRows = Self.logMeanProbabilities(of: predictions) }
     var scored: [Prediction] = []
     for row in predictions {
-      guard let scores = scores(of: row.candidates, by: scoring) else { return nil }
+      guard let scores = priors.scores(of: row.candidates, by: scoring) else { return nil }
       scored.append(Prediction(place: row.place, text: row.text, candidates: scores, label: row.label))
     }
     return scored

@@ -4,9 +4,9 @@ import FileFormats
 struct TensorBoardLog {
   private let file: TensorBoardEventFile
 
-  /// Starts a new file in a folder, for the steps after this one.
-  init(folder: String, after step: Int) throws {
-    file = try TensorBoardEventFile(folder: folder, firstStep: step + 1)
+  /// Starts a new file in a folder, for the steps from this one on.
+  init(folder: String, firstStep: Int) throws {
+    file = try TensorBoardEventFile(folder: folder, firstStep: firstStep)
   }
 
   /// Writes the metrics of an event.

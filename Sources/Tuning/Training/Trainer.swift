@@ -18,6 +18,7 @@ package struct Trainer {
   /// The training rows as the classifier of the method `head` reads them; none with another method.
   private let classified: (rows: [EncodedExample], labels: [Int])
   private let step: TrainingStep
+  private let stepContext: StepContext
   private let planner: ComputingPlanner
   private var computing: Computing
   /// Operations of the run.
@@ -49,6 +50,7 @@ package struct Trainer {
     step = TrainingStep(
       decoder: setup.model.decoder, context: setup.context.tokens, loss: configuration.loss,
       workspace: workspace, team: setup.team)
+    stepContext = try StepContext(setup)
     order = BatchOrder(examples: examples.count, training)
     stepsPerEpoch = order.stepsPerEpoch
     let total = try Self.steps(of: training, perEpoch: order.stepsPerEpoch)
@@ -66,7 +68,8 @@ package struct Trainer {
       prompt: setup.startingPrompt,
       optimizer: Optimizer(
         kind: training.optimizer, weightDecay: training.weightDecay, count: setup.startingPrompt.delta.count),
-      computation: computing.choices, rows: (examples.count, validation.count))
+      computation: computing.choices, rows: (examples.count, validation.count),
+      earlyStopping: training.earlyStoppingPatience == nil ? nil : EarlyStopping())
   }
 
   /// Optimiser steps of a run.
@@ -78,6 +81,21 @@ package struct Trainer {
       throw InputError.badData("training.num_train_epochs", "gives \(planned) steps; use fewer")
     }
     return max(1, Int(planned))
+  }
+
+  /// Steps between evaluations; nil: there are only the first and the last.
+  private var evaluationInterval: Int? {
+    training.evaluationSteps.map { max(1, $0.count(of: totalSteps)) }
+      ?? (training.earlyStoppingPatience == nil ? nil : stepsPerEpoch)
+  }
+
+  /// Evaluations of the whole run, unless it stops early: before its first step, after its last one, and between them.
+  package var evaluations: Int { totalSteps == 0 ? 1 : 2 + (totalSteps - 1) / (evaluationInterval ?? totalSteps) }
+
+  /// Whether the run is over before its last step, for the lack of a better evaluation.
+  private var hasStoppedEarly: Bool {
+    guard let patience = training.earlyStoppingPatience, let found = state.earlyStopping else { return false }
+    return state.step < totalSteps && found.evaluationsWithoutBetter >= patience
   }
 
   package var packPlan: PackPlan { computing.plan }
@@ -151,7 +169,8 @@ package struct Trainer {
     try removeOldCheckpoints()
     let metrics = try AppendingFile(path: run.metricsFile)
     let tensorBoard =
-      training.report == .tensorBoard ? try TensorBoardLog(folder: run.tensorBoard, after: state.step) : nil
+      training.report == .tensorBoard
+      ? try TensorBoardLog(folder: run.tensorBoard, firstStep: resumedStep.map { $0 + 1 } ?? 0) : nil
     func report(_ event: TrainingEvent) throws {
       try tensorBoard?.append(event)
       try listener(event)
@@ -166,9 +185,8 @@ package struct Trainer {
       try metrics.append(line: evaluation.json.compact)
       try report(.evaluated(evaluation, isBest: isBest))
     }
-    func isDue(_ interval: StepCount?) -> Bool {
-      interval.map { state.step % max(1, $0.count(of: totalSteps)) == 0 } ?? false
-    }
+    func isDue(_ interval: Int?) -> Bool { interval.map { state.step % $0 == 0 } ?? false }
+    let saveInterval = training.saveSteps.map { max(1, $0.count(of: totalSteps)) }
     if training.method == .head {
       let all = classified.rows.count
       wasInterrupted = try !fitHead { rows in
@@ -176,13 +194,14 @@ package struct Trainer {
         return !shouldStop()
       }
     }
-    if totalSteps == 0, !wasInterrupted { try validate() }
-    while state.step < totalSteps {
+    if resumedStep == nil, !wasInterrupted { try validate() }
+    while state.step < totalSteps, !hasStoppedEarly {
       let stepStart = monotonicSeconds()
       let members = order.batch(forStep: state.step)
       state.prompt.project()
       let result = step.run(
-        prompt: state.prompt.embeddings, examples: members.map { examples[$0] }, plan: computing.plan)
+        prompt: state.prompt.embeddings, examples: members.map { examples[$0] }, plan: computing.plan,
+        keeping: stepContext.tokens(forStep: state.step, batch: members))
       var gradient = result.gradient
       state.prompt.maskGradient(&gradient)
       let norm = clip(&gradient, toNorm: training.maxGradientNorm)
@@ -204,10 +223,13 @@ package struct Trainer {
       try metrics.append(line: line.json.compact)
       try report(.step(line))
 
-      let isLast = state.step == totalSteps
-      if isLast || isDue(training.evaluationSteps) { try validate() }
+      if validation.isEmpty { state.earlyStopping?.add(loss: result.loss) }
+      if state.step == totalSteps || isDue(evaluationInterval) {
+        if validation.isEmpty { state.earlyStopping?.countTrainingLoss() } else { try validate() }
+      }
+      let isLast = state.step == totalSteps || hasStoppedEarly
       wasInterrupted = !isLast && (shouldStop() || stopAfter.map { state.step >= $0 } == true)
-      if isLast || wasInterrupted || isDue(training.saveSteps) { try save(report) }
+      if isLast || wasInterrupted || isDue(saveInterval) { try save(report) }
       if wasInterrupted { break }
     }
     if !wasInterrupted {
@@ -216,9 +238,10 @@ package struct Trainer {
       ).write(to: run.path)
     }
     return TrainingSummary(
-      step: state.step, totalSteps: totalSteps, wasInterrupted: wasInterrupted, bestStep: state.bestStep,
-      bestMetric: state.bestMetric, elapsedSeconds: monotonicSeconds() - start, plannedMemory: estimatedMemory,
-      head: state.head?.fit)
+      step: state.step, totalSteps: totalSteps, wasInterrupted: wasInterrupted,
+      stagnation: hasStoppedEarly ? (stoppingMeasure, state.earlyStopping?.evaluationsWithoutBetter ?? 0) : nil,
+      bestStep: state.bestStep, bestMetric: state.bestMetric, elapsedSeconds: monotonicSeconds() - start,
+      plannedMemory: estimatedMemory, head: state.head?.fit)
   }
 
   /// Fits the classifier to the hidden states of the training rows.
@@ -237,6 +260,16 @@ package struct Trainer {
     return true
   }
 
+  /// What early stopping watches.
+  private var stoppingMeasure: String {
+    if validation.isEmpty { return "training loss" }
+    return switch training.bestMetric {
+    case .accuracy: "validation accuracy"
+    case .macroF1: "validation macro-F1"
+    case .loss: "validation loss"
+    }
+  }
+
   private mutating func evaluate(elapsedSince start: Double) throws -> (EvaluationMetrics, isBest: Bool) {
     let predictions = try computing.evaluator.predict(validation, prompt: state.prompt.projected)
     let report = ClassificationReport(predictions, labels: setup.encoder.labelNames)
@@ -247,6 +280,7 @@ package struct Trainer {
       case .loss: (report.loss, false)
       }
     let isBest = state.bestMetric.map { isHigherBetter ? value > $0 : value < $0 } ?? true
+    state.earlyStopping?.count(isBetter: isBest)
     if isBest {
       state.bestMetric = value
       state.bestStep = state.step

@@ -8,6 +8,7 @@ package enum TrainingEvent: Sendable {
   /// The model has run over some of the rows that a classifier is fitted to.
   case read(rows: Int, of: Int)
   case step(StepMetrics)
+  /// The validation rows were evaluated; step 0 is the prompt before the first step.
   case evaluated(EvaluationMetrics, isBest: Bool)
   /// A checkpoint was written to this folder.
   case saved(String)
@@ -28,8 +29,10 @@ package struct TrainingPlan: Sendable {
 package struct TrainingSummary: Sendable {
   package let step: Int
   package let totalSteps: Int
-  /// Whether it was stopped before its last step.
+  /// Whether it was stopped before its end, and can be resumed.
   package let wasInterrupted: Bool
+  /// What did not get better for how many evaluations, if that ended the run before its last step.
+  package let stagnation: (measure: String, evaluations: Int)?
   package let bestStep: Int?
   package let bestMetric: Double?
   package let elapsedSeconds: Double

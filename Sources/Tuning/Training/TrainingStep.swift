@@ -37,7 +37,23 @@ package struct TrainingStep {
     }
   }
 
-  /// The cost of the batch under the plan.
+  /// Computes the batch over a part of the context: the tokens at these positions, ascending, one after the other.
+  ///
+  /// The gradient is [context tokens, width] all the same; that of the other tokens is zero.
+  package func run(prompt: [Float], examples: [TypedTokens], plan: PackPlan, keeping kept: [Int]) -> Result {
+    if kept.count == context.count { return run(prompt: prompt, examples: examples, plan: plan) }
+    let width = decoder.width
+    func row(_ index: Int) -> Range<Int> { (index * width)..<((index + 1) * width) }
+    let part = TrainingStep(
+      decoder: decoder, context: context.keeping(kept), loss: loss, workspace: workspace, team: team)
+    var result = part.run(prompt: kept.flatMap { prompt[row($0)] }, examples: examples, plan: plan)
+    var gradient = [Float](repeating: 0, count: prompt.count)
+    for (index, token) in kept.enumerated() { gradient.replaceSubrange(row(token), with: result.gradient[row(index)]) }
+    result.gradient = gradient
+    return result
+  }
+
+  /// The cost of the batch under the plan, over the whole context: at least that over a part of it.
   package func measure(examples: [TypedTokens], plan: PackPlan) -> Measurement {
     Measurement(threads: team.threads) { workspace, team in
       let rows = workspace.matrix(context.count, decoder.width)
