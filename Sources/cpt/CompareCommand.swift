@@ -16,7 +16,7 @@ extension Command {
       Flag(name: "--config", value: .file, help: "the configuration that all methods share (JSON)"),
       Flag(
         name: "--study", value: .file,
-        help: "models, tasks, templates, shots, methods and seeds to combine (JSON), instead of --config"),
+        help: "a study: models, tasks, shots, methods, seeds to combine (JSON)"),
       Flag(
         name: "--methods", value: .text("LIST"),
         help: "default: all of "
@@ -24,7 +24,7 @@ extension Command {
       Flag(name: "--seeds", value: .number("N"), help: "number of seeds per method (default: 5)"),
       Flag(
         name: "--output", value: .folder,
-        help: "folder for the cells (default: output_dir-compare; a study's output_dir)"),
+        help: "folder for the cells (default: output_dir-compare, or the study's)"),
       Flag(
         name: "--set", value: .setting, help: "override a key; METHOD:KEY=VALUE for one method", isRepeatable: true),
       Flag(name: "--resume", help: "resume an interrupted comparison; finished cells are kept"),

@@ -101,7 +101,7 @@ import TestSupport
     (["cpt", "eval", "--split", "=", "v"], "validation"), (["cpt", "train", "--output", "confi"], "configs"),
     (["cpt", "train", "--set", "training.learning"], "training.learning_rate="),
     (
-      ["cpt", "help", "config", "data.tr"], "data.train data.train_examples_per_label data.train_on data.truncate_text"
+      ["cpt", "help", "config", "data.tr"], "data.train data.train_on data.train_examples_per_label data.truncate_text"
     ),
     (["cpt", "train", "--con"], "--config"), (["cpt", "train", "--stop-after", ""], ""),
   ])

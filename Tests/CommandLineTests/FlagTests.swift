@@ -186,6 +186,7 @@ import TestSupport
       name: "compare", usual: ["--config", "config.json", "--seeds", "1", "--methods", "icl"],
       cases: [
         Case("--config", "nowhere.json", to: [], effect: .refuses("nowhere.json: cannot be opened")),
+        Case("--study", "nowhere.json", to: [], effect: .refuses("nowhere.json: cannot be opened")),
         Case(
           "--methods", "cpt,cpt", to: ["--config", "config.json"],
           effect: .refuses("--methods: must list each method once")),
@@ -195,7 +196,7 @@ import TestSupport
         Case("--resume", effect: .says("  kept")),
         Case("--overwrite", effect: .says("accuracy")),
         threads,
-        Case("--json", to: ["--config", "config.json", "--overwrite"] + oneCell, effect: .says("\"train_seconds\"")),
+        Case("--json", to: ["--config", "config.json", "--overwrite"] + oneCell, effect: .says("\"labelled_rows\"")),
         help,
       ]),
     Command(

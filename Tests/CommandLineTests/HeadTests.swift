@@ -36,10 +36,10 @@ import TestSupport
         let evaluation = try Program.run(["eval", "--checkpoint", place, "--json"], in: folder)
         let json = try evaluation.json()
         #expect(json["head"]?["accuracy"]?.number == 1 && json["icl"] == nil, "\(evaluation.errors)")
-        #expect(json["scorings"]?.object?.map(\.key) == ["acc", "acc_per_token"])
+        #expect(json["scorings"]?.object?.map(\.key) == ["acc", "acc_per_token", "batch_calibrated"])
       }
       let text = try Program.run(["eval", "--checkpoint", "run"], in: folder).output
-      #expect(text.contains("\nHead ") && !text.contains("ICL") && !text.contains("scoring"))
+      #expect(text.contains("\nHead ") && !text.contains("ICL"))
       let labelled = try Program.run(
         ["predict", "--checkpoint", "run", "--data", "-"], in: folder,
         input: Array("refund me 31 please\nmy parcel number 32 is late\n".utf8))

@@ -141,7 +141,7 @@ extension TrainingConfiguration: ConfigurationSection {
     Field(
       "metric_for_best_model", \.bestMetric,
       .choice(also: ["eval_accuracy": .accuracy, "eval_macro_f1": .macroF1, "eval_loss": .loss]),
-      "metric on the validation rows that selects the best checkpoint"),
+      "metric on the validation rows that selects the best checkpoint; among equal values, the lower loss does"),
     Field(
       "early_stopping_patience", \.earlyStoppingPatience, .null(or: .integer(from: 1)),
       "stop after this many evaluations in a row without a better metric_for_best_model, or without validation rows, "

@@ -18,6 +18,7 @@ package struct Checkpoint {
   package var step = 0
   package var bestStep: Int?
   package var bestMetric: Double?
+  package var bestLoss: Double?
   package var prompt: TunedPrompt
   package var optimizer: Optimizer
   package var computation: Computation
@@ -61,7 +62,7 @@ package struct Checkpoint {
     try writeAtomically(safetensors(tensors), to: partial + "/" + Self.tensorsFile)
     try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: partial + "/" + RunDirectory.configurationName)
     let state = TrainerState(
-      step: step, bestStep: bestStep, bestMetric: bestMetric, trainingRows: rows.training,
+      step: step, bestStep: bestStep, bestMetric: bestMetric, bestLoss: bestLoss, trainingRows: rows.training,
       validationRows: rows.validation, dataFingerprint: data, modelFingerprint: modelFingerprint,
       computation: computation, earlyStopping: earlyStopping)
     try writeAtomically(state.json.pretty + "\n", to: partial + "/" + TrainerState.file)
@@ -98,6 +99,7 @@ package struct Checkpoint {
     step = state.step
     bestStep = state.bestStep
     bestMetric = state.bestMetric
+    bestLoss = state.bestLoss
     // Those of an early version did not record it.
     computation = state.computation ?? computation
     earlyStopping = state.earlyStopping ?? earlyStopping

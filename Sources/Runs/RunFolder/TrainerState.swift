@@ -11,6 +11,8 @@ package struct TrainerState: Sendable, Equatable {
   package var bestStep: Int?
   /// The value of `training.metric_for_best_model` at the best evaluation.
   package var bestMetric: Double?
+  /// The loss of that evaluation, which decides among equal values; nil in a file of an early version.
+  package var bestLoss: Double?
   /// Number of training rows; nil in a file of an early version.
   package var trainingRows: Int?
   /// Number of validation rows; nil in a file of an early version.
@@ -89,6 +91,7 @@ extension TrainerState: Record {
     Field(
       "best_metric", \.bestMetric, .null(or: .number),
       "value of training.metric_for_best_model at that evaluation"),
+    .optional("best_loss", \.bestLoss, .measurement, "loss of that evaluation, which decides among equal values"),
     .optional("training_rows", \.trainingRows, .integer(from: 0), "number of training rows"),
     .optional("validation_rows", \.validationRows, .integer(from: 0), "number of validation rows"),
     Field(

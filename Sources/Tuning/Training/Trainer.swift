@@ -279,10 +279,15 @@ package struct Trainer {
       case .macroF1: (report.macroF1, true)
       case .loss: (report.loss, false)
       }
-    let isBest = state.bestMetric.map { isHigherBetter ? value > $0 : value < $0 } ?? true
+    let isBest =
+      state.bestMetric.map { best in
+        // Few rows often give equal accuracies.
+        value == best ? report.loss < state.bestLoss ?? report.loss : isHigherBetter == (value > best)
+      } ?? true
     state.earlyStopping?.count(isBetter: isBest)
     if isBest {
       state.bestMetric = value
+      state.bestLoss = report.loss
       state.bestStep = state.step
       try write(to: run.best)
     }
