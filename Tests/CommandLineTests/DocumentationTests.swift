@@ -1,5 +1,6 @@
 import FileFormats
 import Foundation
+import Insights
 import Runs
 import System
 import Testing
@@ -10,6 +11,35 @@ import TestSupport
   /// It stays short enough to be read.
   @Test func theReadmeIsShort() throws {
     #expect(try DocumentationPage.readme.text.split(separator: "\n", omittingEmptySubsequences: false).count <= 151)
+  }
+
+  @Test func everyShippedFileLoads() throws {
+    _ = try Configuration(file: repository + "/configs/quickstart/quickstart.json")
+    let folder = repository + "/configs/few-shot/"
+    let studies = names(inDirectory: folder).filter { $0 != Comparison.file }
+    #expect(studies.contains("study.json"))
+    for name in studies { _ = try Study(file: folder + name, overrides: []) }
+    for example in try DocumentationPage.all.flatMap(\.blocks).filter({ $0.language == "jsonc" }) {
+      try withTemporaryFolder { folder in
+        try writeAtomically(example.lines.joined(separator: "\n"), to: folder + "/study.json")
+        _ = try Study(file: folder + "/study.json", overrides: [])
+      }
+    }
+  }
+
+  /// scripts/make-study-tables has written the page of the committed results.
+  @Test func theStudysPageHasItsNumbers() throws {
+    let results = try Comparison(folder: repository + "/configs/few-shot")
+    let page = try #require(DocumentationPage.all.first { $0.name == "FewShotStudy" })
+    #expect(!results.summaries.isEmpty && results.configuration == "configs/few-shot/study.json")
+    for summary in results.summaries {
+      let condition = summary.condition
+      let start = "| \(condition.task ?? ""), \(condition.shots ?? 0) per label |"
+      var cell = String(format: "%.1f", 100 * summary.accuracy.mean)
+      if let deviation = summary.accuracy.standardDeviation { cell += String(format: " ± %.1f", 100 * deviation) }
+      let lines = page.text.split(separator: "\n").filter { $0.hasPrefix(start) && $0.contains(cell) }
+      #expect(!lines.isEmpty, "\(start) \(summary.method) \(cell)")
+    }
   }
 
   @Test func everyExampleConfigurationLoads() throws {

@@ -92,6 +92,13 @@ import Testing
         #expect(try readBytes(of: folder + "/killed/" + Comparison.file) == whole)
         try removeRecursively(folder + "/killed")
       }
+      try write(in: folder) { study in
+        study["shots"] = .array([.integer(3)])
+        study["methods"] = try JSON(
+          parsing: Array(#"{"cpt": {"training": {"learning_rate": [1e-9, 0.02]}}, "icl": {}}"#.utf8), file: "methods")
+      }
+      let other = try compare(["--resume"], in: folder)
+      #expect(other.status == 64 && other.errorLine.contains("chooses among differ"), "\(other.errors)")
       // Nothing of it is left by --overwrite.
       let one = ["--overwrite", "--set", "training.max_steps=1"]
       #expect(try compare(one, in: folder).status == 0)
@@ -157,6 +164,9 @@ import Testing
     }
   }
 
+  /// 400 different numbers.
+  private static let many = (1...400).map(String.init).joined(separator: ", ")
+
   @Test(arguments: [
     (#"{"seeds": [], "methods": ["cpt"]}"#, "\"seeds\" is missing or empty"),
     (#"{"seeds": [0]}"#, "\"methods\" is missing or empty"),
@@ -176,6 +186,15 @@ import Testing
       #"{"seeds": [0], "methods": ["cpt"], "tasks": {"y-z": {}, "z": {}}, "models": {"x": {}, "x-y": {}}, "base": {"data": {"test": "t"}}}"#,
       "give the folder"
     ),
+    (
+      #"{"seeds": [0], "methods": {"cpt": {"training": {"learning_rate": [\#(Self.many)], "max_steps": [\#(Self.many)]}}}}"#,
+      "\"methods.cpt\" gives more than 100000 runs"
+    ),
+    (
+      #"{"seeds": [\#(Self.many)], "methods": ["cpt"], "shots": [\#(Self.many)]}"#,
+      "\"methods\" gives more than 100000 runs"
+    ),
+    (#"{"seeds": [0], "methods": {"cpt": {"training": {"learning_rate": []}}}}"#, "has an empty list"),
     (#"[]"#, "the file must be an object"),
   ])
   func mistakesAreOneLine(study: String, message: String) throws {

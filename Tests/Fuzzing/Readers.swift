@@ -75,6 +75,17 @@ struct Reader: Sendable {
         }
       }
     },
+    Reader(name: "study", files: ["study.json"]) { input in
+      let study = try Study(file: input.path + "/study.json", overrides: [])
+      // Most of many cells are alike.
+      for condition in study.conditions.prefix(20) {
+        for method in study.methods.prefix(20) {
+          for choice in study.choices(of: method).prefix(20) {
+            _ = try? study.configuration(condition, method, seed: 1, choice: choice)
+          }
+        }
+      }
+    },
     Reader(
       name: "adapter",
       files: ["adapter_config.json", "adapter_model.safetensors", "config.json", "head.safetensors"]
@@ -112,7 +123,8 @@ struct Reader: Sendable {
     Reader(
       name: "comparison",
       files: [
-        "comparison.json", "cpt-seed-0/config.json", "cpt-seed-0/metrics.jsonl", "cpt-seed-0/predictions.jsonl",
+        "comparison.json", "times.json", "cpt-seed-0/config.json", "cpt-seed-0/metrics.jsonl",
+        "cpt-seed-0/predictions.jsonl",
       ]
     ) { input in
       let comparison = Report.Subject.comparison(try ComparisonRecord(folder: input.path))

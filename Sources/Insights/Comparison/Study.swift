@@ -140,11 +140,23 @@ extension Study {
     let folders = conditions.flatMap { condition in
       methods.map { Comparison.Cell.folder(condition, $0.name, seed: 0) }
     }
+    let axes = [models.count, tasks.count, templates.count, shots.count].map { max(1, $0) }
+    for (key, sizes) in [("methods", axes + [methods.count, seeds.count])]
+      + methods.map({ ("methods.\($0.name)", axes + Self.lists(in: $0.settings).map(\.values.count)) })
+    where sizes.reduce(1.0, { $0 * Double($1) }) > Self.mostRuns {
+      throw origin.error(key, "gives more than \(Int(Self.mostRuns)) runs with the other axes; make the study smaller")
+    }
+    if let method = methods.first(where: { Self.lists(in: $0.settings).contains { $0.values.isEmpty } }) {
+      throw origin.error("methods.\(method.name)", "has an empty list; expected values to choose from")
+    }
     var seen: Set<String> = []
     if let twice = folders.first(where: { !seen.insert($0).inserted }) {
       throw origin.error("methods", "and the names of the other axes give the folder \"\(twice)\" twice; rename one")
     }
   }
+
+  /// Most runs of a study: more are a slip, and would fill the memory before the first one.
+  private static let mostRuns = 100_000.0
 
   /// A comparison of methods with one configuration.
   ///
@@ -161,7 +173,7 @@ extension Study {
   }
 
   /// Every combination of the axes other than methods and seeds.
-  var conditions: [Condition] {
+  package var conditions: [Condition] {
     func values<Value>(_ axis: [Value]) -> [Value?] { axis.isEmpty ? [nil] : axis }
     return values(models).flatMap { model in
       values(tasks).flatMap { task in
@@ -176,7 +188,7 @@ extension Study {
 
   /// The choices that a method leaves to validation rows: every combination of the values in its lists, each as keys with
   /// values; one combination without keys if it has no lists.
-  func choices(of method: Variant) -> [[(path: String, value: JSON)]] {
+  package func choices(of method: Variant) -> [[(path: String, value: JSON)]] {
     var combinations: [[(path: String, value: JSON)]] = [[]]
     for (path, values) in Self.lists(in: method.settings) {
       combinations = combinations.flatMap { combination in values.map { combination + [(path, $0)] } }
@@ -206,7 +218,7 @@ extension Study {
   ///   - seed: the seed; nil: that of the configuration.
   ///   - choice: values for the keys of the method's lists.
   /// - Throws: `InputError` naming the file and the key.
-  func configuration(
+  package func configuration(
     _ condition: Condition, _ method: Variant, seed: Int?, choice: [(path: String, value: JSON)] = []
   ) throws -> Configuration {
     func settings(_ axis: [Variant], _ name: String?) -> JSON {

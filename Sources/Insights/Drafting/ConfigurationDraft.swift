@@ -10,7 +10,7 @@ import System
 /// higher probability under another.
 ///
 /// The context is a few examples of each label, as many as fit the model's window, or a small window if it is unknown.
-/// The tokens' balls and the learning rate follow from the model's width and the number of steps.
+/// The learning rate follows from the model's width.
 package struct ConfigurationDraft: Sendable {
   package let data: DataSurvey
   package let model: ModelSurvey?
@@ -75,8 +75,10 @@ package struct ConfigurationDraft: Sendable {
       Entry(
         "opt_weighted_loss_type", .string("decay"), "earlier labels in the context count less"),
       Entry("opt_loss_decay_factor", .number(0.95)),
-      Entry("opt_projection_epsilon", .number(sizes.epsilon), sizes.epsilonReason),
-      Entry("opt_projection_format_epsilon", .number(sizes.formatEpsilon)),
+      Entry(
+        "opt_projection_epsilon", .number(Self.epsilon),
+        "radius of a text token's ball, times sqrt(width / 2048): wide enough that so few steps rarely meet it"),
+      Entry("opt_projection_format_epsilon", .number(Self.epsilon)),
     ]
     entries =
       model + method + [
@@ -86,6 +88,9 @@ package struct ConfigurationDraft: Sendable {
         Entry("output_dir", .string(output)),
       ]
   }
+
+  /// Smaller balls cost accuracy (measured; "Choosing settings").
+  private static let epsilon = 2.0
 
   /// The templates to choose from.
   package static func templates(data: DataSurvey, model: ModelSurvey?) -> [Template] {
@@ -162,9 +167,10 @@ package struct ConfigurationDraft: Sendable {
     if !sizes.isBalanced {
       entries.append(Entry("balanced_context", .bool(false), "some labels have too few rows to draw evenly"))
     }
+    entries.append(Entry("train_on", .string("all"), "the context's own rows, too"))
     if let limit = sizes.trainingLimit {
       entries.append(
-        Entry("max_train_examples", .integer(limit), "a prompt needs few rows; more rows take more time"))
+        Entry("max_train_examples", .integer(limit), "more rows take more time and add little"))
     }
     if let limit = sizes.validationLimit {
       entries.append(Entry("max_validation_examples", .integer(limit), "keeps evaluations during training short"))
