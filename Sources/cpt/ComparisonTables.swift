@@ -25,7 +25,8 @@ struct ComparisonTables {
   private var methods: String {
     let rows = comparison.summaries.map { summary in
       [
-        summary.method, percent(summary.accuracy.mean), summary.accuracy.standardDeviation.map { percent($0) } ?? "–",
+        shortName(summary.method), percent(summary.accuracy.mean),
+        summary.accuracy.standardDeviation.map { percent($0) } ?? "–",
         percent(summary.accuracy.worst), percent(summary.accuracy.best), fixed(summary.macroF1.mean, 3),
         fixed(summary.loss.mean, 3), meanTime(of: summary).map(duration) ?? "–", String(summary.parameters),
         String(summary.seeds),
