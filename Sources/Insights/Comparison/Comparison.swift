@@ -97,6 +97,11 @@ package struct Comparison: Sendable, Equatable {
     cells.first { $0.condition == condition && $0.method == method && $0.seed == seed }
   }
 
+  /// The finished cells of a method.
+  package func cells(_ condition: Condition, _ method: String) -> [Cell] {
+    cells.filter { $0.condition == condition && $0.method == method }
+  }
+
   /// The candidates of a method, as far as they are finished.
   package func candidates(_ condition: Condition, _ method: String) -> [Candidate] {
     candidates.filter { $0.condition == condition && $0.method == method }
