@@ -68,6 +68,12 @@ package struct ComparisonRecord: Sendable {
   /// Whether it compares methods under several conditions.
   var hasConditions: Bool { comparison.conditions.count != 1 }
 
+  /// Whether it compares them with several models.
+  var hasModels: Bool { comparison.conditions.contains { $0.model != comparison.conditions.first?.model } }
+
+  /// A condition in words, without the model if there is only one.
+  func name(of condition: Condition) -> String { (hasModels ? condition : condition.withoutModel).description }
+
   /// Its methods over seeds, as in comparison.json.
   package var summary: JSON { .array(summaries.map(\.json)) }
 

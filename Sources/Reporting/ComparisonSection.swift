@@ -155,7 +155,7 @@ struct ComparisonSection {
             "training",
           ]).map { .text($0) },
           rows: comparison.cells.map { cell in
-            (record.hasConditions ? [.text(cell.condition.description)] : []) + [
+            (record.hasConditions ? [.text(record.name(of: cell.condition))] : []) + [
               .text(shortName(cell.method)), .text(String(cell.seed)), .text(percentage(cell.accuracy)),
               .text(fixed(196 * cell.accuracyStandardError, 1)), .text(fixed(cell.macroF1, 3)),
               .text(number(cell.loss)), .text(cell.trainingLoss.map(number) ?? "–"),

@@ -33,7 +33,8 @@ struct DifferencesSection {
       return record.comparison.conditions.enumerated().map { index, condition in
         let own = record.differences.filter { $0.condition == condition }
         return plot(
-          index, condition.description.isEmpty ? "\(first) minus" : "\(condition.description): \(first) minus",
+          index,
+          record.name(of: condition).isEmpty ? "\(first) minus" : "\(record.name(of: condition)): \(first) minus",
           own.map { .init(name: shortName($0.other), interval: $0.accuracy) })
       }
     }
@@ -48,7 +49,7 @@ struct DifferencesSection {
         }
       }
       return plot(
-        index, (standing.model.map { $0 + ": " } ?? "") + "\(first) minus \(shortName(standing.other))",
+        index, (record.hasModels ? (standing.model ?? "") + ": " : "") + "\(first) minus \(shortName(standing.other))",
         rows + (last.map { [$0] } ?? []))
     }
   }
@@ -59,7 +60,7 @@ struct DifferencesSection {
       "\(first) minus another method, in percentage points",
       header: conditions + ["other", "difference (95\u{A0}% interval)", .text("\(first) is"), "seeds", "rows"],
       rows: record.differences.map { one in
-        (record.hasConditions ? [.text(one.condition.description)] : []) + [
+        (record.hasConditions ? [.text(record.name(of: one.condition))] : []) + [
           .text(shortName(one.other)), .text(words(one.accuracy)), .text(one.accuracy.verdict.rawValue),
           .text(String(one.seeds)), .text(String(one.rows)),
         ]

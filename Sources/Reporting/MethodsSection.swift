@@ -14,7 +14,7 @@ struct MethodsSection {
 
   /// A line's condition, if there are several.
   private func cells(of condition: Condition) -> [HTML] {
-    record.hasConditions ? [.text(condition.description)] : []
+    record.hasConditions ? [.text(record.name(of: condition))] : []
   }
 
   private var conditionHeading: [HTML] { record.hasConditions ? ["condition"] : [] }
@@ -63,7 +63,7 @@ struct MethodsSection {
   private var costs: HTML {
     let costs = comparison.costs(record.times)
     if costs.isEmpty { return .group([]) }
-    let hasModels = costs.contains { $0.model != nil }
+    let hasModels = record.hasModels
     let hasTimes = costs.contains { $0.trainingSeconds != nil }
     let means = table(
       "Means over the cells of a method",

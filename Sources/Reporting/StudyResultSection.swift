@@ -22,24 +22,25 @@ struct StudyResultSection {
 
   private func words(on model: String?, _ standings: [Comparison.Standing], _ first: String) -> HTML {
     if standings.isEmpty { return .group([]) }
-    let worse = standings.flatMap { standing in standing.differences(.worse) }
+    let worse = standings.filter { !$0.differences(.worse).isEmpty }
     return .group([
-      model.map { tag("p", [:], tag("strong", [:], .text($0))) } ?? .group([]),
+      record.hasModels ? heading(level + 1, model ?? "") : .group([]),
       tag("ul", [:], standings.map { tag("li", [:], .text(words(on: $0))) }),
       worse.isEmpty
         ? paragraph("No interval shows \(first) worse than another method\(model.map { " with \($0)" } ?? "").")
-        : paragraph(
-          class: "gap",
-          "\(first) is worse than "
-            + worse.map { one in
+        : .group(
+          worse.map { standing in
+            let places = standing.differences(.worse).map { one in
               let condition = one.condition.withoutModel.description
-              return "\(shortName(one.other))\(condition.isEmpty ? "" : " under \(condition)") by "
-                + magnitude(of: one.accuracy)
-            }.joined(separator: "; ") + "."),
+              return (condition.isEmpty ? "" : "under \(condition) ") + "by \(magnitude(of: one.accuracy))"
+            }
+            return paragraph(
+              class: "gap", "\(first) is worse than \(shortName(standing.other)) \(places.joined(separator: "; ")).")
+          }),
     ])
   }
 
-  /// "ICL: better under 9 of 12 conditions, worse under 1, undecided under 2; on average …"
+  /// "Against ICL: better under 9 of 12 conditions, worse under 1, undecided under 2; on average …"
   private func words(on standing: Comparison.Standing) -> String {
     let counts = Comparison.Verdict.allCases.map { ($0.rawValue, standing.differences($0).count) }
     let all = counted(standing.differences.count, "condition")
@@ -47,12 +48,14 @@ struct StudyResultSection {
     let mean = record.overall.first { $0.model == standing.model && $0.method == standing.other }
     let average = mean.flatMap { mean in
       mean.difference.map { difference in
-        "; on average over \(counted(mean.conditions, "condition")) \(points(difference.value)) points "
+        "; on average "
+          + (mean.conditions == standing.differences.count ? "" : "over \(counted(mean.conditions, "condition")) ")
+          + "\(points(difference.value)) points "
           + "(95\u{A0}% interval \(points(difference.lower)) to \(points(difference.upper)))"
           + (difference.verdict == .undecided ? ", which is undecided" : "")
       }
     }
-    return "\(shortName(standing.other)): " + parts.joined(separator: ", ") + (average ?? "") + "."
+    return "Against \(shortName(standing.other)): " + parts.joined(separator: ", ") + (average ?? "") + "."
   }
 
   /// "3.2 points (1.2 to 5.0)", without the sign.
@@ -63,7 +66,7 @@ struct StudyResultSection {
 
   private var means: HTML {
     guard let first = record.comparison.methods.first, !record.overall.isEmpty else { return .group([]) }
-    let hasModels = record.overall.contains { $0.model != nil }
+    let hasModels = record.hasModels
     return table(
       "Means over the conditions under which every method is finished; rank 1 is the best",
       header: (hasModels ? ["model"] : []) + [

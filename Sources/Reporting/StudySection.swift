@@ -60,7 +60,8 @@ struct StudySection {
   }
 
   private func title(_ condition: Condition, otherwise title: String) -> String {
-    condition.description.isEmpty ? title : condition.description
+    let name = record.name(of: condition)
+    return name.isEmpty ? title : name
   }
 
   var heatMaps: HTML {
@@ -108,10 +109,11 @@ struct StudySection {
       let other = series(.band, over: curve.conditions) { ($0.loss.mean, nil) }
       // Side by side, both have the same axis.
       let values = (training + other).flatMap { $0.points.map(\.value) }.filter { abs($0) < 1e100 }
-      let name = curve.part.description.isEmpty ? "" : curve.part.description + ": "
+      let name = record.name(of: curve.part)
       return [("training", training), (comparison.split.rawValue, other)].map { rows, series in
         LineChart(
-          id: "\(id)-losses\(index)-\(rows)", title: name + "loss on \(rows) rows", over: .shots, series: series,
+          id: "\(id)-losses\(index)-\(rows)", title: (name.isEmpty ? "" : name + ": ") + "loss on \(rows) rows",
+          over: .shots, series: series,
           scale: .logarithmicIfWide, reaching: values, hasLegend: false
         ).html
       }

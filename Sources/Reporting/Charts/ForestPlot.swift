@@ -34,7 +34,7 @@ struct ForestPlot {
   private func drawn(_ row: Row, top: Double, _ frame: ChartFrame) -> [HTML] {
     let y = top + 24, interval = row.interval, look = Self.look(interval.verdict)
     // A long name has the line to itself.
-    let numbers = row.name.count > 30 ? [] : [label(words(interval), at: (350, top + 14), .end)]
+    let numbers = row.name.count > 30 ? [] : [label(words(interval), at: (350, top + 14), .end, class: "row")]
     return [label(row.name, at: (10, top + 14), class: "row")] + numbers + [
       line(
         from: (frame.x(100 * interval.lower), y), to: (frame.x(100 * interval.upper), y),

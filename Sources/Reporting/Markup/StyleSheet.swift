@@ -51,7 +51,7 @@ let styleSheet = """
   .legend, .key { list-style: none; margin: 0.25rem 0 0.5rem; padding: 0; display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; }
   .legend li { display: flex; align-items: center; gap: 0.4rem; }
   .legend svg { width: 28px; height: 12px; flex: none; }
-  svg .row { fill: var(--text); }
+  svg .row { fill: var(--text); paint-order: stroke; stroke: var(--ground); stroke-width: 3px; }
   .mean { stroke: var(--text); stroke-width: 2.5; }
   .spread { stroke: var(--own, var(--c0)); stroke-width: 3; }
   .grid { stroke: var(--line); stroke-width: 1; }
