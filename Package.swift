@@ -108,7 +108,8 @@ let package = Package(
         "Diagnostics", "FileFormats", "Insights", "Kernels", "LanguageModel", "Method", "Runs", "System", "TestSupport",
         "Tokenization", "Tuning",
       ]),
-    .testTarget(name: "ReportingTests", dependencies: ["Diagnostics", "Reporting", "TestSupport"]),
+    .testTarget(
+      name: "ReportingTests", dependencies: ["Diagnostics", "FileFormats", "Reporting", "System", "TestSupport"]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: [

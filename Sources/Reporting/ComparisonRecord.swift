@@ -10,7 +10,10 @@ import Tuning
 package struct ComparisonRecord: Sendable {
   package let path: String
   let comparison: Comparison
-  /// The configuration of the first cell; nil before there is one.
+  let summaries: [Comparison.Summary]
+  let differences: [Comparison.Difference]
+  let overall: [Comparison.Overall]
+  /// The configuration of the first cell; nil if its folder is not there.
   let configuration: Configuration?
   let times: ComparisonTimes
   /// The confusion matrix of each method, summed over its cells with predictions; only if there is one condition.
@@ -25,8 +28,12 @@ package struct ComparisonRecord: Sendable {
     path = folder
     let comparison = try Comparison(folder: folder)
     self.comparison = comparison
-    configuration = try comparison.cells.first.map {
-      try Configuration(file: RunDirectory(folder + "/" + $0.folder).configurationFile)
+    summaries = comparison.summaries
+    differences = comparison.differences
+    overall = comparison.overall
+    configuration = try comparison.cells.first.flatMap { cell in
+      let file = RunDirectory(folder + "/" + cell.folder).configurationFile
+      return fileExists(file) ? try Configuration(file: file) : nil
     }
     let timesFile = folder + "/" + ComparisonTimes.file
     times = fileExists(timesFile) ? try ComparisonTimes(file: timesFile) : ComparisonTimes()
@@ -58,8 +65,17 @@ package struct ComparisonRecord: Sendable {
     }
   }
 
+  /// Whether it compares methods under several conditions.
+  var hasConditions: Bool { comparison.conditions.count != 1 }
+
+  /// Whether it compares them with several models.
+  var hasModels: Bool { comparison.conditions.contains { $0.model != comparison.conditions.first?.model } }
+
+  /// A condition in words, without the model if there is only one.
+  func name(of condition: Condition) -> String { (hasModels ? condition : condition.withoutModel).description }
+
   /// Its methods over seeds, as in comparison.json.
-  package var summary: JSON { .array(comparison.summaries.map(\.json)) }
+  package var summary: JSON { .array(summaries.map(\.json)) }
 
   /// Whether a folder holds a comparison.
   package static func exists(in folder: String) -> Bool { fileExists(folder + "/" + Comparison.file) }

@@ -16,30 +16,57 @@ struct ComparisonSection {
   private var comparison: Comparison { record.comparison }
 
   var html: HTML {
-    tag(
-      "article", ["id": id], heading(level, record.name), tag("p", ["class": "lead"], .text(sentence)),
-      .group(gaps.map { tag("p", ["class": "gap"], .text($0)) }), spread, confusions, curves, cells, provenance)
+    let differences = DifferencesSection(record: record, id: id, level: level + 1).html
+    let methods = MethodsSection(record: record, level: level + 1)
+    let study = StudySection(record: record, id: id, level: level + 1)
+    let results =
+      record.hasConditions
+      ? [StudyResultSection(record: record, level: level + 1).html, study.accuracies, study.heatMaps, differences]
+        + [study.losses]
+      : [spread, differences, confusions, curves]
+    return tag(
+      "article", ["id": id],
+      [heading(level, record.name), tag("p", ["class": "lead"], .text(sentence))]
+        + gaps.map { tag("p", ["class": "gap"], .text($0)) } + results + [methods.html, cells, provenance])
   }
 
-  /// The result, in words.
+  /// What is compared; under one condition, the result, too.
   private var sentence: String {
-    guard let best = comparison.summaries.max(by: { $0.accuracy.mean < $1.accuracy.mean }) else {
+    guard let best = record.summaries.max(by: { $0.accuracy.mean < $1.accuracy.mean }) else {
       return "No cell is finished yet."
     }
-    let others = comparison.summaries.filter { $0.method != best.method }.map {
+    let seeds = "over \(counted(comparison.seeds.count, "seed")) (each draws its own context, training rows and order)"
+    if record.hasConditions {
+      return
+        "On the \(comparison.split.rawValue) rows, \(seeds), \(inWords(comparison.methods.map(shortName))) are compared "
+        + "under \(counted(comparison.conditions.count, "condition")): \(axes)."
+    }
+    let others = record.summaries.filter { $0.method != best.method }.map {
       "\(shortName($0.method)) \(percentage($0.accuracy.mean))"
     }
     return
-      "On the \(comparison.split.rawValue) rows, over \(counted(comparison.seeds.count, "seed")) (each draws its own "
-      + "context, training rows and order), \(shortName(best.method)) predicts the right label for "
+      "On the \(comparison.split.rawValue) rows, \(seeds), \(shortName(best.method)) predicts the right label for "
       + "\(percentage(best.accuracy.mean)) on average, worst \(percentage(best.accuracy.worst))"
       + (others.isEmpty ? "." : "; \(others.joined(separator: ", ")).")
   }
 
+  /// The values of the conditions: "models a and b; tasks c and d".
+  private var axes: String {
+    func values(_ noun: String, _ value: (Condition) -> String?) -> String? {
+      let names = comparison.conditions.grouped(by: value).compactMap(\.part)
+      return names.isEmpty ? nil : "\(noun)\(names.count == 1 ? "" : "s") \(inWords(names))"
+    }
+    let shots = Set(comparison.conditions.compactMap(\.shots)).sorted().map(String.init)
+    return [
+      values("model") { $0.model }, values("task") { $0.task }, values("template") { $0.template },
+      shots.isEmpty ? nil : "\(inWords(shots)) labelled rows of each label",
+    ].compactMap { $0 }.joined(separator: "; ")
+  }
+
   /// The missing parts, and why.
   private var gaps: [String] {
-    let planned = comparison.methods.count * comparison.seeds.count
-    let missing = planned - comparison.cells.count
+    let planned = comparison.conditions.count * comparison.methods.count * comparison.seeds.count
+    let missing = comparison.missingCells
     return missing == 0
       ? []
       : [
@@ -48,8 +75,8 @@ struct ComparisonSection {
   }
 
   private var spread: HTML {
-    if comparison.summaries.isEmpty { return .group([]) }
-    let rows: [[HTML]] = comparison.summaries.map { summary in
+    if record.summaries.isEmpty { return .group([]) }
+    let rows: [[HTML]] = record.summaries.map { summary in
       [
         .text(shortName(summary.method)), .text(String(summary.seeds)), .text(percentage(summary.accuracy.mean)),
         .text(summary.accuracy.standardDeviation.map { fixed(100 * $0, 1) } ?? "–"),
@@ -62,7 +89,7 @@ struct ComparisonSection {
       "section", [:], heading(level + 1, "Accuracy over seeds"),
       StripPlot(
         id: id + "-seeds", title: "Accuracy over seeds",
-        rows: comparison.summaries.map { summary in
+        rows: record.summaries.map { summary in
           StripPlot.Row(
             name: name(ofMethod: summary.method), mean: summary.accuracy.mean,
             deviation: summary.accuracy.standardDeviation,
@@ -88,7 +115,7 @@ struct ComparisonSection {
   }
 
   private var curves: HTML {
-    if record.histories.isEmpty { return .group([]) }
+    guard let method = comparison.methods.first.map(shortName), !record.histories.isEmpty else { return .group([]) }
     func series(
       _ look: LineChart.Series.Look, isNoisy: Bool, of points: (RunHistory) -> [(step: Int, value: Double)]
     ) -> [LineChart.Series] {
@@ -102,12 +129,13 @@ struct ComparisonSection {
     }
     let charts = [
       LineChart(
-        id: id + "-loss", title: "CPT: training loss (nats)",
+        id: id + "-loss", title: "\(method): training loss (nats)",
         series: series(.line, isNoisy: true) { $0[\StepMetrics.loss] },
         scale: .logarithmicIfWide, note: "Means of neighbouring steps."),
       LineChart(
-        id: id + "-accuracy", title: "CPT: validation accuracy",
-        series: series(.dashed, isNoisy: false) { $0[\EvaluationMetrics.accuracy] }, arePercentages: true),
+        id: id + "-accuracy", title: "\(method): validation accuracy",
+        series: series(.dashed, isNoisy: false) { $0[\EvaluationMetrics.accuracy] }, arePercentages: true,
+        reaching: [0, 1]),
     ]
     return tag(
       "section", [:], heading(level + 1, "Training"), tag("div", ["class": "charts"], charts.map(\.html)))
@@ -115,46 +143,55 @@ struct ComparisonSection {
 
   private var cells: HTML {
     if comparison.cells.isEmpty { return .group([]) }
+    let conditions = record.hasConditions ? ["condition"] : []
     return tag(
       "section", [:], heading(level + 1, "Every cell"),
       details(
         "\(counted(comparison.cells.count, "cell")) as a table",
         table(
-          "Methods by seed",
-          header: ["method", "seed", "accuracy", "± (95\u{A0}%)", "macro-F1", "loss", "training"],
+          "Methods by seed; losses in nats",
+          header: (conditions + [
+            "method", "seed", "accuracy", "± (95\u{A0}%)", "macro-F1", "loss", "training loss", "labelled rows",
+            "training",
+          ]).map { .text($0) },
           rows: comparison.cells.map { cell in
-            [
+            (record.hasConditions ? [.text(record.name(of: cell.condition))] : []) + [
               .text(shortName(cell.method)), .text(String(cell.seed)), .text(percentage(cell.accuracy)),
               .text(fixed(196 * cell.accuracyStandardError, 1)), .text(fixed(cell.macroF1, 3)),
-              .text(number(cell.loss)),
+              .text(number(cell.loss)), .text(cell.trainingLoss.map(number) ?? "–"),
+              .text(String(cell.rowsLearntFrom)),
               .text(record.times[cell.folder].map { duration($0.trainingSeconds) } ?? "–"),
             ]
-          })))
+          }, text: record.hasConditions ? [0, 1] : [0])))
   }
 
   private var provenance: HTML {
-    let methods = comparison.methods.joined(separator: ",")
     let facts = [
-      ("comparison", absolutePath(record.path)), ("configuration", comparison.configuration),
-      ("seeds", comparison.seeds.map(String.init).joined(separator: ", ")), ("report by", "cpt \(version)"),
+      ("comparison", absolutePath(record.path)),
+      (comparison.isStudy ? "study" : "configuration", comparison.configuration),
+      ("seeds", comparison.seeds.map(String.init).joined(separator: ", ")), ("threads", String(comparison.threads)),
+      ("report by", "cpt \(version)"),
     ]
     return tag(
       "section", [:], heading(level + 1, "Provenance"),
       details(
         "Files, and the command that repeats the comparison",
         tag("dl", ["class": "facts"], facts.flatMap { [tag("dt", [:], .text($0)), tag("dd", [:], .text($1))] }),
-        tag(
-          "pre", [:],
-          tag(
-            "code", [:],
-            .text(
-              "cpt compare --config \(shellWord(comparison.configuration)) --methods \(methods)"
-                + " --seeds \(comparison.seeds.count) --output NEW-FOLDER"
-                + comparison.settings.map { " --set \(shellWord($0))" }.joined())))),
+        tag("pre", [:], tag("code", [:], .text(command)))),
       record.configuration.map {
         details(
           "Resolved configuration of the first cell", tag("pre", [:], tag("code", [:], .text($0.resolvedJSON.pretty))))
       } ?? .group([]))
+  }
+
+  private var command: String {
+    let file = shellWord(comparison.configuration)
+    let methods = comparison.methods.map(shellWord).joined(separator: ",")
+    return
+      (comparison.isStudy
+      ? "cpt compare --study \(file)"
+      : "cpt compare --config \(file) --methods \(methods) --seeds \(comparison.seeds.count)")
+      + " --output NEW-FOLDER" + comparison.settings.map { " --set \(shellWord($0))" }.joined()
   }
 }
 

@@ -35,7 +35,7 @@ struct CurvesSection {
       LineChart(
         id: id + "-accuracy", title: "Accuracy",
         series: measured(\.labelAccuracy, "training label tokens") + validation(\.accuracy, "validation rows"),
-        arePercentages: true, event: best),
+        arePercentages: true, reaching: [0, 1], event: best),
       LineChart(
         id: id + "-rate", title: "Learning rate",
         series: [

@@ -68,13 +68,20 @@ package struct Report {
   /// All subjects in tables, each line a link to its part; empty if there is only one part.
   private var summary: HTML {
     if subjects.count < 2 { return .group([]) }
-    var runs: [[HTML]] = [], comparisons: [[HTML]] = []
+    var runs: [[HTML]] = [], comparisons: [[HTML]] = [], studies: [[HTML]] = []
     for (index, subject) in subjects.enumerated() {
       let link = tag("a", ["href": "#" + Self.id(index)], .text(subject.name))
       switch subject {
       case .run(let run): runs.append([link] + cells(of: run))
+      case .comparison(let record) where record.hasConditions:
+        studies += record.overall.map { one in
+          [
+            link, .text(one.model ?? ""), .text(shortName(one.method)), .text(percentage(one.accuracy)),
+            .text(fixed(one.rank, 2)), .text(one.difference.map(words) ?? ""), .text(String(one.conditions)),
+          ]
+        }
       case .comparison(let record):
-        comparisons += record.comparison.summaries.map { summary in
+        comparisons += record.summaries.map { summary in
           [
             link, .text(shortName(summary.method)), .text(percentage(summary.accuracy.mean)),
             .text(summary.accuracy.standardDeviation.map { fixed(100 * $0, 1) } ?? "–"),
@@ -93,9 +100,13 @@ package struct Report {
     let comparisonTable = table(
       "Comparisons: means over seeds; sd: standard deviation, in percentage points",
       header: ["comparison", "method", "accuracy", "sd", "macro-F1", "seeds"], rows: comparisons, text: [0, 1])
+    let studyTable = table(
+      "Studies: means over the conditions of a model; the difference is the first method minus this one, in points",
+      header: ["study", "model", "method", "accuracy", "rank", "difference", "conditions"], rows: studies,
+      text: [0, 1, 2])
     return tag(
       "section", [:], heading(1, title), runs.isEmpty ? .group([]) : runTable,
-      comparisons.isEmpty ? .group([]) : comparisonTable)
+      comparisons.isEmpty ? .group([]) : comparisonTable, studies.isEmpty ? .group([]) : studyTable)
   }
 
   private func cells(of run: RunRecord) -> [HTML] {

@@ -24,11 +24,12 @@ struct ComparisonTables {
   /// The methods of the only condition, one in a line.
   private var methods: String {
     let rows = comparison.summaries.map { summary in
-      [
+      let time = times.mean(\.trainingSeconds, of: comparison.cells(summary.condition, summary.method))
+      return [
         shortName(summary.method), percent(summary.accuracy.mean),
         summary.accuracy.standardDeviation.map { percent($0) } ?? "–",
         percent(summary.accuracy.worst), percent(summary.accuracy.best), fixed(summary.macroF1.mean, 3),
-        fixed(summary.loss.mean, 3), meanTime(of: summary).map(duration) ?? "–", String(summary.parameters),
+        fixed(summary.loss.mean, 3), time.map(duration) ?? "–", String(summary.parameters),
         String(summary.seeds),
       ]
     }
@@ -37,13 +38,6 @@ struct ComparisonTables {
       "seeds",
     ]
     return table([header] + rows, rightAligned: Set(1...9))
-  }
-
-  /// Mean seconds of training of a method's cells.
-  private func meanTime(of summary: Comparison.Summary) -> Double? {
-    let seconds = comparison.cells.filter { $0.condition == summary.condition && $0.method == summary.method }
-      .compactMap { times[$0.folder]?.trainingSeconds }
-    return seconds.isEmpty ? nil : seconds.reduce(0, +) / Double(seconds.count)
   }
 
   /// The conditions of a study, one in a line, with the accuracy of each method.

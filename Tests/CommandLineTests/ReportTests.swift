@@ -1,4 +1,5 @@
 import Diagnostics
+import FileFormats
 import Foundation
 import FoundationXML
 import System
@@ -193,6 +194,52 @@ private final class Page: NSObject, XMLParserDelegate {
       try writeAtomically(text.replacing("[\"cpt\", \"icl\"]", with: "[\"cpt\", \"icl\", \"prompt_tuning\"]"), to: file)
       #expect(try Program.run(["report", "run-compare", "--output", "r.html", "--overwrite"], in: folder).status == 0)
       #expect(try Page(file: folder + "/r.html").text.contains("2 of 6 cells are not finished"))
+    }
+  }
+
+  /// Two tasks, two numbers of shots. A folder with nothing but the results gives the same page, without times and the
+  /// configuration.
+  @Test func studiesShowTheirConditions() throws {
+    try withTemporaryFolder { folder in
+      let example = WorkingExample(in: folder)
+      try example.write()
+      let words = [("plain", "delivery", "billing"), ("swapped", "billing", "delivery")].map { name, a, b in
+        #""\#(name)": {"data": {"label_words": {"delivery": "\#(a)", "billing": "\#(b)"}}}"#
+      }
+      var base = example.configuration
+      base["output_dir"] = nil
+      let members = base.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value) }
+      try writeAtomically(
+        #"{"base": \#(JSON.object(members).compact), "tasks": {\#(words.joined(separator: ", "))}, "shots": [2, 4], "#
+          + #""methods": ["cpt", "icl"], "seeds": [0], "output_dir": "cells"}"#, to: folder + "/study.json")
+      let compared = try Program.run(
+        ["compare", "--study", "study.json", "--set", "data.context_examples_per_label=1", "--json"], in: folder)
+      #expect(compared.status == 0, "\(compared.errors)")
+      try makeDirectory(folder + "/alone")
+      try writeAtomically(
+        String(decoding: try readBytes(of: folder + "/cells/comparison.json"), as: UTF8.self),
+        to: folder + "/alone/comparison.json")
+      for name in ["cells", "alone"] {
+        let outcome = try Program.run(["report", name, "--output", "r.html", "--overwrite"], in: folder)
+        #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+        let page = try Page(file: folder + "/r.html")
+        page.checkSelfContained()
+        // A chart of accuracies and two of losses for each task, a plot of differences.
+        #expect(page.ids.filter { $0.hasSuffix("-title") }.count == 7, "\(page.ids)")
+        for summary in try #require(compared.json()["summary"]?.array) {
+          let accuracy = fixed(100 * (try #require(summary["accuracy"]?["mean"]?.number)), 1)
+          #expect(page.text.contains("\(accuracy)\u{A0}% at \(try #require(summary["shots"]?.integer))"))
+        }
+        #expect(page.text.contains("under 4 conditions: tasks plain and swapped; 2 and 4 labelled rows of each label."))
+        #expect(page.text.contains("8 cells as a table") && !page.text.contains("not finished"))
+        #expect(page.text.contains("There is no times.json") == (name == "alone"))
+        #expect(page.text.contains("Resolved configuration") == (name == "cells"))
+      }
+      let both = try Program.run(["report", "cells", "alone", "--output", "both.html"], in: folder)
+      #expect(both.status == 0, "\(both.errors)")
+      let page = try Page(file: folder + "/both.html")
+      page.checkSelfContained()
+      #expect(page.text.contains("Studies: means over the conditions") && page.addresses.count == 4)
     }
   }
 

@@ -102,5 +102,32 @@ import TestSupport
     // The condition without cells counts nowhere.
     #expect(comparison.overall.map(\.conditions) == [2, 2] && comparison.overall.map(\.rank) == [1.5, 1.5])
     #expect(comparison.overall[1].difference?.value == 0)
+    // Intervals of four rows hold 0, whatever the sign of the difference.
+    let standing = try #require(comparison.standings(of: comparison.differences).first)
+    #expect(standing.other == "b" && standing.differences(.undecided).count == 2)
+    #expect(comparison.missingCells == 2)
+    #expect(comparison.conditions.grouped { $0.shots }.map(\.conditions.count) == [3])
+    #expect(comparison.conditions.grouped(by: \.withoutShots).count == 3)
+  }
+
+  @Test func costsAreMeansOfCells() throws {
+    let comparison = try comparison(
+      methods: #"["a", "b"]"#, seeds: "[0, 1]",
+      cells: [
+        Self.cell("a", 0, "10"), Self.cell("a", 1, "11").replacing("12,", with: "15,").replacing("8,", with: "9,"),
+      ])
+    var times = ComparisonTimes()
+    #expect(comparison.costs(times).map(\.trainingSeconds) == [nil])
+    times.cells = [ComparisonTimes.Cell(), ComparisonTimes.Cell()]
+    times.cells[0].folder = "a-seed-0"
+    times.cells[0].trainingSeconds = 2
+    times.cells[0].evaluationSeconds = 4
+    times.cells[1].folder = "a-seed-1"
+    times.cells[1].trainingSeconds = 6
+    let cost = try #require(comparison.costs(times).first)
+    #expect(cost.method == "a" && cost.cells == 2 && cost.rowsLearntFrom == 8...9 && cost.parameters == 13.5)
+    #expect(cost.trainingSeconds == 4 && cost.evaluationSeconds == 2)
+    #expect(Comparison.meanScorings(of: comparison.cells).map(\.accuracy) == [0.75])
+    #expect(comparison.missingCells == 2)
   }
 }

@@ -19,6 +19,15 @@ import Testing
     #expect(Axis(of: [0, 1], from: 0, to: 100, areWhole: true).ticks.map(\.text) == ["0", "1"])
   }
 
+  /// Values that double are at equal distances; those without room for it have no tick.
+  @Test func axesAtAFewValues() {
+    let axis = Axis(at: [4, 8, 16], from: 0, to: 100)
+    #expect(axis.ticks.map(\.text) == ["4", "8", "16"] && axis(4) > 0 && axis(16) < 100)
+    #expect(abs(axis(8) - 50) < 1e-9)
+    #expect(Axis(at: [10, 11, 12, 100], from: 0, to: 100).ticks.map(\.text) == ["10", "100"])
+    #expect(abs(Axis(at: [3], from: 0, to: 100)(3) - 50) < 1e-9)
+  }
+
   @Test func wideRangesAreLogarithmic() {
     let axis = Axis(of: [0.008, 6.1], from: 0, to: 90, scale: .logarithmicIfWide)
     #expect(axis.isLogarithmic && axis.ticks.map(\.text) == ["0.01", "0.1", "1", "10"])

@@ -97,6 +97,11 @@ package struct Comparison: Sendable, Equatable {
     cells.first { $0.condition == condition && $0.method == method && $0.seed == seed }
   }
 
+  /// The finished cells of a method.
+  package func cells(_ condition: Condition, _ method: String) -> [Cell] {
+    cells.filter { $0.condition == condition && $0.method == method }
+  }
+
   /// The candidates of a method, as far as they are finished.
   package func candidates(_ condition: Condition, _ method: String) -> [Candidate] {
     candidates.filter { $0.condition == condition && $0.method == method }
@@ -177,12 +182,12 @@ extension Comparison.Cell: Record {
         "labelled rows that it learnt from, in the context or trained on"),
       Field("steps", \.steps, .integer(from: 0), "steps of training"),
       Field("parameters", \.parameters, .integer(from: 0), "numbers that training changes"),
-      Field("accuracy", \.accuracy, .number, "share of the rows predicted correctly"),
+      Field("accuracy", \.accuracy, .share, "share of the rows predicted correctly"),
       Field("accuracy_stderr", \.accuracyStandardError, .measurement, "standard error of the accuracy"),
       Field("macro_f1", \.macroF1, .number, "mean of the F1 scores of the labels"),
       Field("loss", \.loss, .measurement, "mean of -log P(whole label), in nats"),
       .optional(
-        "train_accuracy", \.trainingAccuracy, .number, "the accuracy on at most 100 of the rows trained on"),
+        "train_accuracy", \.trainingAccuracy, .share, "the accuracy on at most 100 of the rows trained on"),
       .optional("train_loss", \.trainingLoss, .measurement, "the loss on these rows"),
       Field(
         "accuracy_by_scoring", \.scorings, .accuracies, "the accuracy by each scoring that the rows allow"),
@@ -228,7 +233,7 @@ extension Comparison.Candidate: Record {
       Field("method", \.method, .text, "the method, by name"),
       Field("candidate", \.number, .integer(from: 1), "its number among the combinations"),
       Field("settings", \.settings, .anything, "its keys and values"),
-      Field("validation_accuracy", \.accuracy, .number, "share of the validation rows predicted correctly"),
+      Field("validation_accuracy", \.accuracy, .share, "share of the validation rows predicted correctly"),
       Field("validation_loss", \.loss, .measurement, "mean of -log P(whole label) of these rows, in nats"),
     ]
 }

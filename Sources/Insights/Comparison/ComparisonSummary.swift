@@ -53,7 +53,7 @@ extension Comparison {
     package fileprivate(set) var upper = 0.0
 
     /// Whether it lies on one side of 0.
-    package var excludesZero: Bool { lower > 0 || upper < 0 }
+    package var excludesZero: Bool { verdict != .undecided }
   }
 
   /// A method over the conditions of a model.
@@ -73,7 +73,7 @@ extension Comparison {
   package var summaries: [Summary] {
     conditions.flatMap { condition in
       methods.compactMap { method in
-        let own = cells.filter { $0.condition == condition && $0.method == method }
+        let own = cells(condition, method)
         guard let first = own.first else { return nil }
         let training = own.compactMap(\.trainingLoss)
         return Summary(
@@ -114,10 +114,7 @@ extension Comparison {
     let complete = conditions.filter { condition in
       summaries.count { $0.condition == condition } == methods.count
     }
-    var models: [String?] = []
-    for condition in complete where !models.contains(condition.model) { models.append(condition.model) }
-    return models.flatMap { model in
-      let own = complete.filter { $0.model == model }
+    return complete.grouped { $0.model }.flatMap { model, own in
       let compared = own.map { pairs(under: $0) }
       return methods.map { method in
         let accuracies = own.map { condition in

@@ -16,6 +16,12 @@ package struct ComparisonTimes: Sendable, Equatable {
 
   /// The times of a cell; nil if they are unknown.
   package subscript(folder: String) -> Cell? { cells.first { $0.folder == folder } }
+
+  /// The mean time of cells, in seconds; nil if none is known.
+  package func mean(_ time: KeyPath<Cell, Double>, of cells: [Comparison.Cell]) -> Double? {
+    let seconds = cells.compactMap { self[$0.folder]?[keyPath: time] }
+    return seconds.isEmpty ? nil : seconds.reduce(0, +) / Double(seconds.count)
+  }
 }
 
 extension ComparisonTimes: Record {

@@ -15,12 +15,34 @@ package struct Condition: Sendable, Hashable {
     self.shots = shots
   }
 
+  /// The same without the model: its name among the conditions of a model.
+  package var withoutModel: Condition { Condition(task: task, template: template, shots: shots) }
+
+  /// The same without the number of shots: what is equal along a curve over shots.
+  package var withoutShots: Condition { Condition(model: model, task: task, template: template) }
+
   /// The names of its values, for the names of folders.
   var names: [String] { [model, task, template, shots.map { "\($0)-shots" }].compactMap { $0 } }
 
   /// The condition in words; empty if there is only one.
   package var description: String {
     [model, task, template, shots.map { "\($0) per label" }].compactMap { $0 }.joined(separator: ", ")
+  }
+}
+
+extension Sequence<Condition> {
+  /// The conditions in groups that have a value in common, in the order of their first ones.
+  package func grouped<Part: Hashable>(by part: (Condition) -> Part) -> [(part: Part, conditions: [Condition])] {
+    var groups: [(part: Part, conditions: [Condition])] = []
+    for condition in self {
+      let own = part(condition)
+      if let index = groups.firstIndex(where: { $0.part == own }) {
+        groups[index].conditions.append(condition)
+      } else {
+        groups.append((own, [condition]))
+      }
+    }
+    return groups
   }
 }
 

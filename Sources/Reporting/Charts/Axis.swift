@@ -57,6 +57,28 @@ package struct Axis {
     }
   }
 
+  /// A logarithmic axis with a tick at each of a few values, if there is room for it.
+  ///
+  /// - Parameters:
+  ///   - values: the values, in increasing order; at least one, all positive.
+  ///   - start: the coordinate of the left end, to which the smallest value has a distance.
+  ///   - end: the coordinate of the right end.
+  package init(at values: [Double], from start: Double, to end: Double) {
+    self.start = start
+    self.end = end
+    isLogarithmic = true
+    let lowest = values.first ?? 1, highest = values.last ?? 1
+    let ends = highest > lowest ? (log10(lowest), log10(highest)) : (log10(lowest / 2), log10(lowest * 2))
+    let margin = highest > lowest ? 0.06 * (ends.1 - ends.0) : 0
+    self.ends = (pow(10, ends.0 - margin), pow(10, ends.1 + margin))
+    let room = 26 / (end - start) * (ends.1 - ends.0 + 2 * margin)
+    var ticks: [(value: Double, text: String)] = []
+    for value in values where ticks.last.map({ log10(value / $0.value) >= room }) ?? true {
+      ticks.append((value, Self.text(value)))
+    }
+    self.ticks = ticks
+  }
+
   /// The coordinate of a value.
   package func callAsFunction(_ value: Double) -> Double {
     func along(_ value: Double) -> Double { isLogarithmic ? log10(value) : value }

@@ -51,6 +51,12 @@ func path(through points: [(x: Double, y: Double)], class name: String) -> HTML 
   return tag("path", ["class": name, "d": steps.joined()])
 }
 
+/// An area between lower and upper points from left to right.
+func band(_ points: [(x: Double, lower: Double, upper: Double)], class name: String) -> HTML {
+  let outline = points.map { ($0.x, $0.lower) } + points.reversed().map { ($0.x, $0.upper) }
+  return path(through: outline, class: name)
+}
+
 /// Dots, all in one path: the round caps of zero-length lines.
 func dots(at points: [(x: Double, y: Double)], class name: String) -> HTML {
   tag("path", ["class": name, "d": points.map { "M\(pixels($0.x)) \(pixels($0.y))h0" }.joined()])

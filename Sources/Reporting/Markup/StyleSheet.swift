@@ -51,9 +51,9 @@ let styleSheet = """
   .legend, .key { list-style: none; margin: 0.25rem 0 0.5rem; padding: 0; display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; }
   .legend li { display: flex; align-items: center; gap: 0.4rem; }
   .legend svg { width: 28px; height: 12px; flex: none; }
-  svg .row { fill: var(--text); }
+  svg .row { fill: var(--text); paint-order: stroke; stroke: var(--ground); stroke-width: 3px; }
   .mean { stroke: var(--text); stroke-width: 2.5; }
-  .spread { stroke: var(--c0); stroke-width: 3; }
+  .spread { stroke: var(--own, var(--c0)); stroke-width: 3; }
   .grid { stroke: var(--line); stroke-width: 1; }
   .axis { stroke: var(--soft); stroke-width: 1; }
   .c0 { --own: var(--c0); } .c1 { --own: var(--c1); } .c2 { --own: var(--c2); } .c3 { --own: var(--c3); }
@@ -61,6 +61,7 @@ let styleSheet = """
   .line { fill: none; stroke: var(--own); stroke-width: 2; stroke-linejoin: round; }
   .dashed, .line.c1 { stroke-dasharray: 5 4; } .line.c2 { stroke-dasharray: 2 3; } .line.c3 { stroke-dasharray: 9 3 2 3; }
   .line.c4 { stroke-dasharray: 1 4; stroke-linecap: round; }
+  .band { fill: var(--own); opacity: 0.12; }
   .dots { fill: none; stroke: var(--own); stroke-width: 2.5; stroke-linecap: round; opacity: 0.6; }
   .mark { fill: var(--own); stroke: var(--ground); stroke-width: 1; }
   .cross { fill: none; stroke: var(--own); stroke-width: 2; }
@@ -82,7 +83,7 @@ let styleSheet = """
   td.text { white-space: normal; }
   .matrix th, .matrix td { border: 1px solid var(--line); text-align: center; }
   .matrix tbody th { text-align: left; white-space: normal; }
-  .matrix .diagonal { font-weight: 700; outline: 2px solid var(--text); outline-offset: -3px; }
+  .matrix .diagonal, .matrix .best { font-weight: 700; outline: 2px solid var(--text); outline-offset: -3px; }
   thead th { white-space: normal; }
   .turned thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
   .h0 { background: var(--h0); } .h1 { background: var(--h1); } .h2 { background: var(--h2); }

@@ -12,3 +12,9 @@ func number(_ value: Double) -> String {
 func points(_ difference: Double) -> String {
   (difference > 0 ? "+" : "") + fixed(100 * difference, 1).replacing("-", with: "\u{2212}")
 }
+
+/// A list in words: "a, b and c".
+func inWords(_ names: [String]) -> String {
+  guard let last = names.last, names.count > 1 else { return names.first ?? "" }
+  return names.dropLast().joined(separator: ", ") + " and " + last
+}
