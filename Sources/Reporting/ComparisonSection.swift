@@ -35,7 +35,8 @@ struct ComparisonSection {
     guard let best = record.summaries.max(by: { $0.accuracy.mean < $1.accuracy.mean }) else {
       return "No cell is finished yet."
     }
-    let seeds = "over \(counted(comparison.seeds.count, "seed")) (each draws its own context, training rows and order)"
+    let draws = comparison.seeds.count == 1 ? "which draws" : "each of which draws"
+    let seeds = "over \(counted(comparison.seeds.count, "seed")), \(draws) context, training rows and order"
     if record.hasConditions {
       return
         "On the \(comparison.split.rawValue) rows, \(seeds), \(inWords(comparison.methods.map(shortName))) are compared "

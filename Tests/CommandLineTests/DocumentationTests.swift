@@ -40,6 +40,11 @@ import TestSupport
       let lines = page.text.split(separator: "\n").filter { $0.hasPrefix(start) && $0.contains(cell) }
       #expect(!lines.isEmpty, "\(start) \(summary.method) \(cell)")
     }
+    let readme = try DocumentationPage.readme.text.split(separator: "\n")
+    for one in results.overall {
+      let row = readme.first { $0.hasPrefix("| \(one.model ?? ""), \(one.conditions) conditions |") }
+      #expect(row?.contains(String(format: " %.1f |", 100 * one.accuracy)) == true, "\(one)")
+    }
   }
 
   @Test func everyExampleConfigurationLoads() throws {

@@ -217,6 +217,7 @@ extension Study {
   ///   - method: one of the study's.
   ///   - seed: the seed; nil: that of the configuration.
   ///   - choice: values for the keys of the method's lists.
+  /// - Returns: the configuration, its values checked.
   /// - Throws: `InputError` naming the file and the key.
   package func configuration(
     _ condition: Condition, _ method: Variant, seed: Int?, choice: [(path: String, value: JSON)] = []
