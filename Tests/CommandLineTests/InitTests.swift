@@ -100,8 +100,8 @@ import TestSupport
 
   /// By rows and labels: the context, the batch, the steps, the metric. Each label has the share of rows it is given.
   @Test(arguments: [
-    (60, [1, 1], 8, 13, 17, TrainingConfiguration.Metric.accuracy), (60, [4, 1], 8, 13, 17, .macroF1),
-    (100, [1, 1, 1, 1, 1], 10, 8, 16, .accuracy), (1200, [1, 1], 8, 6, 38, .accuracy),
+    (60, [1, 1], 8, 25, 16, TrainingConfiguration.Metric.accuracy), (60, [4, 1], 8, 25, 16, .macroF1),
+    (100, [1, 1, 1, 1, 1], 10, 16, 16, .accuracy), (1200, [1, 1], 8, 12, 38, .accuracy),
   ])
   func sizesFollowTheData(
     rows: Int, shares: [Int], context: Int, epochs: Double, evaluationSteps: Int, metric: TrainingConfiguration.Metric
@@ -120,6 +120,7 @@ import TestSupport
         configuration.data.validationFraction == (rows > 1000 ? 0.17 : 0.2) && configuration.data.testFraction == 0.2)
       #expect(configuration.data.maxTrainExamples == (rows > 1000 ? 200 : nil))
       #expect(configuration.data.trainOn == .all && training.learningRate == 0.008, "a width of 2048")
+      #expect(training.earlyStoppingPatience == 2)
     }
   }
 

@@ -184,10 +184,11 @@ package struct ConfigurationDraft: Sendable {
   private static func training(_ sizes: DraftSizes) -> [Entry] {
     [
       Entry("learning_rate", .number(sizes.learningRate), sizes.learningRateReason),
-      Entry("num_train_epochs", .integer(sizes.epochs), "\(sizes.steps) steps"),
+      Entry("num_train_epochs", .integer(sizes.epochs), "\(sizes.steps) steps at most"),
       Entry(
         "batch_size", .integer(sizes.batchSize), "the context is computed once per step, so a batch costs little more"),
       Entry("eval_steps", .integer(sizes.evaluationSteps), "the best of these evaluations becomes best/"),
+      Entry("early_stopping_patience", .integer(2), "two evaluations without a better one end the run"),
       Entry("save_steps", .integer(sizes.evaluationSteps), "--resume continues from these checkpoints"),
       Entry("save_total_limit", .integer(1)),
       Entry(
