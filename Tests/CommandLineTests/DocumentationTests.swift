@@ -41,9 +41,21 @@ import TestSupport
       #expect(!lines.isEmpty, "\(start) \(summary.method) \(cell)")
     }
     let readme = try DocumentationPage.readme.text.split(separator: "\n")
-    for one in results.overall {
-      let row = readme.first { $0.hasPrefix("| \(one.model ?? ""), \(one.conditions) conditions |") }
-      #expect(row?.contains(String(format: " %.1f |", 100 * one.accuracy)) == true, "\(one)")
+    for model in Set(results.conditions.compactMap(\.model)) {
+      for (label, isTuned) in [("SST-2 and TREC", true), ("other tasks", false)] {
+        let part = results.summaries.filter {
+          $0.condition.model == model && ["sst2", "trec"].contains($0.condition.task ?? "") == isTuned
+        }
+        let complete = Set(part.map(\.condition)).filter { one in
+          part.count { $0.condition == one } == results.methods.count
+        }
+        if complete.isEmpty { continue }
+        let row = try #require(readme.first { $0.hasPrefix("| \(model), \(label) |") })
+        for method in results.methods {
+          let own = part.filter { $0.method == method && complete.contains($0.condition) }.map(\.accuracy.mean)
+          #expect(row.contains(String(format: " %.1f |", 100 * own.reduce(0, +) / Double(own.count))), "\(row)")
+        }
+      }
     }
   }
 

@@ -51,7 +51,7 @@ import TestSupport
     let same = comparison.differences[0], other = comparison.differences[1]
     #expect(same.other == "icl" && same.seeds == 2 && same.rows == 10)
     #expect(same.accuracy.value == 0 && same.accuracy.lower == 0 && same.accuracy.upper == 0)
-    #expect(!same.accuracy.excludesZero)
+    #expect(same.accuracy.verdict == .undecided)
     #expect(abs(other.accuracy.value - 0.2) < 1e-12)
     #expect(other.accuracy.lower >= 0 && other.accuracy.lower < 0.2 && other.accuracy.upper > 0.2)
     // The same cells give the same bytes.
@@ -71,7 +71,7 @@ import TestSupport
     let half = 1.96 * (0.75 * 0.25 / 400).squareRoot()
     #expect(abs(difference.value - 0.75) < 1e-12)
     #expect(abs(difference.lower - (0.75 - half)) < 0.006 && abs(difference.upper - (0.75 + half)) < 0.006)
-    #expect(difference.excludesZero)
+    #expect(difference.verdict == .better)
   }
 
   /// With seeds that differ, an interval is wider than that of rows alone.

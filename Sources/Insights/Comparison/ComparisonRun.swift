@@ -9,7 +9,7 @@ import Tuning
 /// Trains and evaluates the methods of a study over its seeds and conditions, cell by cell, and records every finished
 /// cell.
 ///
-/// Seeds come last to an end: the first seed of all conditions and methods is finished before the second begins, so that a
+/// Seeds are the outermost loop: the first seed of all conditions and methods is finished before the second begins, so that a
 /// comparison that was stopped early compares as much as it can.
 package struct ComparisonRun {
   /// The progress of a comparison.
@@ -182,11 +182,15 @@ package struct ComparisonRun {
               "the values that \"methods.\(method.name)\" chooses among differ from those in "
                 + "\(folder)/\(Comparison.file) (start over with --overwrite or another --output)")
           }
+          var planned = try study.configuration(condition, method, seed: study.seeds[0], choice: asked)
+          let hasFolds = planned.data.validationFolds != nil
+          if hasFolds { planned.data.validationFold = 0 }
+          try check(candidate.folder + (hasFolds ? "-fold-1" : ""), against: planned)
         }
         for seed in study.seeds {
           guard let cell = earlier.cell(condition, method.name, seed: seed) else { continue }
           let choice = earlier.chosen(condition, method.name).map { choices[$0.number - 1] } ?? []
-          try check(cell, against: configuration(condition, method, seed: seed, choice: choice))
+          try check(cell.folder, against: configuration(condition, method, seed: seed, choice: choice))
         }
       }
     }
@@ -200,8 +204,8 @@ package struct ComparisonRun {
     comparison.seeds = Set(earlier.seeds + comparison.seeds).sorted()
   }
 
-  private func check(_ cell: Comparison.Cell, against planned: Configuration) throws {
-    let file = RunDirectory(folder + "/" + cell.folder).configurationFile
+  private func check(_ name: String, against planned: Configuration) throws {
+    let file = RunDirectory(folder + "/" + name).configurationFile
     let found = try Configuration(file: file).found(from: System.folder(of: file))
     var asked = planned.applyingMethod()
     // If the configuration lists no labels, the run found them in the data.
@@ -247,6 +251,8 @@ package struct ComparisonRun {
         }
       }
     }
+    // Its summaries may be those of another version.
+    try write()
     return Outcome(comparison: comparison, times: times, wasInterrupted: false)
   }
 
@@ -288,14 +294,15 @@ package struct ComparisonRun {
       try writeAtomically(
         records.joined(), to: folder + "/" + cell.folder + "/" + Comparison.predictionsFile)
       if run.steps > 0 || run.head != nil {
-        let rows = run.setup.rows.training.spread(over: Self.trainingRowsMeasured)
+        let measured = run.setup.rows.training.spread(over: Self.trainingRowsMeasured)
         let training = try ClassificationReport(
-          scorer.predict(run.setup.encoder.examples(of: rows)), labels: labels)
+          scorer.predict(run.setup.encoder.examples(of: measured)), labels: labels)
         cell.trainingAccuracy = training.accuracy
         cell.trainingLoss = training.loss
       }
     }
-    cell.rowsLearntFrom = run.setup.rows.learntFrom
+    let rows = run.setup.rows
+    cell.rowsLearntFrom = configuration.training.method == .icl ? rows.context.count : rows.learntFrom
     cell.steps = run.steps
     cell.parameters = run.head?.parameterCount ?? (run.steps == 0 ? 0 : run.prompt.trainedCount)
     comparison.cells.append(cell)

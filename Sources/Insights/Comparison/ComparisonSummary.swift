@@ -51,9 +51,6 @@ extension Comparison {
     package fileprivate(set) var value: Double
     package fileprivate(set) var lower = 0.0
     package fileprivate(set) var upper = 0.0
-
-    /// Whether it lies on one side of 0.
-    package var excludesZero: Bool { verdict != .undecided }
   }
 
   /// A method over the conditions of a model.
@@ -96,46 +93,51 @@ extension Comparison {
     }
   }
 
-  private func pairs(under condition: Condition) -> [(other: String, bootstrap: PairedBootstrap)] {
+  /// The first method and each other one, with the seeds of both, or with those that all methods have.
+  private func pairs(
+    under condition: Condition, sharedByAll: Bool = false
+  ) -> [(other: String, bootstrap: PairedBootstrap)] {
     methods.dropFirst().compactMap { other in
       let differences = seeds.compactMap { (seed: Int) -> [Int]? in
         guard let a = self.cell(condition, methods[0], seed: seed), let b = self.cell(condition, other, seed: seed),
-          a.hits.count == b.hits.count
+          a.hits.count == b.hits.count,
+          !sharedByAll || methods.allSatisfy({ self.cell(condition, $0, seed: seed) != nil })
         else { return nil }
         return zip(a.hits, b.hits).map { Int($0 ? 1 : 0) - ($1 ? 1 : 0) }
       }
-      return PairedBootstrap(differences).map { (other: other, bootstrap: $0) }
+      let stream = conditions.firstIndex(of: condition) ?? 0
+      return PairedBootstrap(differences, stream: stream).map { (other: other, bootstrap: $0) }
     }
   }
 
-  /// Every method over the conditions of a model under which all methods have a finished cell.
+  /// Every method over the conditions of a model, with the seeds that all methods have a finished cell of.
   package var overall: [Overall] {
-    let summaries = summaries
-    let complete = conditions.filter { condition in
-      summaries.count { $0.condition == condition } == methods.count
+    var accuracies: [Condition: [Double]] = [:]
+    for condition in conditions {
+      let shared = seeds.filter { seed in methods.allSatisfy { cell(condition, $0, seed: seed) != nil } }
+      if shared.isEmpty { continue }
+      accuracies[condition] = methods.map { method in
+        shared.reduce(0) { $0 + (cell(condition, method, seed: $1)?.accuracy ?? 0) } / Double(shared.count)
+      }
     }
-    return complete.grouped { $0.model }.flatMap { model, own in
-      let compared = own.map { pairs(under: $0) }
-      return methods.map { method in
-        let accuracies = own.map { condition in
-          summaries.filter { $0.condition == condition }
-        }
-        let places = accuracies.map { Self.place(of: method, among: $0) }
-        let means = accuracies.compactMap { $0.first { $0.method == method }?.accuracy.mean }
-        let n = Double(max(own.count, 1))
-        let bootstraps = compared.compactMap { $0.first { $0.other == method }?.bootstrap }
+    return conditions.filter { accuracies[$0] != nil }.grouped { $0.model }.flatMap { model, own in
+      let compared = own.map { pairs(under: $0, sharedByAll: true) }
+      let means = own.compactMap { accuracies[$0] }, n = Double(means.count)
+      return methods.indices.map { index in
+        let method = methods[index]
         return Overall(
-          model: model, method: method, conditions: own.count, accuracy: means.reduce(0, +) / n,
-          rank: places.reduce(0, +) / n,
-          difference: bootstraps.count == own.count && !own.isEmpty ? Interval(bootstraps) : nil)
+          model: model, method: method, conditions: own.count,
+          accuracy: means.reduce(0) { $0 + $1[index] } / n,
+          rank: means.reduce(0) { $0 + Self.place(of: $1[index], among: $1) } / n,
+          difference: index == 0
+            ? nil : Interval(compared.compactMap { pairs in pairs.first { $0.other == method }?.bootstrap }))
       }
     }
   }
 
-  private static func place(of method: String, among summaries: [Summary]) -> Double {
-    guard let own = summaries.first(where: { $0.method == method })?.accuracy.mean else { return 0 }
-    let better = summaries.count { $0.accuracy.mean > own }, equal = summaries.count { $0.accuracy.mean == own }
-    return Double(better) + Double(equal + 1) / 2
+  /// The place of a value among all, 1 for the highest; equal values share their places.
+  private static func place(of value: Double, among all: [Double]) -> Double {
+    Double(all.count { $0 > value }) + Double(all.count { $0 == value } + 1) / 2
   }
 }
 

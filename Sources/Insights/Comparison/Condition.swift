@@ -24,7 +24,7 @@ package struct Condition: Sendable, Hashable {
   /// The names of its values, for the names of folders.
   var names: [String] { [model, task, template, shots.map { "\($0)-shots" }].compactMap { $0 } }
 
-  /// The condition in words; empty if there is only one.
+  /// The condition in words; empty without axes.
   package var description: String {
     [model, task, template, shots.map { "\($0) per label" }].compactMap { $0 }.joined(separator: ", ")
   }
