@@ -36,7 +36,7 @@ package struct ComparisonRecord: Sendable {
       return fileExists(file) ? try Configuration(file: file) : nil
     }
     let timesFile = folder + "/" + ComparisonTimes.file
-    times = fileExists(timesFile) ? try ComparisonTimes(file: timesFile) : ComparisonTimes()
+    times = (try? ComparisonTimes(file: timesFile)) ?? ComparisonTimes()
     guard comparison.conditions.count == 1 else {
       confusions = []
       histories = []

@@ -103,6 +103,14 @@ import Testing
       try write(in: folder) { $0["shots"] = .array([.integer(3)]) }
       let changed = try compare(["--resume", "--set", "cpt:training.max_steps=5"], in: folder)
       #expect(changed.status == 64 && changed.errorLine.contains("\"training.max_steps\" differs"), "\(changed.errors)")
+      // A user's file in the way is said before anything is removed.
+      let file2 = folder + "/cells/plain-3-shots-icl-seed-1/notes.txt"
+      try writeAtomically("mine", to: file2)
+      let refused = try compare(["--overwrite"], in: folder)
+      #expect(
+        refused.status == 64 && refused.errorLine.contains("notes.txt is not of a comparison"), "\(refused.errors)")
+      #expect(try readBytes(of: file) == whole)
+      try removeRecursively(file2)
       // Nothing of it is left by --overwrite.
       let one = ["--overwrite", "--set", "training.max_steps=1"]
       #expect(try compare(one, in: folder).status == 0)
@@ -181,7 +189,7 @@ import Testing
     (#"{"seed": [0], "methods": ["cpt"]}"#, "\"seed\" is an unknown key; did you mean \"seeds\"?"),
     (#"{"seeds": [0], "methods": ["cpt"], "base": {"trainng": {}}}"#, "\"trainng\" is an unknown key"),
     (#"{"seeds": [0], "methods": ["cpt"], "base": {}}"#, "has no data.test to compare methods on"),
-    (#"{"seeds": [0], "methods": ["cpt"], "tasks": {"a": 3}}"#, "\"tasks\" must be an object from names"),
+    (#"{"seeds": [0], "methods": ["cpt"], "tasks": {"a": 3}}"#, "\"tasks\" must be an object from different names"),
     (
       #"{"seeds": [0], "methods": {"cpt": {"training": {"learning_rate": [0.1, 0.2]}}}, "base": {"data": {"test": "t.tsv"}}}"#,
       "leaves \"training.learning_rate\" to validation rows, and there are none"
@@ -199,6 +207,26 @@ import Testing
       "\"methods\" gives more than 100000 runs"
     ),
     (#"{"seeds": [0], "methods": {"cpt": {"training": {"learning_rate": []}}}}"#, "has an empty list"),
+    (
+      #"{"seeds": [0], "methods": ["cpt"], "base": {"training": {"seed": 3}}}"#,
+      "\"base.training.seed\" is set by the study's \"seeds\"; remove it"
+    ),
+    (
+      #"{"seeds": [0], "shots": [2], "methods": {"cpt": {"data": {"train_examples_per_label": 3}}}}"#,
+      "\"methods.cpt.data.train_examples_per_label\" is set by the study's \"shots\""
+    ),
+    (
+      #"{"seeds": [0], "methods": {"cpt": {"training": 3}}}"#,
+      "\"methods.cpt.training\" must be an object, found 3"
+    ),
+    (
+      #"{"seeds": [0], "methods": {"cpt": {"data": {"max_test_examples": [3, 4]}}}}"#,
+      "\"methods.cpt.data.max_test_examples\" cannot be chosen on validation rows"
+    ),
+    (
+      #"{"seeds": [0], "methods": {"cpt": {"data": {"max_test_examples": 5}}, "icl": {}}, "base": {"data": {"test": "t.tsv"}}}"#,
+      "measures its methods on different rows"
+    ),
     (#"[]"#, "the file must be an object"),
   ])
   func mistakesAreOneLine(study: String, message: String) throws {
@@ -214,7 +242,8 @@ import Testing
     ([], "compare: --config or --study is missing"),
     (["--study", "study.json", "--config", "config.json"], "conflicts with --study"),
     (["--study", "study.json", "--seeds", "2"], "conflicts with --study"),
-    (["--study", "study.json", "--set", "ptt:training.seed=1"], "\"ptt\" is not a method of this comparison"),
+    (["--study", "study.json", "--set", "training.seed=4"], "\"training.seed\" is set by the study's \"seeds\""),
+    (["--study", "study.json", "--set", "ptt:training.max_steps=1"], "\"ptt\" is not a method of this comparison"),
   ])
   func wrongFlags(flags: [String], message: String) throws {
     try withTemporaryFolder { folder in

@@ -1,3 +1,4 @@
+import Diagnostics
 import FileFormats
 import Insights
 import System
@@ -85,6 +86,14 @@ import TestSupport
     let comparison = try comparison(methods: #"["a", "b"]"#, seeds: "[0, 1, 2]", cells: cells)
     let difference = try #require(comparison.differences.first?.accuracy)
     #expect(abs(difference.value - 0.25) < 1e-12 && difference.lower < 0.12 && difference.upper > 0.38)
+  }
+
+  @Test func accuraciesAreThoseOfTheRows() throws {
+    let cell = Self.cell("a", 0, "1100").replacing(#""accuracy": 0.5, "#, with: #""accuracy": 0.75, "#)
+    let error = #expect(throws: InputError.self) {
+      try comparison(methods: #"["a"]"#, seeds: "[0]", cells: [cell])
+    }
+    #expect("\(error.map { "\($0)" } ?? "")".contains("\"hits\" gives 0.5"))
   }
 
   @Test func conditionsAreApart() throws {

@@ -195,6 +195,16 @@ extension Comparison.Cell: Record {
     ]
 }
 
+extension Comparison.Cell {
+  /// Checks that the accuracy is that of the rows.
+  package func validate(_ origin: FieldOrigin) throws {
+    let share = Double(hits.count { $0 }) / Double(max(hits.count, 1))
+    guard abs(share - accuracy) < 1e-9 else {
+      throw origin.error("accuracy", "is \(accuracy), and \"hits\" gives \(share)")
+    }
+  }
+}
+
 extension FieldType where Value == [Bool] {
   /// A string of the digits 0 and 1.
   fileprivate static var hits: FieldType {

@@ -35,6 +35,22 @@ package struct ComparisonRun {
     package let wasInterrupted: Bool
   }
 
+  /// What selects the rows that a cell is measured on.
+  private struct MeasuredRows: Hashable {
+    let files: [String?]
+    let fractions: [Double?]
+    let limit: Int?
+    let columns: [String]
+
+    init(_ data: DataConfiguration) {
+      let isTested = data.evaluationSplit == .test
+      files = isTested ? [data.test, data.testFraction == nil ? nil : data.train] : [data.validation, data.train]
+      fractions = [data.testFraction, isTested && data.testFraction == nil ? nil : data.validationFraction]
+      limit = isTested ? data.maxTestExamples : nil
+      columns = [data.textColumn, data.labelColumn]
+    }
+  }
+
   private let study: Study
   private let folder: String
   private let earlier: EarlierRun
@@ -60,8 +76,10 @@ package struct ComparisonRun {
     _ study: Study, isStudy: Bool, settings: [String], folder: String?, earlier: EarlierRun,
     team makeTeam: (_ earlier: Int?) throws -> ThreadTeam
   ) throws {
-    var splits: Set<Split> = []
+    var splits: Set<Split> = [], hasOtherRows = false
     for condition in study.conditions {
+      var rows: Set<MeasuredRows> = []
+      defer { hasOtherRows = hasOtherRows || rows.count > 1 }
       for method in study.methods {
         for choice in study.choices(of: method) {
           let configuration = try study.configuration(condition, method, seed: nil, choice: choice)
@@ -70,6 +88,7 @@ package struct ComparisonRun {
               study.file, "has no data.test to compare methods on; set it, or data.test_fraction")
           }
           splits.insert(split)
+          rows.insert(MeasuredRows(configuration.data))
           if study.choices(of: method).count > 1, !configuration.data.hasValidation {
             throw InputError.badData(
               study.file,
@@ -78,6 +97,11 @@ package struct ComparisonRun {
           }
         }
       }
+    }
+    if hasOtherRows {
+      throw InputError.badData(
+        study.file,
+        "measures its methods on different rows; data.test and the keys that select its rows must be the same")
     }
     guard splits.count == 1, let split = splits.first else {
       throw InputError.badData(study.file, "compares some cells on test rows and others on validation rows")
@@ -118,7 +142,8 @@ package struct ComparisonRun {
     if earlier == .resume, holdsComparison {
       try takeOver(Comparison(folder: folder))
       let file = folder + "/" + ComparisonTimes.file
-      if fileExists(file) { times = try ComparisonTimes(file: file) }
+      // They are no results: a broken file is as good as none.
+      times = (try? ComparisonTimes(file: file)) ?? times
     }
   }
 
@@ -143,6 +168,17 @@ package struct ComparisonRun {
   private func removeComparison() throws {
     guard holdsComparison else { return }
     let earlier = try Comparison(folder: folder)
+    for condition in study.conditions {
+      for cell in study.methods.flatMap({ method in
+        study.seeds.map { Comparison.Cell.folder(condition, method.name, seed: $0) }
+      }) {
+        let run = RunDirectory(folder + "/" + cell)
+        if let name = run.otherFile(than: [Comparison.predictionsFile]) {
+          throw InputError.usage(
+            "--overwrite", "\(run.path)/\(name) is not of a comparison; move it, or use another --output")
+        }
+      }
+    }
     let starts = earlier.conditions.flatMap { condition in
       earlier.methods.flatMap { method in
         ["seed", "candidate"].map { (condition.names + [method, $0, ""]).joined(separator: "-") }

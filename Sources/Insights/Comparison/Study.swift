@@ -72,11 +72,13 @@ extension FieldType where Value == JSON {
 }
 
 extension FieldType where Value == [Study.Variant] {
-  private static let words = "an object from names to objects with keys of a configuration"
+  private static let words =
+    "an object from different names to objects with keys of a configuration (names: at most 60 letters, digits, \"-\", "
+    + "\".\", \"_\")"
 
   /// Names that can be part of a folder's name.
   private static func isName(_ text: String) -> Bool {
-    !text.isEmpty && text != "." && text != ".."
+    (1...60).contains(text.utf8.count) && text != "." && text != ".."
       && text.unicodeScalars.allSatisfy {
         $0.isASCII
           && ($0.properties.isAlphabetic || $0.properties.numericType != nil || "-._".unicodeScalars.contains($0))
@@ -96,7 +98,7 @@ extension FieldType where Value == [Study.Variant] {
 
   fileprivate static var variants: FieldType {
     FieldType(
-      expected: words + "; names have letters, digits, \"-\", \".\" and \"_\"", read: named, write: written)
+      expected: words, read: named, write: written)
   }
 
   fileprivate static var methods: FieldType {
@@ -140,6 +142,7 @@ extension Study {
     let folders = conditions.flatMap { condition in
       methods.map { Comparison.Cell.folder(condition, $0.name, seed: 0) }
     }
+    try checkSettings(origin)
     let axes = [models.count, tasks.count, templates.count, shots.count].map { max(1, $0) }
     for (key, sizes) in [("methods", axes + [methods.count, seeds.count])]
       + methods.map({ ("methods.\($0.name)", axes + Self.lists(in: $0.settings).map(\.values.count)) })
@@ -154,6 +157,46 @@ extension Study {
       throw origin.error("methods", "and the names of the other axes give the folder \"\(twice)\" twice; rename one")
     }
   }
+
+  /// Rejects settings that would not count: those that the study itself makes, and sections that are no objects.
+  private func checkSettings(_ origin: FieldOrigin) throws {
+    let sections = Set(Configuration.sections)
+    func path(_ members: [JSON.Member]) -> [String] {
+      members.flatMap { member in
+        (member.value.object.map { $0.map { member.key + "." + $0.key } } ?? [member.key])
+      }
+    }
+    let parts =
+      [("base", base)] + models.map { ("models.\($0.name)", $0.settings) }
+      + tasks.map { ("tasks.\($0.name)", $0.settings) }
+      + templates.map { ("templates.\($0.name)", $0.settings) } + methods.map { ("methods.\($0.name)", $0.settings) }
+    var own = ["training.seed": "seeds", "output_dir": "output_dir"]
+    if !shots.isEmpty { own["data.train_examples_per_label"] = "shots" }
+    for (name, settings) in parts {
+      let members = settings.object ?? []
+      if let member = members.first(where: { sections.contains($0.key) && $0.value.object == nil }) {
+        throw origin.error("\(name).\(member.key)", "must be an object, found \(member.value.shortDescription)")
+      }
+      if let path = path(members).first(where: { own[$0] != nil }), let key = own[path] {
+        throw origin.error("\(name).\(path)", "is set by the study's \"\(key)\"; remove it")
+      }
+    }
+    if let override = overrides.first(where: { own[$0.path] != nil }), let key = own[override.path] {
+      throw InputError.usage("--set", "\"\(override.path)\" is set by the study's \"\(key)\"; change it there")
+    }
+    for method in methods {
+      let lists = Self.lists(in: method.settings).map(\.path)
+      if let path = lists.first(where: { path in Self.fixed.contains { path.hasPrefix($0) } }) {
+        throw origin.error(
+          "methods.\(method.name).\(path)", "cannot be chosen on validation rows: it determines what is measured")
+      }
+    }
+  }
+
+  /// Keys that determine the measured rows, or what a cell is.
+  private static let fixed = [
+    "data.test", "data.max_test", "data.validation", "data.max_validation", "training.method",
+  ]
 
   /// Most runs of a study: more are a slip, and would fill the memory before the first one.
   private static let mostRuns = 100_000.0

@@ -78,7 +78,7 @@ struct DraftSizes {
   /// A quarter is enough for what a model knows, and a run of it stops early; labels that it must learn anew take them all
   /// (measured; "Choosing settings").
   private static let leastSteps = 124
-  /// Best on two models of SST-2 and TREC (measured; "Choosing settings").
+  /// A compromise between two models on SST-2 and TREC (measured; "Choosing settings").
   private static let distancePerStep = 0.36
 
   /// A number rounded to this many significant digits.

@@ -173,6 +173,9 @@ extension Configuration {
     ["cpt_token_ids", "cpt_mask", "cpt_tokens_type_mask"].contains(key)
   }
 
+  /// The keys whose values are sections.
+  package static var sections: [String] { fields.filter { !$0.inner.isEmpty }.map(\.name) }
+
   /// Every key with its value, all paths absolute: the resolved configuration a run writes beside its results.
   package var resolvedJSON: JSON {
     var copy = self

@@ -123,6 +123,13 @@ extension RunDirectory {
     for name in last.dropFirst() { try removeRecursively(path + "/" + name) }
   }
 
+  /// A file in the folder that no run writes, and that is none of these; nil if there is none.
+  package func otherFile(than known: [String]) -> String? {
+    names(inDirectory: path).first {
+      !Self.isRunFile(Self.base(of: $0)) && $0 != FolderLock.file && !known.contains($0)
+    }
+  }
+
   /// Removes the checkpoints of a finished run, but for the best one and the adapter.
   package func removeCheckpoints() throws {
     for step in checkpointSteps { try removeCheckpoint(checkpoint(step)) }
