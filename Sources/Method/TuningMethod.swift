@@ -28,6 +28,9 @@ package enum TuningMethod: String, CaseIterable, Sendable {
     }
   }
 
+  /// The abbreviation of a method of this name, or the name itself: comparisons have methods of their own names.
+  package static func abbreviation(of name: String) -> String { TuningMethod(rawValue: name)?.abbreviation ?? name }
+
   /// Whether virtual tokens are trained instead of the examples' tokens.
   package var trainsVirtualTokens: Bool { self == .promptTuning || self == .instructionPromptTuning }
 

@@ -39,14 +39,14 @@ struct ComparisonSection {
     let seeds = "over \(counted(comparison.seeds.count, "seed")), \(draws) context, training rows and order"
     if record.hasConditions {
       return
-        "On the \(comparison.split.rawValue) rows, \(seeds), \(inWords(comparison.methods.map(shortName))) are compared "
+        "On the \(comparison.split.rawValue) rows, \(seeds), \(inWords(comparison.methods.map(TuningMethod.abbreviation(of:)))) are compared "
         + "under \(counted(comparison.conditions.count, "condition")): \(axes)."
     }
     let others = record.summaries.filter { $0.method != best.method }.map {
-      "\(shortName($0.method)) \(percentage($0.accuracy.mean))"
+      "\(TuningMethod.abbreviation(of: $0.method)) \(percentage($0.accuracy.mean))"
     }
     return
-      "On the \(comparison.split.rawValue) rows, \(seeds), \(shortName(best.method)) predicts the right label for "
+      "On the \(comparison.split.rawValue) rows, \(seeds), \(TuningMethod.abbreviation(of: best.method)) predicts the right label for "
       + "\(percentage(best.accuracy.mean)) on average, worst \(percentage(best.accuracy.worst))"
       + (others.isEmpty ? "." : "; \(others.joined(separator: ", ")).")
   }
@@ -79,7 +79,8 @@ struct ComparisonSection {
     if record.summaries.isEmpty { return .group([]) }
     let rows: [[HTML]] = record.summaries.map { summary in
       [
-        .text(shortName(summary.method)), .text(String(summary.seeds)), .text(percentage(summary.accuracy.mean)),
+        .text(TuningMethod.abbreviation(of: summary.method)), .text(String(summary.seeds)),
+        .text(percentage(summary.accuracy.mean)),
         .text(summary.accuracy.standardDeviation.map { fixed(100 * $0, 1) } ?? "–"),
         .text(percentage(summary.accuracy.worst)),
         .text(percentage(summary.accuracy.best)), .text(fixed(summary.macroF1.mean, 3)),
@@ -111,12 +112,15 @@ struct ComparisonSection {
         "div", ["class": "pair"],
         record.confusions.map {
           confusionMatrix(
-            $0.counts, labels: $0.labels, of: "\(shortName($0.method)), \(counted($0.cells, "seed"))")
+            $0.counts, labels: $0.labels,
+            of: "\(TuningMethod.abbreviation(of: $0.method)), \(counted($0.cells, "seed"))")
         }))
   }
 
   private var curves: HTML {
-    guard let method = comparison.methods.first.map(shortName), !record.histories.isEmpty else { return .group([]) }
+    guard let method = comparison.methods.first.map(TuningMethod.abbreviation(of:)), !record.histories.isEmpty else {
+      return .group([])
+    }
     func series(
       _ look: LineChart.Series.Look, isNoisy: Bool, of points: (RunHistory) -> [(step: Int, value: Double)]
     ) -> [LineChart.Series] {
@@ -157,7 +161,8 @@ struct ComparisonSection {
           ]).map { .text($0) },
           rows: comparison.cells.map { cell in
             (record.hasConditions ? [.text(record.name(of: cell.condition))] : []) + [
-              .text(shortName(cell.method)), .text(String(cell.seed)), .text(percentage(cell.accuracy)),
+              .text(TuningMethod.abbreviation(of: cell.method)), .text(String(cell.seed)),
+              .text(percentage(cell.accuracy)),
               .text(fixed(196 * cell.accuracyStandardError, 1)), .text(fixed(cell.macroF1, 3)),
               .text(number(cell.loss)), .text(cell.trainingLoss.map(number) ?? "–"),
               .text(String(cell.rowsLearntFrom)),
@@ -195,9 +200,6 @@ struct ComparisonSection {
       + " --output NEW-FOLDER" + comparison.settings.map { " --set \(shellWord($0))" }.joined()
   }
 }
-
-/// The abbreviation of a method, or a name of its own.
-func shortName(_ method: String) -> String { TuningMethod(rawValue: method)?.abbreviation ?? method }
 
 /// The name of a method in words, or a name of its own.
 private func name(ofMethod name: String) -> String { TuningMethod(rawValue: name)?.name ?? name }

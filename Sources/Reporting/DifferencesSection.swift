@@ -1,5 +1,6 @@
 import Diagnostics
 import Insights
+import Method
 
 /// The differences between the first method and the others, with their intervals.
 struct DifferencesSection {
@@ -8,7 +9,8 @@ struct DifferencesSection {
   let level: Int
 
   var html: HTML {
-    guard let first = record.comparison.methods.first.map(shortName), !record.differences.isEmpty else {
+    guard let first = record.comparison.methods.first.map(TuningMethod.abbreviation(of:)), !record.differences.isEmpty
+    else {
       return .group([])
     }
     return tag(
@@ -35,7 +37,7 @@ struct DifferencesSection {
         return plot(
           index,
           record.name(of: condition).isEmpty ? "\(first) minus" : "\(record.name(of: condition)): \(first) minus",
-          own.map { .init(name: shortName($0.other), interval: $0.accuracy) })
+          own.map { .init(name: TuningMethod.abbreviation(of: $0.other), interval: $0.accuracy) })
       }
     }
     return standings.enumerated().map { index, standing in
@@ -49,7 +51,9 @@ struct DifferencesSection {
         }
       }
       return plot(
-        index, (record.hasModels ? (standing.model ?? "") + ": " : "") + "\(first) minus \(shortName(standing.other))",
+        index,
+        (record.hasModels ? (standing.model ?? "") + ": " : "")
+          + "\(first) minus \(TuningMethod.abbreviation(of: standing.other))",
         rows + (last.map { [$0] } ?? []))
     }
   }
@@ -61,7 +65,8 @@ struct DifferencesSection {
       header: conditions + ["other", "difference (95\u{A0}% interval)", .text("\(first) is"), "seeds", "rows"],
       rows: record.differences.map { one in
         (record.hasConditions ? [.text(record.name(of: one.condition))] : []) + [
-          .text(shortName(one.other)), .text(words(one.accuracy)), .text(one.accuracy.verdict.rawValue),
+          .text(TuningMethod.abbreviation(of: one.other)), .text(words(one.accuracy)),
+          .text(one.accuracy.verdict.rawValue),
           .text(String(one.seeds)), .text(String(one.rows)),
         ]
       }, text: record.hasConditions ? [0, 1, 3] : [0, 2])

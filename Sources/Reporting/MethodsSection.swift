@@ -1,6 +1,7 @@
 import Diagnostics
 import FileFormats
 import Insights
+import Method
 import Tuning
 
 /// What the methods of a comparison use: the settings chosen for them, time, parameters, labelled rows, scorings.
@@ -27,13 +28,14 @@ struct MethodsSection {
     }
     let rows = chosen.map { one -> [HTML] in
       cells(of: one.condition) + [
-        .text(shortName(one.method)), .text(settings(one)), .text(percentage(one.accuracy)),
+        .text(TuningMethod.abbreviation(of: one.method)), .text(one.settingsInWords), .text(percentage(one.accuracy)),
         .text(String(comparison.candidates(one.condition, one.method).count)),
       ]
     }
     let all = comparison.candidates.map { one -> [HTML] in
       cells(of: one.condition) + [
-        .text(shortName(one.method)), .text(settings(one)), .text(percentage(one.accuracy)), .text(number(one.loss)),
+        .text(TuningMethod.abbreviation(of: one.method)), .text(one.settingsInWords), .text(percentage(one.accuracy)),
+        .text(number(one.loss)),
         .text(chosen.contains(one) ? "chosen" : ""),
       ]
     }
@@ -44,8 +46,8 @@ struct MethodsSection {
     return tag(
       "section", [:], heading(level, "Settings chosen on validation rows"),
       paragraph(
-        "By accuracy on validation rows with the first seed, then by loss; all seeds use them. The compared rows have no "
-          + "part in it."),
+        "By accuracy on validation rows with the first seed, then by loss; all seeds use them. The compared rows are not "
+          + "used."),
       rows.count > 12 ? details("\(rows.count) choices as a table", best) : best,
       details(
         "All \(all.count) settings that were tried",
@@ -53,11 +55,6 @@ struct MethodsSection {
           "Settings tried on validation rows; losses in nats",
           header: conditionHeading + ["method", "settings", "accuracy", "loss", ""], rows: all,
           text: Set(textColumns).union([textColumns.upperBound + 3]))))
-  }
-
-  private func settings(_ candidate: Comparison.Candidate) -> String {
-    (candidate.settings.object ?? []).map { "\($0.key) \($0.value.string ?? $0.value.compact)" }
-      .joined(separator: ", ")
   }
 
   private var costs: HTML {
@@ -73,7 +70,7 @@ struct MethodsSection {
         let rows = one.rowsLearntFrom
         let times = [one.trainingSeconds, one.evaluationSeconds].map { HTML.text($0.map(duration) ?? "–") }
         return (hasModels ? [.text(one.model ?? "")] : []) + [
-          .text(shortName(one.method)), .text(fixed(one.parameters, 0)),
+          .text(TuningMethod.abbreviation(of: one.method)), .text(fixed(one.parameters, 0)),
           .text(rows.count == 1 ? String(rows.lowerBound) : "\(rows.lowerBound) to \(rows.upperBound)"),
         ] + (hasTimes ? times : []) + [.text(String(one.cells))]
       }, text: hasModels ? [0, 1] : [0])
@@ -99,7 +96,7 @@ struct MethodsSection {
         "Mean accuracy over seeds by the scoring of labels",
         header: conditionHeading + ["method"] + columns.map { .text($0.rawValue) },
         rows: all.map { condition, method, scorings in
-          cells(of: condition) + [.text(shortName(method))]
+          cells(of: condition) + [.text(TuningMethod.abbreviation(of: method))]
             + columns.map { column in
               .text(scorings.first { $0.scoring == column }.map { percentage($0.accuracy) } ?? "–")
             }

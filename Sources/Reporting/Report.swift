@@ -1,4 +1,5 @@
 import FileFormats
+import Method
 
 /// A report on runs and comparisons: one self-contained page.
 package struct Report {
@@ -76,14 +77,15 @@ package struct Report {
       case .comparison(let record) where record.hasConditions:
         studies += record.overall.map { one in
           [
-            link, .text(one.model ?? ""), .text(shortName(one.method)), .text(percentage(one.accuracy)),
+            link, .text(one.model ?? ""), .text(TuningMethod.abbreviation(of: one.method)),
+            .text(percentage(one.accuracy)),
             .text(fixed(one.rank, 2)), .text(one.difference.map(words) ?? ""), .text(String(one.conditions)),
           ]
         }
       case .comparison(let record):
         comparisons += record.summaries.map { summary in
           [
-            link, .text(shortName(summary.method)), .text(percentage(summary.accuracy.mean)),
+            link, .text(TuningMethod.abbreviation(of: summary.method)), .text(percentage(summary.accuracy.mean)),
             .text(summary.accuracy.standardDeviation.map { fixed(100 * $0, 1) } ?? "–"),
             .text(fixed(summary.macroF1.mean, 3)),
             .text(String(summary.seeds)),

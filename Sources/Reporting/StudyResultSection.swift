@@ -1,6 +1,7 @@
 import Diagnostics
 import FileFormats
 import Insights
+import Method
 
 /// The result of a study in words, and each method over the conditions of a model.
 struct StudyResultSection {
@@ -9,7 +10,9 @@ struct StudyResultSection {
 
   var html: HTML {
     let standings = record.comparison.standings(of: record.differences)
-    guard let first = record.comparison.methods.first.map(shortName), !standings.isEmpty else { return .group([]) }
+    guard let first = record.comparison.methods.first.map(TuningMethod.abbreviation(of:)), !standings.isEmpty else {
+      return .group([])
+    }
     return tag(
       "section", [:], heading(level, "\(first) against the others"),
       paragraph(
@@ -35,7 +38,9 @@ struct StudyResultSection {
               return (condition.isEmpty ? "" : "under \(condition) ") + "by \(magnitude(of: one.accuracy))"
             }
             return paragraph(
-              class: "gap", "\(first) is worse than \(shortName(standing.other)) \(places.joined(separator: "; ")).")
+              class: "gap",
+              "\(first) is worse than \(TuningMethod.abbreviation(of: standing.other)) \(places.joined(separator: "; "))."
+            )
           }),
     ])
   }
@@ -55,7 +60,8 @@ struct StudyResultSection {
           + (difference.verdict == .undecided ? ", which is undecided" : "")
       }
     }
-    return "Against \(shortName(standing.other)): " + parts.joined(separator: ", ") + (average ?? "") + "."
+    return "Against \(TuningMethod.abbreviation(of: standing.other)): " + parts.joined(separator: ", ")
+      + (average ?? "") + "."
   }
 
   /// "3.2 points (1.2 to 5.0)", without the sign.
@@ -70,11 +76,11 @@ struct StudyResultSection {
     return table(
       "Means over the conditions under which every method is finished; rank 1 is the best",
       header: (hasModels ? ["model"] : []) + [
-        "method", "accuracy", "rank", .text("\(shortName(first)) minus it, points"), "conditions",
+        "method", "accuracy", "rank", .text("\(TuningMethod.abbreviation(of: first)) minus it, points"), "conditions",
       ],
       rows: record.overall.map { one in
         (hasModels ? [.text(one.model ?? "")] : []) + [
-          .text(shortName(one.method)), .text(percentage(one.accuracy)), .text(fixed(one.rank, 2)),
+          .text(TuningMethod.abbreviation(of: one.method)), .text(percentage(one.accuracy)), .text(fixed(one.rank, 2)),
           .text(one.difference.map(Reporting.words) ?? ""), .text(String(one.conditions)),
         ]
       }, text: hasModels ? [0, 1] : [0])

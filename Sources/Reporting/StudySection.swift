@@ -1,6 +1,7 @@
 import Diagnostics
 import FileFormats
 import Insights
+import Method
 
 /// The accuracies and losses of a study: over the number of shots, and by task.
 struct StudySection {
@@ -30,7 +31,7 @@ struct StudySection {
         return LineChart.Point(x: shots, value: value.mean, deviation: value.deviation)
       }
       return LineChart.Series(
-        name: shortName(method), colour: index, look: look, points: points.sorted { $0.x < $1.x })
+        name: TuningMethod.abbreviation(of: method), colour: index, look: look, points: points.sorted { $0.x < $1.x })
     }
   }
 
@@ -88,7 +89,7 @@ struct StudySection {
     return HeatMap(
       caption: title(part, otherwise: "All conditions")
         + ": accuracy on the \(comparison.split.rawValue) rows, \(over)",
-      headings: columns.map(\.heading), columns: comparison.methods.map(shortName),
+      headings: columns.map(\.heading), columns: comparison.methods.map(TuningMethod.abbreviation(of:)),
       rows: conditions.map { condition in
         HeatMap.Row(
           names: columns.map { $0.name(condition) ?? "" },
@@ -123,7 +124,7 @@ struct StudySection {
       header: ["condition", "method", "training loss", .text("\(comparison.split.rawValue) loss"), "sd"],
       rows: record.summaries.map { one in
         [
-          .text(title(one.condition, otherwise: "the only one")), .text(shortName(one.method)),
+          .text(title(one.condition, otherwise: "the only one")), .text(TuningMethod.abbreviation(of: one.method)),
           .text(one.trainingLoss.map(number) ?? "–"), .text(number(one.loss.mean)),
           .text(one.loss.standardDeviation.map(number) ?? "–"),
         ]

@@ -18,7 +18,7 @@ func status(of path: String) -> stat? {
   return unsafe withPath(path) { unsafe stat($0, &status) } == 0 ? status : nil
 }
 
-private func isLink(_ path: String) -> Bool {
+package func isLink(_ path: String) -> Bool {
   var status = stat()
   return unsafe withPath(path) { unsafe lstat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFLNK
 }

@@ -123,10 +123,9 @@ private struct ComparisonProgress {
     case .training: break
     case .scoring(let rows, let all): terminal.status("\(name): \(rows) of \(all) rows")
     case .validated(let candidate):
-      let settings = (candidate.settings.object ?? []).map { "\($0.key) \($0.value.compact)" }.joined(separator: ", ")
       terminal.line(
-        "\(messageLine(name)): validation accuracy \(percent(candidate.accuracy)), loss \(fixed(candidate.loss, 3)) with \(settings)"
-      )
+        "\(messageLine(name)): validation accuracy \(percent(candidate.accuracy)), loss \(fixed(candidate.loss, 3)) with "
+          + candidate.settingsInWords)
     case .finished(let cell, let seconds): show(cell, duration(seconds))
     case .skipped(let cell): show(cell, "kept")
     }

@@ -26,7 +26,7 @@ struct ComparisonTables {
     let rows = comparison.summaries.map { summary in
       let time = times.mean(\.trainingSeconds, of: comparison.cells(summary.condition, summary.method))
       return [
-        shortName(summary.method), percent(summary.accuracy.mean),
+        TuningMethod.abbreviation(of: summary.method), percent(summary.accuracy.mean),
         summary.accuracy.standardDeviation.map { percent($0) } ?? "–",
         percent(summary.accuracy.worst), percent(summary.accuracy.best), fixed(summary.macroF1.mean, 3),
         fixed(summary.loss.mean, 3), time.map(duration) ?? "–", String(summary.parameters),
@@ -52,7 +52,7 @@ struct ComparisonTables {
           return percent(one.accuracy.mean) + (one.accuracy.standardDeviation.map { " ± " + fixed(100 * $0, 1) } ?? "")
         }
     }
-    let names = comparison.methods.map(shortName)
+    let names = comparison.methods.map(TuningMethod.abbreviation(of:))
     return table(
       [["accuracy ± sd, \(comparison.split.rawValue) rows"] + names] + rows,
       rightAligned: Set(1...max(1, names.count)))
@@ -61,12 +61,18 @@ struct ComparisonTables {
   private var overall: String {
     let rows = comparison.overall.map { one in
       [
-        (one.model.map { $0 + ", " } ?? "") + shortName(one.method), percent(one.accuracy), fixed(one.rank, 2),
+        (one.model.map { $0 + ", " } ?? "") + TuningMethod.abbreviation(of: one.method), percent(one.accuracy),
+        fixed(one.rank, 2),
         one.difference.map(text) ?? "", String(one.conditions),
       ]
     }
     return table(
-      [["mean over conditions", "accuracy", "rank", "\(shortName(comparison.methods[0])) minus it", "conditions"]]
+      [
+        [
+          "mean over conditions", "accuracy", "rank",
+          "\(TuningMethod.abbreviation(of: comparison.methods[0])) minus it", "conditions",
+        ]
+      ]
         + rows,
       rightAligned: [1, 2, 3, 4])
   }
@@ -77,10 +83,10 @@ struct ComparisonTables {
     let rows = comparison.conditions.flatMap { condition in
       comparison.methods.compactMap { method -> [String]? in
         guard let chosen = comparison.chosen(condition, method) else { return nil }
-        let name = [condition.description, shortName(method)].filter { !$0.isEmpty }.joined(separator: ", ")
-        let settings = (chosen.settings.object ?? []).map { "\($0.key) \($0.value.compact)" }
+        let name = [condition.description, TuningMethod.abbreviation(of: method)].filter { !$0.isEmpty }.joined(
+          separator: ", ")
         return [
-          name, settings.joined(separator: ", "), percent(chosen.accuracy),
+          name, chosen.settingsInWords, percent(chosen.accuracy),
           String(comparison.candidates(condition, method).count),
         ]
       }
@@ -94,12 +100,14 @@ struct ComparisonTables {
     guard let first = differences.first else { return nil }
     let rows = differences.map { one in
       [
-        [one.condition.description, shortName(one.other)].filter { !$0.isEmpty }.joined(separator: ", "),
+        [one.condition.description, TuningMethod.abbreviation(of: one.other)].filter { !$0.isEmpty }.joined(
+          separator: ", "),
         text(one.accuracy), String(one.seeds), String(one.rows),
       ]
     }
     return table(
-      [["\(shortName(first.method)) minus", "points  95 % interval", "seeds", "rows"]] + rows, rightAligned: [1, 2, 3])
+      [["\(TuningMethod.abbreviation(of: first.method)) minus", "points  95 % interval", "seeds", "rows"]] + rows,
+      rightAligned: [1, 2, 3])
   }
 
   /// "+3.2  [+1.0, +5.1]", in percentage points.
@@ -107,7 +115,4 @@ struct ComparisonTables {
     func signed(_ value: Double) -> String { (value > 0 ? "+" : "") + fixed(100 * value, 1) }
     return "\(signed(interval.value))  [\(signed(interval.lower)), \(signed(interval.upper))]"
   }
-
-  /// The abbreviation of a method, or a name of its own.
-  private func shortName(_ method: String) -> String { TuningMethod(rawValue: method)?.abbreviation ?? method }
 }

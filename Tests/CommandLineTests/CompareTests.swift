@@ -63,6 +63,19 @@ import TestSupport
     }
   }
 
+  /// A cell has the steps that were taken.
+  @Test func cellsThatStopEarly() throws {
+    try withTemporaryFolder { folder in
+      var example = WorkingExample(in: folder)
+      example.set("training", "learning_rate", .number(1e-12))
+      example.set("training", "eval_steps", .integer(1))
+      example.set("training", "early_stopping_patience", .integer(2))
+      try example.write()
+      #expect(try compare(["--seeds", "1", "--methods", "cpt"], in: folder).status == 0)
+      #expect(try Comparison(folder: folder + "/cells").cells.map(\.steps) == [2])
+    }
+  }
+
   @Test func finishedCellsAreNotRunAgain() throws {
     try withTemporaryFolder { folder in
       try WorkingExample(in: folder).write()

@@ -111,6 +111,31 @@ import Testing
         refused.status == 64 && refused.errorLine.contains("notes.txt is not of a comparison"), "\(refused.errors)")
       #expect(try readBytes(of: file) == whole)
       try removeRecursively(file2)
+      let notes = folder + "/cells/plain-3-shots-cpt-candidate-1/notes.txt"
+      try writeAtomically("mine", to: notes)
+      #expect(
+        try compare(["--overwrite"], in: folder).errorLine.contains("candidate-1/notes.txt is not of a comparison"))
+      try removeRecursively(notes)
+      // Nor is what a link leads to.
+      let cell = folder + "/cells/swapped-3-shots-icl-seed-0", elsewhere = folder + "/elsewhere"
+      try FileManager.default.moveItem(atPath: cell, toPath: elsewhere)
+      let files = names(inDirectory: elsewhere)
+      try FileManager.default.createSymbolicLink(atPath: cell, withDestinationPath: elsewhere)
+      let linked = try compare(["--overwrite"], in: folder)
+      #expect(linked.status == 64 && linked.errorLine.contains("is a link"), "\(linked.errors)")
+      #expect(names(inDirectory: elsewhere) == files && !files.isEmpty)
+      try removeRecursively(cell)
+      try FileManager.default.moveItem(atPath: elsewhere, toPath: cell)
+      // A candidate that the study does not have.
+      let text = String(decoding: whole, as: UTF8.self)
+      let number = #""candidate": 2,"#
+      #expect(text.contains(number))
+      let wrong = text.replacing(number, with: #""candidate": 9,"#).replacing(
+        #/"settings": {[^}]*}/#, with: #""settings": {}"#)
+      try writeAtomically(wrong, to: file)
+      let unknown = try compare(["--resume"], in: folder)
+      #expect(unknown.status == 64 && unknown.errorLine.contains("chooses among differ"), "\(unknown.errors)")
+      try writeAtomically(whole, to: file)
       // Nothing of it is left by --overwrite.
       let one = ["--overwrite", "--set", "training.max_steps=1"]
       #expect(try compare(one, in: folder).status == 0)

@@ -63,6 +63,11 @@ package struct Comparison: Sendable, Equatable {
     /// The name of its run folder; a fold appends its own number.
     var folder: String { (condition.names + [method, "candidate", String(number)]).joined(separator: "-") }
 
+    /// "training.learning_rate 0.01, training.optim sgd".
+    package var settingsInWords: String {
+      (settings.object ?? []).map { "\($0.key) \($0.value.string ?? $0.value.compact)" }.joined(separator: ", ")
+    }
+
     /// Whether it is better than another: by accuracy, else by loss.
     func isBetter(than other: Candidate) -> Bool {
       accuracy == other.accuracy ? loss < other.loss : accuracy > other.accuracy

@@ -168,32 +168,36 @@ package struct ComparisonRun {
   private func removeComparison() throws {
     guard holdsComparison else { return }
     let earlier = try Comparison(folder: folder)
-    for condition in study.conditions {
-      for cell in study.methods.flatMap({ method in
-        study.seeds.map { Comparison.Cell.folder(condition, method.name, seed: $0) }
-      }) {
-        let run = RunDirectory(folder + "/" + cell)
-        if let name = run.otherFile(than: [Comparison.predictionsFile]) {
-          throw InputError.usage(
-            "--overwrite", "\(run.path)/\(name) is not of a comparison; move it, or use another --output")
-        }
+    let old = runFolders(earlier.conditions, earlier.methods)
+    // Nothing is removed if a file of the user's is in the way.
+    let planned = Set(runFolders(study.conditions, study.methods.map(\.name)))
+    for name in Set(old).union(planned).sorted() {
+      let path = folder + "/" + name
+      if isLink(path) { throw InputError.usage("--overwrite", "\(path) is a link; remove it, or use another --output") }
+      if planned.contains(name), let other = RunDirectory(path).otherFile(than: [Comparison.predictionsFile]) {
+        throw InputError.usage(
+          "--overwrite", "\(path)/\(other) is not of a comparison; move it, or use another --output")
       }
     }
-    let starts = earlier.conditions.flatMap { condition in
-      earlier.methods.flatMap { method in
-        ["seed", "candidate"].map { (condition.names + [method, $0, ""]).joined(separator: "-") }
-      }
-    }
-    for name in names(inDirectory: folder) {
-      guard let start = starts.first(where: name.hasPrefix), Self.isNumber(name.dropFirst(start.count)) else {
-        continue
-      }
+    for name in old {
       let cell = RunDirectory(folder + "/" + name)
       try cell.removeRun()
       try removeFiles([Comparison.predictionsFile, FolderLock.file], inDirectory: cell.path)
     }
     try removeRecursively(folder + "/" + ComparisonTimes.file)
     try removeRecursively(folder + "/" + Comparison.file)
+  }
+
+  /// The folders of cells and candidates of these methods, whatever their seeds.
+  private func runFolders(_ conditions: [Condition], _ methods: [String]) -> [String] {
+    let starts = conditions.flatMap { condition in
+      methods.flatMap { method in
+        ["seed", "candidate"].map { (condition.names + [method, $0, ""]).joined(separator: "-") }
+      }
+    }
+    return names(inDirectory: folder).filter { name in
+      starts.contains { name.hasPrefix($0) && Self.isNumber(name.dropFirst($0.count)) }
+    }
   }
 
   /// Whether a folder's name ends in the number of a seed or candidate, and perhaps of a fold.
@@ -211,8 +215,8 @@ package struct ComparisonRun {
       for method in study.methods {
         let choices = study.choices(of: method)
         for candidate in earlier.candidates(condition, method.name) {
-          let asked = choices.indices.contains(candidate.number - 1) ? choices[candidate.number - 1] : []
-          guard choices.count > 1, Self.settings(asked) == candidate.settings else {
+          let asked = choices.indices.contains(candidate.number - 1) ? choices[candidate.number - 1] : nil
+          guard choices.count > 1, let asked, Self.settings(asked) == candidate.settings else {
             throw InputError.usage(
               "--resume",
               "the values that \"methods.\(method.name)\" chooses among differ from those in "
@@ -424,7 +428,7 @@ package struct ComparisonRun {
     return FinishedRun(
       setup: setup, prompt: try adapter.prompt(over: decoder), head: head,
       evaluator: Evaluator(decoder: decoder, workspace: Workspace(), team: team, head: head),
-      steps: summary.totalSteps, seconds: summary.elapsedSeconds)
+      steps: summary.step, seconds: summary.elapsedSeconds)
   }
 
   private mutating func write() throws {

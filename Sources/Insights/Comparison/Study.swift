@@ -139,9 +139,6 @@ extension Study {
         "is not the name of a method and sets no \"training.method\"; expected one of "
           + TuningMethod.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", "))
     }
-    let folders = conditions.flatMap { condition in
-      methods.map { Comparison.Cell.folder(condition, $0.name, seed: 0) }
-    }
     try checkSettings(origin)
     let axes = [models.count, tasks.count, templates.count, shots.count].map { max(1, $0) }
     for (key, sizes) in [("methods", axes + [methods.count, seeds.count])]
@@ -151,6 +148,9 @@ extension Study {
     }
     if let method = methods.first(where: { Self.lists(in: $0.settings).contains { $0.values.isEmpty } }) {
       throw origin.error("methods.\(method.name)", "has an empty list; expected values to choose from")
+    }
+    let folders = conditions.flatMap { condition in
+      methods.map { Comparison.Cell.folder(condition, $0.name, seed: 0) }
     }
     var seen: Set<String> = []
     if let twice = folders.first(where: { !seen.insert($0).inserted }) {

@@ -77,7 +77,7 @@ package struct ConfigurationDraft: Sendable {
       Entry("opt_loss_decay_factor", .number(0.95)),
       Entry(
         "opt_projection_epsilon", .number(Self.epsilon),
-        "radius of a text token's ball, times sqrt(width / 2048): wide enough that so few steps rarely meet it"),
+        "radius of a text token's ball, times sqrt(width / 2048); smaller balls held some models back"),
       Entry("opt_projection_format_epsilon", .number(Self.epsilon)),
     ]
     entries =
