@@ -101,7 +101,15 @@ import Testing
       let other = try compare(["--resume"], in: folder)
       #expect(other.status == 64 && other.errorLine.contains("chooses among differ"), "\(other.errors)")
       try write(in: folder) { $0["shots"] = .array([.integer(3)]) }
-      let changed = try compare(["--resume", "--set", "cpt:training.max_steps=5"], in: folder)
+      // As if it had been stopped before its first cell, so that only candidates are there.
+      let members = (try JSON.read(file: file).object ?? []).map { member in
+        member.key == "cells" ? JSON.Member("cells", .array([])) : member
+      }
+      let early = folder + "/early"
+      try FileManager.default.copyItem(atPath: folder + "/cells", toPath: early)
+      for name in names(inDirectory: early) where name.contains("-seed-") { try removeRecursively(early + "/" + name) }
+      try writeAtomically(JSON.object(members).pretty, to: early + "/" + Comparison.file)
+      let changed = try compare(["--output", "early", "--resume", "--set", "cpt:training.max_steps=5"], in: folder)
       #expect(changed.status == 64 && changed.errorLine.contains("\"training.max_steps\" differs"), "\(changed.errors)")
       // A user's file in the way is said before anything is removed.
       let file2 = folder + "/cells/plain-3-shots-icl-seed-1/notes.txt"

@@ -16,6 +16,7 @@ import Tuning
         file: ParityGoldens().write("batch1-none", in: folder),
         overrides: [
           (path: "training.method", value: .string("head")), (path: "head.context", value: .bool(showsContext)),
+          (path: "head.strength", value: .number(0.01)),
           (path: "data.test", value: .string("train.jsonl")), (path: "cpt_token_ids", value: .null),
           (path: "cpt_tokens_type_mask", value: .null), (path: "data.context_examples", value: .integer(2)),
         ])
@@ -41,7 +42,9 @@ import Tuning
           let state = decoder.hiddenStates(
             of: tree, rows: [tree.rowCount - 1], workspace: Workspace(), on: team)
           let expected = head.logProbabilities(of: state.values)
-          for (a, b) in zip(prediction.logProbabilities, expected) { #expect(abs(a - b) < 1e-3 * max(1, abs(b))) }
+          // Against their spread: the probabilities of so small a model differ little.
+          let spread = try #require(expected.max()) - (try #require(expected.min()))
+          for (a, b) in zip(prediction.logProbabilities, expected) { #expect(abs(a - b) < 0.01 * spread) }
         }
       }
     }
