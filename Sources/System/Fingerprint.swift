@@ -4,6 +4,16 @@ package struct Fingerprint: Sendable {
 
   package init() {}
 
+  package init(of bytes: [UInt8]) {
+    self.init()
+    add(bytes)
+  }
+
+  package mutating func add(_ bytes: [UInt8]) {
+    for byte in bytes { add(Int(byte)) }
+    add(bytes.count)
+  }
+
   package mutating func add(_ value: Int) {
     hash = (hash ^ UInt64(bitPattern: Int64(value))) &* 0x100_0000_01B3
   }

@@ -151,6 +151,30 @@ import Testing
     }
   }
 
+  /// Finished cells count only with the rows that they were measured on, and with their folders.
+  @Test func resumedStudiesNoticeChangedRowsAndMissingFolders() throws {
+    try withTemporaryFolder { folder in
+      try write(in: folder) { study in
+        study["methods"] = try JSON(parsing: Array(#"["icl"]"#.utf8), file: "methods")
+        study["shots"] = .array([.integer(3)])
+      }
+      #expect(try compare(in: folder).status == 0)
+      #expect(try compare(["--resume"], in: folder).status == 0)
+      let rows = try readBytes(of: folder + "/train.tsv")
+      try writeAtomically(rows + Array("one more row\tbilling\n".utf8), to: folder + "/train.tsv")
+      let changed = try compare(["--resume"], in: folder)
+      #expect(changed.status == 64 && changed.errorLine.contains("train.tsv changed since plain-3-shots-icl-seed-0"))
+      try writeAtomically(rows, to: folder + "/train.tsv")
+      try removeRecursively(folder + "/cells/swapped-3-shots-icl-seed-1")
+      let missing = try compare(["--resume"], in: folder)
+      #expect(
+        missing.status == 64
+          && missing.errorLine.contains(
+            "swapped-3-shots-icl-seed-1/config.json is missing, and comparison.json has its")
+      )
+    }
+  }
+
   @Test func aSecondOneIsRefused() throws {
     try withTemporaryFolder { folder in
       try write(in: folder)

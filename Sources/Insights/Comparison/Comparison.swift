@@ -14,6 +14,8 @@ package struct Comparison: Sendable, Equatable {
     package internal(set) var condition = Condition()
     package internal(set) var method = ""
     package internal(set) var seed: Int
+    /// Hash of the files with its rows; nil if an earlier version wrote it.
+    package internal(set) var dataFingerprint: String?
     /// Labelled rows that it learnt from: the examples of its context, and the rows trained on.
     package internal(set) var rowsLearntFrom = 0
     /// Steps of training.
@@ -55,6 +57,8 @@ package struct Comparison: Sendable, Equatable {
     package internal(set) var number: Int
     /// Its keys and values.
     package internal(set) var settings = JSON.object([])
+    /// Hash of the files with its rows; nil if an earlier version wrote it.
+    package internal(set) var dataFingerprint: String?
     /// Mean over the folds, if the validation rows are folds.
     package internal(set) var accuracy = 0.0
     /// The same of -log P(label), in nats.
@@ -182,6 +186,8 @@ extension Comparison.Cell: Record {
       Field("method", \.method, .text, "the method, by name"),
       Field("seed", \.seed, .integer(from: 0), "the seed"),
       .derived("folder", \.folder, .text, "the run folder of the cell, inside the folder of the comparison"),
+      .optional(
+        "data_fingerprint", \.dataFingerprint, .text, "hash of the files with its rows, to notice that they changed"),
       Field(
         "labelled_rows", \.rowsLearntFrom, .integer(from: 0),
         "labelled rows that it learnt from, in the context or trained on"),
@@ -248,6 +254,7 @@ extension Comparison.Candidate: Record {
       Field("method", \.method, .text, "the method, by name"),
       Field("candidate", \.number, .integer(from: 1), "its number among the combinations"),
       Field("settings", \.settings, .anything, "its keys and values"),
+      .optional("data_fingerprint", \.dataFingerprint, .text, "hash of the files with its rows"),
       Field("validation_accuracy", \.accuracy, .share, "share of the validation rows predicted correctly"),
       Field("validation_loss", \.loss, .measurement, "mean of -log P(whole label) of these rows, in nats"),
     ]

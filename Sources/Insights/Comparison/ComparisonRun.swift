@@ -61,6 +61,8 @@ package struct ComparisonRun {
   private var lock: FolderLock?
   /// Whether a cell has been trained, or some of it.
   private var hasBegun = false
+  /// Hashes of data files, by path.
+  private var fileHashes: [String: String] = [:]
 
   /// Reads the configuration of every cell.
   ///
@@ -225,12 +227,15 @@ package struct ComparisonRun {
           var planned = try study.configuration(condition, method, seed: study.seeds[0], choice: asked)
           let hasFolds = planned.data.validationFolds != nil
           if hasFolds { planned.data.validationFold = 0 }
-          try check(candidate.folder + (hasFolds ? "-fold-1" : ""), against: planned)
+          try check(
+            candidate.folder + (hasFolds ? "-fold-1" : ""), against: planned, data: candidate.dataFingerprint)
         }
         for seed in study.seeds {
           guard let cell = earlier.cell(condition, method.name, seed: seed) else { continue }
           let choice = earlier.chosen(condition, method.name).map { choices[$0.number - 1] } ?? []
-          try check(cell.folder, against: configuration(condition, method, seed: seed, choice: choice))
+          try check(
+            cell.folder, against: configuration(condition, method, seed: seed, choice: choice),
+            data: cell.dataFingerprint)
         }
       }
     }
@@ -244,8 +249,15 @@ package struct ComparisonRun {
     comparison.seeds = Set(earlier.seeds + comparison.seeds).sorted()
   }
 
-  private func check(_ name: String, against planned: Configuration) throws {
+  /// Checks that a finished run has the planned settings, and the rows that its files hold now.
+  private mutating func check(_ name: String, against planned: Configuration, data: String?) throws {
     let file = RunDirectory(folder + "/" + name).configurationFile
+    guard fileExists(file) else {
+      throw InputError.usage(
+        "--resume",
+        "\(file) is missing, and \(Comparison.file) has its results; restore the folder, or start over with --overwrite or another --output"
+      )
+    }
     let found = try Configuration(file: file).found(from: System.folder(of: file))
     var asked = planned.applyingMethod()
     // If the configuration lists no labels, the run found them in the data.
@@ -256,6 +268,23 @@ package struct ComparisonRun {
         "\"\(key)\" differs from \(file); all cells of a comparison need the same settings "
           + "(start over with --overwrite or another --output)")
     }
+    if let data, try data != fingerprint(of: planned.data) {
+      let files = Set([planned.data.train, planned.data.validation, planned.data.test].compactMap { $0 })
+      throw InputError.usage(
+        "--resume",
+        "\(files.sorted().joined(separator: " or ")) changed since \(name) was finished; all cells of a comparison need the "
+          + "same rows (start over with --overwrite or another --output)")
+    }
+  }
+
+  /// A hash of the files with a cell's rows.
+  private mutating func fingerprint(of data: DataConfiguration) throws -> String {
+    var fingerprint = Fingerprint()
+    for path in [data.train, data.validation, data.test] {
+      if let path, fileHashes[path] == nil { fileHashes[path] = try Fingerprint(of: readBytes(of: path)).text }
+      fingerprint.add(Array((path.flatMap { fileHashes[$0] } ?? "").utf8))
+    }
+    return fingerprint.text
   }
 
   private static func settings(_ choice: [(path: String, value: JSON)]) -> JSON {
@@ -342,6 +371,7 @@ package struct ComparisonRun {
       }
     }
     let rows = run.setup.rows
+    cell.dataFingerprint = try fingerprint(of: configuration.data)
     cell.rowsLearntFrom = configuration.training.method == .icl ? rows.context.count : rows.learntFrom
     cell.steps = run.steps
     cell.parameters = run.head?.parameterCount ?? (run.steps == 0 ? 0 : run.prompt.trainedCount)
@@ -385,6 +415,7 @@ package struct ComparisonRun {
     }
     candidate.accuracy = results.reduce(0) { $0 + $1.accuracy } / Double(results.count)
     candidate.loss = results.reduce(0) { $0 + $1.loss } / Double(results.count)
+    candidate.dataFingerprint = try fingerprint(of: configuration.data)
     comparison.candidates.append(candidate)
     try write()
     report(.validated(candidate))
