@@ -21,7 +21,18 @@ let safeSettings: [SwiftSetting] = [.strictMemorySafety()]
 
 let package = Package(
   name: "cpt",
-  products: [.executable(name: "cpt", targets: ["cpt"])],
+  products: [
+    .executable(name: "cpt", targets: ["cpt"]),
+    .library(name: "ContextTuning", targets: ["ContextTuning"]),
+    .library(name: "CPT", type: .dynamic, targets: ["CInterface", "Commands"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
   targets: [
     .systemLibrary(
       name: "COpenBLAS",
@@ -75,12 +86,34 @@ let package = Package(
         "Tokenization", "Tuning",
       ],
       swiftSettings: safeSettings),
-    .executableTarget(
-      name: "cpt",
+    .target(
+      name: "ContextTuning",
+      dependencies: ["Diagnostics", "FileFormats", "Kernels", "Runs", "System", "Tuning"],
+      swiftSettings: safeSettings),
+    .systemLibrary(name: "CContextTuning"),
+    .target(name: "CInterface", dependencies: ["CContextTuning", "ContextTuning", "Diagnostics"]),
+    .target(
+      name: "Serving",
       dependencies: [
-        "CUTF8Proc", "Diagnostics", "FileFormats", "Insights", "Kernels", "LanguageModel", "Method", "Reporting",
-        "Runs", "System", "Tokenization", "Tuning",
+        "ContextTuning", "Diagnostics", "FileFormats", "System",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
+      swiftSettings: safeSettings),
+    .target(
+      name: "Commands",
+      dependencies: [
+        "CUTF8Proc", "ContextTuning", "Diagnostics", "FileFormats", "Insights", "Kernels", "LanguageModel", "Method",
+        "Reporting",
+        "Runs", "Serving", "System", "Tokenization", "Tuning",
+      ],
+      swiftSettings: safeSettings),
+    .executableTarget(
+      name: "cpt", dependencies: ["Commands"],
       swiftSettings: safeSettings),
     .target(
       name: "TestSupport", dependencies: ["Diagnostics", "FileFormats", "Method", "System"], path: "Tests/TestSupport"),
@@ -111,6 +144,9 @@ let package = Package(
     .testTarget(
       name: "ReportingTests", dependencies: ["Diagnostics", "FileFormats", "Reporting", "System", "TestSupport"]),
     .testTarget(
+      name: "ContextTuningTests",
+      dependencies: ["CContextTuning", "CInterface", "ContextTuning", "System", "TestSupport"]),
+    .testTarget(
       name: "CommandLineTests",
       dependencies: [
         "cpt", "Diagnostics", "FileFormats", "Insights", "Method", "Runs", "System", "TestSupport", "Tuning",
@@ -119,16 +155,11 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-/// For `scripts/fuzz`, the program becomes a library without its main function: libFuzzer brings its own.
-if Context.environment["CPT_FUZZING"] != nil, let program = package.targets.first(where: { $0.name == "cpt" }) {
-  package.products = []
-  package.targets.removeAll { ["cpt", "CommandLineTests"].contains($0.name) }
-  package.targets += [
-    .target(
-      name: "cpt", dependencies: program.dependencies, exclude: ["Main.swift"],
-      swiftSettings: safeSettings + [.unsafeFlags(["-enable-testing"])]),
+/// For `scripts/fuzz`: libFuzzer brings a main function of its own.
+if Context.environment["CPT_FUZZING"] != nil, let commands = package.targets.first(where: { $0.name == "Commands" }) {
+  commands.swiftSettings = safeSettings + [.unsafeFlags(["-enable-testing"])]
+  package.targets.append(
     .executableTarget(
-      name: "Fuzzing", dependencies: program.dependencies + ["cpt"], path: "Tests/Fuzzing",
-      exclude: ["corpus", "tokens.dict"]),
-  ]
+      name: "Fuzzing", dependencies: commands.dependencies + ["Commands"], path: "Tests/Fuzzing",
+      exclude: ["corpus", "tokens.dict"]))
 }

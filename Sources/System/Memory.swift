@@ -55,6 +55,9 @@ package enum Memory {
   /// Peak memory of the process; nil if unknown.
   package static var peak: Int? { kilobytes("VmHWM:").map { $0 * 1024 } }
 
+  /// Memory that the process holds now; nil if unknown.
+  package static var resident: Int? { kilobytes("VmRSS:").map { $0 * 1024 } }
+
   private static var pageSize: Int { sysconf(Int32(_SC_PAGESIZE)) }
 
   private static func kilobytes(_ field: String) -> Int? { statusField(field).flatMap { Int($0) } }

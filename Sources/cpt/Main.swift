@@ -1,60 +1,7 @@
-import Diagnostics
+import Commands
 import Glibc
-import System
 
-/// The program: finds the command and runs it.
 @main
-struct CommandLineTool {
-  /// Runs the command line and exits with its status; an error is one line on standard error.
-  static func main() {
-    openStandardDescriptors()
-    // OpenBLAS starts threads of its own, which are never used, and each waits for ever for 128 MB of addresses.
-    if Memory.hasLimitedAddresses { restart(setting: "OPENBLAS_NUM_THREADS", to: "1") }
-    signal(SIGPIPE, SIG_IGN)
-    // A file that grows beyond `ulimit -f` is an error of the call that writes.
-    signal(SIGXFSZ, SIG_IGN)
-    do {
-      try Memory.checkStack()
-      exit(try run(Array(commandLineWords.dropFirst())))
-    } catch let error as InputError {
-      writeToStandardError("cpt: error: \(error)\n")
-      exit(error.kind.rawValue)
-    } catch {
-      writeToStandardError("cpt: error: \(error)\n")
-      exit(1)
-    }
-  }
-
-  private static func run(_ words: [String]) throws -> Int32 {
-    guard let first = words.first else {
-      writeToStandardError(overview() + "\n")
-      return InputError.Kind.usage.rawValue
-    }
-    switch first {
-    case "--help", "-h":
-      try printPiece(overview() + "\n")
-      return 0
-    case "--version":
-      try printResult(words.contains("--verbose") ? versionWithMachine() : "cpt \(version)")
-      return 0
-    default:
-      let command = try command(first)
-      let arguments = try Arguments(Array(words.dropFirst()), of: command)
-      if arguments.has("--help") {
-        try printPiece(command.helpText + "\n")
-        return 0
-      }
-      return try command.run(arguments)
-    }
-  }
-
-  private static func command(_ name: String) throws -> Command {
-    if let command = commands.first(where: { $0.name == name }) { return command }
-    let names = commands.map(\.name)
-    guard name.hasPrefix("-") else {
-      throw InputError.usage("\"\(name)\"", "is not a command" + suggestion(for: name, among: names))
-    }
-    let remedy = nearest(to: name, among: ["--help", "--version"]).map { "did you mean \($0)?" }
-    throw InputError.usage(name, "a command is expected here; " + (remedy ?? "cpt --help lists them"))
-  }
+enum Main {
+  static func main() { exit(Program.main()) }
 }

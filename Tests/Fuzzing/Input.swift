@@ -2,7 +2,7 @@ import Diagnostics
 import Glibc
 import System
 
-@testable import cpt
+@testable import Commands
 
 /// Reads an input with the reader that the environment variable `CPT_READER` names; libFuzzer calls it.
 ///

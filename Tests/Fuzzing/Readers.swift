@@ -10,7 +10,7 @@ import System
 import Tokenization
 import Tuning
 
-@testable import cpt
+@testable import Commands
 
 /// A reader of something that users bring: files or words.
 struct Reader: Sendable {

@@ -10,11 +10,22 @@ package let repository = System.folder(of: System.folder(of: fixtures))
 
 /// Makes an empty folder for one test, hands it over, and removes it.
 package func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-  var template = Array("/tmp/cpt-test-XXXXXX".utf8CString)
-  guard mkdtemp(&template) != nil else { throw InputError.failure("/tmp", "cannot make a temporary folder") }
-  let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  let path = try makeTemporaryFolder()
   defer { try? removeRecursively(path) }
   return try body(path)
+}
+
+/// The same for a body that waits.
+package func withTemporaryFolder<Result>(_ body: (String) async throws -> Result) async throws -> Result {
+  let path = try makeTemporaryFolder()
+  defer { try? removeRecursively(path) }
+  return try await body(path)
+}
+
+private func makeTemporaryFolder() throws -> String {
+  var template = Array("/tmp/cpt-test-XXXXXX".utf8CString)
+  guard mkdtemp(&template) != nil else { throw InputError.failure("/tmp", "cannot make a temporary folder") }
+  return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, seeded, the same everywhere.

@@ -64,8 +64,10 @@ import Tuning
     var settings = TextGenerator.Settings()
     settings.maxTokens = try #require(golden["max_tokens"]?.integer)
     var generator = try TextGenerator(
-      model.decoder, context: golden["uses_context"]?.bool == true ? adapter.prompt(over: model.decoder) : nil,
-      prompt: ids, tokenizer: tokenizer, endTokens: Set(integers(golden["end_tokens"])), settings: settings, on: team)
+      after: TextGenerator.Start(
+        model.decoder, context: golden["uses_context"]?.bool == true ? adapter.prompt(over: model.decoder) : nil,
+        on: team),
+      prompt: ids, tokenizer: tokenizer, endTokens: Set(integers(golden["end_tokens"])), settings: settings)
     let pieces = try pieces(&generator)
     #expect(try generator.tokens == integers(golden["tokens"]))
     #expect(generator.ending?.rawValue == golden["stop_reason"]?.string)

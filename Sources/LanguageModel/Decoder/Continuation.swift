@@ -20,6 +20,18 @@ package struct Continuation {
     prefix = decoder.emptyPrefix(capacity: 0)
   }
 
+  /// The same text, to be continued in another way.
+  package func copied() -> Continuation {
+    var copy = Continuation(decoder, on: team)
+    copy.grow(to: length + 64, from: prefix.rows(0..<length))
+    return copy
+  }
+
+  private mutating func grow(to capacity: Int, from text: Prefix) {
+    self.capacity = capacity
+    prefix = decoder.emptyPrefix(capacity: capacity).appending(text, on: team)
+  }
+
   /// Tokens of the text so far.
   package var length: Int { prefix.length }
 
@@ -34,8 +46,7 @@ package struct Continuation {
       let (logProbabilities, kept) = decoder.continuation(of: tree, prefix: known, workspace: workspace, on: team)
       if length + kept.length > capacity {
         // The capacity doubles each time, so a text of any length is copied about once.
-        capacity = max(2 * capacity, length + kept.length + 64)
-        prefix = decoder.emptyPrefix(capacity: capacity).appending(prefix.rows(0..<length), on: team)
+        grow(to: max(2 * capacity, length + kept.length + 64), from: prefix.rows(0..<length))
       }
       prefix = prefix.appending(kept, on: team)
       return logProbabilities

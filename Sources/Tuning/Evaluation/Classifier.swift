@@ -4,12 +4,14 @@ import Method
 import Runs
 
 /// A tuned prompt with its model and its labels, ready to label texts.
-package struct Classifier {
+package struct Classifier: Sendable {
   /// The labels, in the order of the scores.
   package var labels: [String] { encoder.labelNames }
-  private let prompted: PromptedModel
+  package let prompted: PromptedModel
   private let encoder: RowEncoder
   private let head: ClassifierHead?
+  /// Whether a classifier head predicts, and not the words of labels.
+  package var hasHead: Bool { head != nil }
   private let team: ThreadTeam
 
   /// Opens the model, adapter and labels of a configuration; if it lists no labels, they come from its training rows.
@@ -29,11 +31,22 @@ package struct Classifier {
     try encoder.refuseLabelsThatBeginOthers(in: encoder.candidates(of: "any text", at: adapter.folder).candidates)
   }
 
+  private var evaluator: Evaluator {
+    Evaluator(decoder: prompted.model.decoder, workspace: Workspace(), team: team, head: head)
+  }
+
   /// A text as tokens, once with each label.
   ///
   /// - Throws: `InputError.badData` naming its place, when it does not fit the model.
   package func candidates(of text: String, at place: String) throws -> CandidateRow {
     try encoder.candidates(of: text, at: place)
+  }
+
+  /// Computes the context and calls `body` with an empty pack and a function that scores packs by log probability.
+  package func withScorer(
+    _ body: (_ emptyPack: CandidatePack, _ scores: (CandidatePack) throws -> [CandidateScores]) -> Void
+  ) {
+    evaluator.withContext(of: prompted.prompt) { scorer in body(scorer.emptyPack, scorer.scores) }
   }
 
   /// Computes the context and calls `body` with an empty pack and a function that scores packs by a scoring.
@@ -43,7 +56,6 @@ package struct Classifier {
     _ scoring: Scoring,
     _ body: (_ emptyPack: CandidatePack, _ scores: (CandidatePack) throws -> [CandidateScores]) throws -> Void
   ) throws {
-    let evaluator = Evaluator(decoder: prompted.model.decoder, workspace: Workspace(), team: team, head: head)
     try evaluator.withContext(of: prompted.prompt) { scorer in
       let priors = scorer.priors(of: encoder)
       try body(scorer.emptyPack) { pack in

@@ -11,12 +11,14 @@ package struct PromptedModel: Sendable {
   package enum Source: Sendable {
     case flag
     case standardInput
+    case request
 
     /// The error for a problem with the text.
     package func error(_ problem: String) -> InputError {
       switch self {
       case .flag: .usage("--prompt", problem)
       case .standardInput: .badData("standard input", problem)
+      case .request: .badData("prompt", problem)
       }
     }
   }
@@ -52,6 +54,11 @@ package struct PromptedModel: Sendable {
     base.rowEncoder(labels: labels, rows: [], contextCount: prompt.context.count, truncatesText: truncatesText)
   }
 
+  /// Runs the model over the tuned prompt, or over nothing.
+  package func start(usesContext: Bool) -> TextGenerator.Start {
+    TextGenerator.Start(model.decoder, context: usesContext ? prompt : nil, on: base.team)
+  }
+
   /// Runs the model over a text, to continue it.
   ///
   /// - Parameters:
@@ -59,15 +66,16 @@ package struct PromptedModel: Sendable {
   ///   - source: the source of the text.
   ///   - isRaw: whether to use the text alone, without the template up to the label.
   ///   - usesContext: whether the tuned prompt comes first.
+  ///   - start: what `start` returned; nil: to be computed once the text is known to fit.
   ///   - settings: when to stop and how to choose tokens.
   /// - Returns: the text that follows, before its first token.
   /// - Throws: `InputError` when the text is empty, or too long for the model's positions.
   package func generator(
-    after text: String, from source: Source, isRaw: Bool, usesContext: Bool, settings: TextGenerator.Settings
+    after text: String, from source: Source, isRaw: Bool, usesContext: Bool, start: TextGenerator.Start? = nil,
+    settings: TextGenerator.Settings
   ) throws -> TextGenerator {
     let ids = try tokens(of: text, from: source, isRaw: isRaw, usesContext: usesContext)
-    let context = usesContext ? prompt : nil
-    let contextCount = context?.context.count ?? 0, length = contextCount + ids.count
+    let contextCount = usesContext ? prompt.context.count : 0, length = contextCount + ids.count
     let decoder = model.decoder
     if let positions = decoder.maximumPositions, length > positions {
       throw source.error(
@@ -77,8 +85,8 @@ package struct PromptedModel: Sendable {
           : "takes \(ids.count) tokens, the model has \(positions) positions; shorten it")
     }
     return TextGenerator(
-      decoder, context: context, prompt: ids, tokenizer: tokenizer, endTokens: endTokens, settings: settings,
-      on: base.team)
+      after: start ?? self.start(usesContext: usesContext), prompt: ids, tokenizer: tokenizer, endTokens: endTokens,
+      settings: settings)
   }
 
   /// The tokens of a text, without the context.

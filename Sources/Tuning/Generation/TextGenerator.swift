@@ -46,38 +46,51 @@ package struct TextGenerator {
   /// The log-probability of every token to come next.
   private var distribution: [Float]
 
+  /// What comes before a prompt: nothing, or a context that the model has run over.
+  package struct Start {
+    fileprivate let continuation: Continuation
+    fileprivate let distribution: [Float]
+    fileprivate let ids: [Int]
+    fileprivate let maximumPositions: Int
+
+    /// Runs the model over a context, if there is one.
+    package init(_ decoder: Decoder, context: TunedPrompt?, on team: ThreadTeam) {
+      var continuation = Continuation(decoder, on: team)
+      distribution =
+        context.map { context in
+          continuation.append(
+            .embeddings(Matrix(rows: context.context.count, columns: context.width, values: context.embeddings)))
+        } ?? []
+      self.continuation = continuation
+      ids = context?.context.tokens.ids ?? []
+      maximumPositions = decoder.maximumPositions ?? .max
+    }
+  }
+
   /// Runs the model over a prompt.
   ///
   /// - Parameters:
-  ///   - decoder: the model.
-  ///   - context: the context before the prompt, if any.
+  ///   - start: what comes before the prompt; it can begin other texts, too.
   ///   - prompt: the tokens to continue.
   ///   - tokenizer: turns tokens into text.
   ///   - endTokens: the tokens that end a text.
   ///   - settings: when to stop and how to choose.
-  ///   - team: the threads.
-  /// - Precondition: context and prompt hold a token, and fit the model's positions.
+  /// - Precondition: start and prompt hold a token, and fit the model's positions.
   package init(
-    _ decoder: Decoder, context: TunedPrompt?, prompt: [Int], tokenizer: Tokenizer, endTokens: Set<Int>,
-    settings: Settings, on team: ThreadTeam
+    after start: Start, prompt: [Int], tokenizer: Tokenizer, endTokens: Set<Int>, settings: Settings
   ) {
-    let length = (context?.context.count ?? 0) + prompt.count
-    maximumPositions = decoder.maximumPositions ?? .max
+    let length = start.ids.count + prompt.count
+    maximumPositions = start.maximumPositions
     precondition(length > 0 && length <= maximumPositions && settings.maxTokens > 0)
     maxTokens = settings.maxTokens
     self.endTokens = endTokens
     sampler = Sampler(settings.sampling)
     words = TextStream(tokenizer)
     // Some tokenizers write a text's first token differently: the tokens before it matter.
-    for id in ((context?.context.tokens.ids ?? []) + prompt).suffix(8) { _ = words.append(id) }
+    for id in (start.ids + prompt).suffix(8) { _ = words.append(id) }
     upToStop = TextUpToStop(settings.stops)
-    continuation = Continuation(decoder, on: team)
-    distribution = []
-    if let context {
-      distribution = continuation.append(
-        .embeddings(Matrix(rows: context.context.count, columns: context.width, values: context.embeddings)))
-    }
-    if !prompt.isEmpty { distribution = continuation.append(.tokens(prompt)) }
+    continuation = start.continuation.copied()
+    distribution = prompt.isEmpty ? start.distribution : continuation.append(.tokens(prompt))
   }
 
   /// Chooses the next token and returns the text that is now final, often none; nil when the text has ended.

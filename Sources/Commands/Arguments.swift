@@ -201,9 +201,7 @@ struct Arguments {
   ///
   /// - Throws: `InputError` if there is none, or it is not a CPT adapter.
   func adapter() throws -> Adapter {
-    let folder = required("--checkpoint")
-    let run = RunDirectory(folder)
-    let adapter = try Adapter(folder: run.holdsRun ? run.adapterFolder ?? folder : folder)
+    let adapter = try Adapter(checkpoint: required("--checkpoint"))
     noteIgnoredKeys(adapter.configuration, of: adapter.configurationPath)
     return adapter
   }
@@ -230,20 +228,14 @@ struct Arguments {
   /// - Returns: the configuration, its model the one to use.
   /// - Throws: `InputError` when there is none, or for its contents.
   func configuration(of adapter: Adapter, for need: String?) throws -> Configuration {
-    let beside = adapter.folder + "/config.json"
-    var file = self["--config"] ?? (fileExists(beside) ? beside : nil)
+    var file = self["--config"] ?? adapter.runConfigurationPath
     if file == nil, need == nil { file = adapter.configurationPath }
     guard let file else {
       throw InputError.usage("--config", "is missing: \(adapter.folder) has no config.json, so \(need ?? "")")
     }
-    var configuration = try Configuration(file: file, overrides: overrides())
+    let configuration = try adapter.configuration(file: file, overrides: overrides(), model: self["--model"])
     if file != adapter.configurationPath { noteIgnoredKeys(configuration, of: file) }
-    if file == beside { configuration = configuration.found(from: adapter.folder) }
-    if configuration.baseModel == nil {
-      configuration.baseModel = adapter.configuration.baseModel
-      configuration.tokenizer = configuration.tokenizer ?? adapter.configuration.tokenizer
-    }
-    return self["--model"].map(configuration.using) ?? configuration
+    return configuration
   }
 
   /// The model of an adapter, `--model` or the one it names, and its tokenizer if there is one.

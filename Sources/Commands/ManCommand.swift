@@ -1,3 +1,4 @@
+import Diagnostics
 import Runs
 
 extension Command {

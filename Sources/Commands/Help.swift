@@ -2,9 +2,6 @@ import Diagnostics
 import FileFormats
 import Runs
 
-/// The version `cpt --version` prints.
-let version = "0.1.0"
-
 /// What `cpt --help` prints.
 func overview() -> String {
   let width = commands.map(\.name.count).max() ?? 0
