@@ -68,7 +68,7 @@ package struct Server: Sendable {
     configuration.maximumGracefulShutdownDuration = settings.timeout
     do {
       try await ServiceGroup(configuration: configuration).run()
-    } catch let error as IOError {
+    } catch {
       throw InputError.failure(
         "\(settings.host):\(settings.port)", "cannot be listened on: \(error); use another --host or --port")
     }

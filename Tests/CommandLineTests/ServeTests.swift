@@ -204,6 +204,8 @@ import TestSupport
         let outcome = try Program.run(
           ["serve", "--checkpoint", "run/best", "--token-file", folder + "/token"], in: inner)
         #expect(outcome.status == 65 && outcome.errorLine.contains("expected one token"))
+        let nowhere = try Program.run(["serve", "--checkpoint", "run/best", "--host", "nowhere.invalid"], in: inner)
+        #expect(nowhere.status == 1 && nowhere.errorLine.contains("nowhere.invalid:8080: cannot be listened on"))
       }
     }
   }
