@@ -221,6 +221,47 @@ import TestSupport
     }
   }
 
+  /// A few texts that do not fit are truncated, and the context stays as it is.
+  @Test func aFewLongTextsAreTruncated() throws {
+    try withTemporaryFolder { folder in
+      let rows = (0..<60).map { "some words number \($0),\($0 % 2 == 0 ? "good" : "bad")" }
+      let long = (0..<3).map {
+        Array(repeating: "parcel \($0)", count: 450).joined(separator: " ") + ",\($0 == 0 ? "good" : "bad")"
+      }
+      let table = (["text,label"] + rows + long).joined(separator: "\n")
+      let outcome = try initialize(table, ["--model", Self.model], in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let data = try Configuration(file: folder + "/cpt.json").data
+      #expect(data.contextExamples == 8 && data.truncation == .end)
+      // Wherever the long texts are drawn.
+      let plans = try (0..<4).map { seed in
+        try Program.run(["train", "--config", "cpt.json", "--dry-run", "--set", "training.seed=\(seed)"], in: folder)
+      }
+      #expect(plans.allSatisfy { $0.status == 0 }, "\(plans.map(\.errors))")
+      #expect(plans.contains { $0.errors.contains(" truncated at the end to fit") }, "\(plans.map(\.errors))")
+    }
+  }
+
+  /// The context of many labels says why it has not an example of each.
+  @Test func aShortContextSaysWhy() throws {
+    try withTemporaryFolder { folder in
+      let rows = (0..<308).map { "some words number \($0),label \($0 % 77)" }
+      let table = (["text,label"] + rows).joined(separator: "\n")
+      let without = try initialize(table, in: folder)
+      #expect(
+        without.output.contains(
+          "note: the context has 48 examples for 77 labels, and not 77: more make every step slow; data.context_examples"
+        ),
+        "\(without.output)")
+      let model = try initialize(table, ["--model", Self.model, "--overwrite"], in: folder)
+      #expect(
+        model.output.replacing(/has [0-9]+ examples/, with: "has some examples").contains(
+          "note: the context has some examples for 77 labels, and not 77: more would leave no room for a row in the "
+            + "model's 512 positions; data.context_examples"),
+        "\(model.output)")
+    }
+  }
+
   /// Training could not read them again.
   @Test func streamsAreRefused() throws {
     let input = try Program.run(["init", "--data", "-"], input: Array("text,label\na,b\n".utf8))
