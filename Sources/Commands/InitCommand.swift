@@ -19,6 +19,7 @@ extension Command {
       Flag(name: "--model", value: .path, help: "the model, a folder or a GGUF file; settings are chosen for it"),
       Flag(name: "--text-column", value: .text("NAME"), help: "column of the texts (default: guessed and reported)"),
       Flag(name: "--label-column", value: .text("NAME"), help: "column of the labels (default: guessed and reported)"),
+      Flag(name: "--skip-bad", help: "leave out rows with mistakes (data.skip_bad_rows), and report them"),
       Flag(name: "--output", value: .file, help: "configuration to write (default: cpt.json); - prints it"),
       Flag(name: "--overwrite", help: "replace the file of --output"),
       .threads, .json, .help,
@@ -27,9 +28,16 @@ extension Command {
 }
 
 private func runInit(_ arguments: Arguments) throws -> Int32 {
+  let file = arguments.required("--data")
+  if file == standardStream || isStream(file) {
+    throw InputError.usage(
+      "--data",
+      "\(file == standardStream ? "standard input" : file) can be read once, and training reads the rows again; write "
+        + "them to a file first: … > rows.csv && cpt init --data rows.csv")
+  }
   let data = try DataSurvey(
-    file: arguments.required("--data"), textColumn: arguments["--text-column"],
-    labelColumn: arguments["--label-column"])
+    file: file, textColumn: arguments["--text-column"], labelColumn: arguments["--label-column"],
+    skipsBadRows: arguments.has("--skip-bad"))
   let output = try arguments.destination("--output", isFolder: false) ?? arguments.free("cpt.json", "--output")
   if output == standardStream, arguments.has("--json") {
     throw InputError.usage("--json", "conflicts with --output -: both print to standard output; use one of them")

@@ -53,7 +53,7 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   let configuration = try arguments.configuration(
     of: adapter, for: "template and labels must come from a configuration")
   endAtSignals()
-  var reader = try RecordReader(path, format: format)
+  var reader = try RecordReader(path, format: format, hasHeader: configuration.data.hasHeader)
   let column = try reader.column(
     arguments["--text-column"] ?? configuration.data.textColumn, remedy: "--text-column names the column of the text")
   let classifier = try Classifier(configuration, adapter: adapter, team: team)

@@ -62,8 +62,9 @@ let topics: [Topic] = [
       Rows have four uses: the context (data.context_examples), training
       (data.train_on, data.max_train_examples), validation, which selects the best
       checkpoint, and the test. Give a file for each use, or let
-      data.validation_fraction and data.test_fraction split the training file.
-      training.seed determines every random choice.
+      data.validation_fraction and data.test_fraction split the training file,
+      each label evenly and equal texts together. training.seed determines every
+      random choice.
 
       Rows may also be tokens: {"input_ids": [...], "input_type_mask": [...]} in
       .jsonl, with cpt_token_ids and cpt_tokens_type_mask in the configuration.
@@ -81,8 +82,9 @@ let topics: [Topic] = [
       probability of a label is the product over its tokens. Choose words whose
       meaning the model knows before training.
 
-      All words must differ, and the tokens of one must not be a prefix of another's
-      ("refund", "refund request"): the shorter would always win. This is an error.
+      Labels with the same word are one class, named by the first of them. The
+      tokens of a word must not be a prefix of another's ("refund", "refund
+      request"): the shorter would always win. This is an error.
 
       template.tokenization "whole" tokenizes "output: billing" as one text, so that
       the word begins with its space, as in the model's training texts. "pieces", the

@@ -50,7 +50,7 @@ package struct DataRecord: Sendable {
   package enum Content: Sendable {
     /// A JSON object and the line that holds it.
     case object(JSON, line: String)
-    /// The fields of a row, as many as the header has.
+    /// The fields of a row, as many as there are columns.
     case fields([String])
     case line(String)
   }
@@ -65,7 +65,7 @@ package struct DataRecord: Sendable {
 /// The key or column of a value in the records of a file.
 package struct RecordColumn: Sendable {
   package let name: String
-  /// Its index in the header, if there is one.
+  /// Its index among the columns of a table.
   fileprivate let index: Int?
 }
 
@@ -74,12 +74,16 @@ package struct RecordReader {
   package let format: DataFormat
   /// How fields are separated, for tables.
   package private(set) var table: DelimitedFormat
-  /// The names of the columns; nil if the format has none.
+  /// The names of the columns, "1", "2", … in a table without a header; nil if the format has none.
   package private(set) var header: [String]?
+  /// Whether the first line of a table names its columns.
+  package let hasHeader: Bool
   /// How the input differs from plain UTF-8 with the format's usual separator or layout, in words.
   package private(set) var peculiarities: [String] = []
-  /// The place of the header, for messages.
+  /// The place of the header, or the file's name if it has none, for messages.
   package private(set) var headerPlace: String
+  /// The first rows of a table without a header, which were read to count its columns.
+  private var firstRows: [Result<RecordText, InputError>] = []
   private var input: TextInput
   private var parser: DelimitedParser
   /// What splits the input in place of `parser`, for JSON that is not one object per line.
@@ -92,9 +96,14 @@ package struct RecordReader {
 
   /// Opens a file (`-`: standard input) and reads its header.
   ///
-  /// - Throws: `InputError` when it cannot be read or lacks a header.
-  package init(_ path: String, format: DataFormat) throws {
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - format: its format.
+  ///   - hasHeader: for tables: whether the first line names the columns, or is a row.
+  /// - Throws: `InputError` when it cannot be read or is an empty table.
+  package init(_ path: String, format: DataFormat, hasHeader: Bool = true) throws {
     self.format = format
+    self.hasHeader = hasHeader
     input = try TextInput(path: path)
     headerPlace = input.name
     table = .lines
@@ -111,11 +120,27 @@ package struct RecordReader {
     guard format == .csv || format == .tsv else { return }
     // The line that names the separator is no header.
     if isSeparatorNamed { _ = try nextText(beforeWaiting: {}) }
+    guard hasHeader else {
+      try numberColumns()
+      return
+    }
     guard let first = try nextText(beforeWaiting: {})?.get() else {
       throw InputError.badData(input.name, "is empty; expected a header line")
     }
     header = first.fields
     headerPlace = "\(input.name):\(first.line)"
+  }
+
+  /// Reads the first row that is well formed: it has a field for each column. Rows before it stay errors of their own.
+  private mutating func numberColumns() throws {
+    while let row = try nextText(beforeWaiting: {}) {
+      firstRows.append(row)
+      guard case .success(let text) = row else { continue }
+      header = text.fields.indices.map { String($0 + 1) }
+      return
+    }
+    _ = try firstRows.first?.get()
+    throw InputError.badData(input.name, "is empty; expected rows")
   }
 
   /// Reads as much of a table as shows its separator.
@@ -183,11 +208,19 @@ package struct RecordReader {
       throw InputError.badData(headerPlace, "has the column \"\(name)\" twice; rename one of them")
     }
     guard let index = found.first else {
+      guard hasHeader else {
+        throw InputError.badData(
+          headerPlace,
+          "has no column \"\(name)\": data.header is false, so "
+            + (header.count == 1 ? "its only column is \"1\"" : "its columns are \"1\" to \"\(header.count)\"")
+            + " (\(remedy))")
+      }
       let other = [",", ";", "\t", "|"].first { (other: String) in header.count == 1 && header[0].contains(other) }
       throw InputError.badData(
         headerPlace,
         "has no column \"\(name)\"" + suggestion(for: name, among: header) + " (\(remedy))"
-          + (header.contains(where: Self.looksLikeData) ? "; if that is a row, \(remedyForMissingHeader())" : "")
+          + (header.contains(where: Self.looksLikeData)
+            ? "; if that is a row, set data.header to false: the columns are then \"1\", \"2\" and so on" : "")
           + (other.map {
             "; the header is one column with \"\($0 == "\t" ? "a tab" : $0)\" in it: is its extension right?"
           } ?? ""))
@@ -200,15 +233,6 @@ package struct RecordReader {
     let words = cell.split(whereSeparator: \.isWhitespace)
     guard let last = words.last?.last else { return false }
     return Double(cell) != nil || words.count > 10 || words.count > 3 && (last == "." || last == "!")
-  }
-
-  /// What to do about a table without a header; the column of the label, if it is known, names the others texts.
-  package func remedyForMissingHeader(label: Int? = nil, text: Int? = nil) -> String {
-    guard let header else { return "" }
-    let text = text ?? header.indices.filter { $0 != label }.max { header[$0].utf8.count < header[$1].utf8.count } ?? 0
-    let label = label ?? (header.indices.last { $0 != text } ?? text)
-    let names = header.indices.map { $0 == text ? "text" : $0 == label ? "label" : "column_\($0 + 1)" }
-    return "add a header line: " + input.commandThatAddsHeader(String(table.line(names).dropLast()))
   }
 
   /// Checks that the columns to add do not exist yet.
@@ -226,7 +250,8 @@ package struct RecordReader {
   /// - Returns: the record or its error; nil at the end.
   /// - Throws: `InputError` when reading cannot continue, and what `beforeWaiting` throws.
   package mutating func next(beforeWaiting: () throws -> Void = {}) throws -> Result<DataRecord, any Error>? {
-    try nextText(beforeWaiting: beforeWaiting).map { text in Result { try record(text.get()) } }
+    let text = firstRows.isEmpty ? try nextText(beforeWaiting: beforeWaiting) : firstRows.removeFirst()
+    return text.map { text in Result { try record(text.get()) } }
   }
 
   /// A record as text: the fields of a line, or a JSON value.
@@ -293,9 +318,11 @@ package struct RecordReader {
     if let header {
       guard text.fields.count == header.count else {
         throw InputError.badData(
-          place, "expected \(counted(header.count, "field")) as in the header, found \(text.fields.count)")
+          place,
+          "expected \(counted(header.count, "field")) as in the \(hasHeader ? "header" : "first row"), found "
+            + "\(text.fields.count)")
       }
-      if header.count > 1, text.fields == header {
+      if hasHeader, header.count > 1, text.fields == header {
         throw InputError.badData(place, "repeats the header; remove the line")
       }
       return DataRecord(place: place, content: .fields(text.fields))
@@ -325,8 +352,10 @@ package struct RecordReader {
 
   private var rowsInJQ: String { json?.isList == true ? ".[] | " : "" }
 
-  /// A Python expression that reads the file `sys.argv[1]` as a table of texts; nil if pandas has none.
+  /// A Python expression that reads the file `sys.argv[1]` as a table of texts with named columns; nil if pandas has
+  /// none.
   package var pandasExpression: String? {
+    guard hasHeader else { return nil }
     let encoding = input.conversions.contains("UTF-16") ? ", encoding=\"utf-16\"" : ""
     let texts = ", dtype=str, keep_default_na=False\(encoding)"
     switch (format, table) {
@@ -375,7 +404,7 @@ extension DataRecord {
     return text
   }
 
-  /// The label of a record.
+  /// The label of a record, without the white space around it.
   ///
   /// - Throws: `InputError.badData` when there is none, it is empty, or the key is repeated.
   package func label(in column: RecordColumn) throws -> String {
@@ -396,7 +425,7 @@ extension DataRecord {
     guard !isBlank(label) else {
       throw InputError.badData(place, "the label (column \"\(column.name)\") is empty")
     }
-    return label
+    return label.trimmed
   }
 
   /// Rejects an object that holds all rows, or a row inside another object.

@@ -15,7 +15,6 @@ struct TextInput {
   private let input: ChunkedInput
   /// nil before the first bytes.
   private var encoding: Encoding?
-  private var hasMark = false
   private var isAtEnd = false
   private var offset = 0
   /// Half of a code unit of UTF-16.
@@ -60,17 +59,6 @@ struct TextInput {
       input.isCompressed
       ? "zcat \(file) | \(pipe)" : (["\(filters[0]) \(file)"] + filters.dropFirst()).joined(separator: " | ")
     return "\(reading) > \(result)"
-  }
-
-  /// A command that adds a header to the file.
-  func commandThatAddsHeader(_ header: String) -> String {
-    // As sed reads a text.
-    let header = header.replacing("\\", with: "\\\\").replacing("\t", with: "\\t")
-    if isUTF16 {
-      return command(["iconv -f UTF-16 -t UTF-8", "sed " + shellWord("1i " + header)], middle: "header")
-    }
-    return command(
-      ["sed " + shellWord((hasMark ? "1s/^\\xEF\\xBB\\xBF//; " : "") + "1i " + header)], middle: "header")
   }
 
   /// The remedy for bytes that are not UTF-8.
@@ -144,7 +132,6 @@ struct TextInput {
           + command(["iconv -f \(encoding) -t UTF-8"], middle: "utf8"))
     }
     encoding = mark?.encoding ?? .utf8
-    hasMark = mark != nil
     return Array(bytes.dropFirst(mark?.bytes.count ?? 0))
   }
 

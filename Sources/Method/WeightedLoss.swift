@@ -3,6 +3,9 @@
 /// Σ weight · cross entropy / number of label tokens, over every row "context then example" of a batch. Label tokens of
 /// the last group (the example's) have weight 1, the group before f, then f², …; all have 1 without decay.
 /// Source: PEFT, `CPTEmbedding.calculate_loss`.
+///
+/// With a weight wᵢ for each example, its row counts wᵢ times: Σᵢ wᵢ Σ weight · cross entropy / Σᵢ wᵢ nᵢ, nᵢ the label
+/// tokens of row i. With one label token in a row this is PyTorch's `CrossEntropyLoss(weight:)`, a weighted mean.
 package struct WeightedLoss: Sendable, Equatable {
   package enum Kind: String, CaseIterable, Sendable {
     case none
@@ -28,16 +31,19 @@ package struct WeightedLoss: Sendable, Equatable {
     }
   }
 
-  /// Weights for a batch of examples after a context. `examples`' types are their own, not yet raised.
+  /// Weights for a batch of examples after a context. `examples`' types are their own, not yet raised; without
+  /// `exampleWeights`, each example counts once.
   ///
   /// A label that is the very first token has no token before it to predict it from, and is ignored.
-  package func weights(context: TypedTokens, examples: [TypedTokens]) -> Weights {
+  package func weights(context: TypedTokens, examples: [TypedTokens], exampleWeights: [Double]? = nil) -> Weights {
+    precondition(exampleWeights?.count ?? examples.count == examples.count, "each example has a weight")
     let offset = context.nextTypeOffset
     let contextPositions = context.labelPositions.filter { $0 > 0 }
     var contextWeights = [Double](repeating: 0, count: contextPositions.count)
-    var exampleWeights: [[(position: Int, weight: Double)]] = []
-    var count = 0
-    for example in examples {
+    var ofExamples: [[(position: Int, weight: Double)]] = []
+    var count = 0.0
+    for (index, example) in examples.enumerated() {
+      let factor = exampleWeights?[index] ?? 1
       let positions = example.labelPositions
       let contextGroups = contextPositions.map { context.types[$0] }
       let exampleGroups = positions.map { example.types[$0] + offset }
@@ -45,16 +51,16 @@ package struct WeightedLoss: Sendable, Equatable {
       let numberOfGroup = Dictionary(uniqueKeysWithValues: groups.enumerated().map { ($1, $0) })
       func weightOf(_ group: Int) -> Double {
         guard let number = numberOfGroup[group] else { preconditionFailure("every label is of a group") }
-        return weight(ofGroup: number)
+        return factor * weight(ofGroup: number)
       }
       for (index, group) in contextGroups.enumerated() { contextWeights[index] += weightOf(group) }
-      exampleWeights.append(zip(positions, exampleGroups).map { ($0, weightOf($1)) })
-      count += contextPositions.count + positions.count
+      ofExamples.append(zip(positions, exampleGroups).map { ($0, weightOf($1)) })
+      count += factor * Double(contextPositions.count + positions.count)
     }
-    let share = 1 / Double(max(count, 1))
+    let share = count > 0 ? 1 / count : 1
     return Weights(
       context: zip(contextPositions, contextWeights).map { ($0, Float($1 * share)) },
-      examples: exampleWeights.map { $0.map { ($0.position, Float($0.weight * share)) } })
+      examples: ofExamples.map { $0.map { ($0.position, Float($0.weight * share)) } })
   }
 
   /// Weight of the n-th label group from the end.

@@ -117,7 +117,7 @@ struct RunSection {
       let holds = examples == 0 ? "" : ", " + counted(examples, "example")
       facts.append(("context", counted(context.tokens.count, "token") + holds))
     }
-    if let labels = data.labelWords { facts.append(("labels", labels.map(\.label).joined(separator: ", "))) }
+    if let labels = data.classes { facts.append(("labels", labels.map(\.label).joined(separator: ", "))) }
     facts.append(("trained on", data.train.map(lastComponent) ?? "not named"))
     if let file = run.split == .test ? data.test : data.validation {
       facts.append(("evaluated on", lastComponent(of: file)))

@@ -62,6 +62,30 @@ import TestSupport
       $0.set("data", "label_words", .object([.init("delivery", .string("d")), .init("billing", .string("b"))]))
       $0.train.append(("x", "sales"))
     },
+    Mistake(65, "train.tsv:18: label \"Bil ling\" is not one of \"delivery\", \"billing\"; it differs from \"billing\"")
+    {
+      $0.set("data", "label_words", .object([.init("delivery", .string("d")), .init("billing", .string("b"))]))
+      $0.train.append(("x", "Bil ling"))
+    },
+    Mistake(65, "train.tsv: holds no rows that can be read; the first of 16 that cannot: ") {
+      $0.set("data", "skip_bad_rows", .bool(true))
+      $0.train = $0.train.map { ($0.0, " ") }
+    },
+    Mistake(65, "train.tsv: has no column \"text\": data.header is false, so its columns are \"1\" to \"2\"") {
+      $0.set("data", "header", .bool(false))
+    },
+    Mistake(65, "train.tsv:1: has no column \"txt\"; expected one of My parcel is late again., delivery (set") {
+      $0.set("data", "text_column", .string("txt"))
+      $0.columns = ("My parcel is late again.", "delivery")
+    },
+    Mistake(65, "data.class_weights: label \"Billing\" is not one of \"billing\", \"delivery\"; it differs from") {
+      $0.set("data", "class_weights", .object([.init("Billing", .number(2))]))
+    },
+    Mistake(65, "gives weights to \"a\" and \"delivery\", which are one class") {
+      let words = [("delivery", "d"), ("billing", "b"), ("a", "d")]
+      $0.set("data", "label_words", .object(words.map { .init($0.0, .string($0.1)) }))
+      $0.set("data", "class_weights", .object([.init("a", .number(2)), .init("delivery", .number(1))]))
+    },
     Mistake(65, "positions, the model has") {
       $0.train.append((Array(repeating: "parcel", count: 800).joined(separator: " "), "billing"))
       $0.set("data", "train_on", .string("all"))

@@ -79,6 +79,10 @@ import TestSupport
     Case("data.test", .string("nowhere.tsv"), .refused("nowhere.tsv: cannot be opened")),
     Case("data.validation_fraction", .number(0.25), given: [noValidation], .fact("validation_examples", 0, 4)),
     Case("data.test_fraction", .number(0.25), given: [noTest], .fact("training_examples", 12, 8)),
+    Case("data.header", .bool(false), .refused("data.header is false")),
+    Case(
+      "data.skip_bad_rows", .bool(true), given: [("data.validation", .string("config.json"))],
+      .refused("config.json: holds no rows that can be read")),
     Case("data.text_column", .string("message"), .refused("has no column \"message\"")),
     Case("data.label_column", .string("team"), .refused("has no column \"team\"")),
     Case("data.label_words", .object([.init("delivery", .string("a")), .init("billing", .string("b"))]), .run),
@@ -99,6 +103,7 @@ import TestSupport
     Case(
       "data.truncate_text", .bool(true), given: [("template.input", .string("{} " + filler(600)))],
       .refused("even without its text")),
+    Case("data.class_weights", .object([.init("billing", .number(3))]), .run),
     Case("training.method", .string("icl"), .fact("total_steps", 4, 0)),
     Case("training.learning_rate", .number(0.02), .run),
     Case(
@@ -220,6 +225,9 @@ import TestSupport
     ("training.eval_steps", JSON.number(0.3), JSON.integer(2)), ("training.save_steps", .number(0.6), .integer(3)),
     ("training.warmup_steps", .number(0.3), .integer(2)), ("training.max_grad_norm", .integer(0), .null),
     ("training.save_total_limit", .integer(0), .null), ("training.warmup_ratio", .number(0), .null),
+    // Six rows of each label are trained on.
+    ("data.class_weights", .string("balanced"), .null),
+    ("data.class_weights", .object([.init(" billing", .integer(2)), .init("delivery", .integer(2))]), .null),
   ])
   func meansTheSame(key: String, value: JSON, meaning: JSON) throws {
     #expect(try Self.result([(key, value)]) == Self.result([(key, meaning)]))

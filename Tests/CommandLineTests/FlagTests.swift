@@ -206,6 +206,7 @@ import TestSupport
         model,
         Case("--text-column", "txt", effect: .refuses("--text-column: train.tsv has no column \"txt\"")),
         Case("--label-column", "lbl", effect: .refuses("--label-column: train.tsv has no column \"lbl\"")),
+        Case("--skip-bad", effect: .says("\"skip_bad_rows\": true")),
         Case("--output", "new.json", to: ["--data", "train.tsv"], effect: .says("wrote new.json")),
         Case("--overwrite", to: ["--data", "train.tsv", "--output", "old"], effect: .says("wrote old")),
         Case(

@@ -134,39 +134,141 @@ import TestSupport
     }
   }
 
-  /// A header that is missing is said before training, with a command that works.
-  @Test func aMissingHeaderIsSaid() throws {
+  /// A first line that is a row is read as one, and what is written trains and labels.
+  @Test(arguments: [
+    ("\u{FEFF}", "new rows.csv", ";", "\r\n"), ("", "a\n'b\u{1B}.tsv", "\t", "\n"), ("", "a.csv", ",", "\n"),
+  ])
+  func aMissingHeaderIsFound(mark: String, name: String, separator: String, end: String) throws {
     try withTemporaryFolder { folder in
-      let rows = (0..<40).map { "some words number \($0);\($0 % 2 == 0 ? "good" : "bad")" }.joined(separator: "\r\n")
-      let outcome = try initialize("\u{FEFF}" + rows, named: "new rows.csv", in: folder)
-      #expect(outcome.status == 65 && outcome.errorLine.contains("new rows.csv:1: looks like a row (\"good\" is also"))
-      let command = try #require(outcome.errorLine.split(separator: "add a header line: ").last)
-      #expect(try Program.run(["-c", String(command)], in: folder, executable: "/bin/bash").status == 0, "\(command)")
-      let again = try Program.run(["init", "--data", "new rows.header.csv", "--json"], in: folder)
-      #expect(try again.json()["rows"]?.integer == 40 && again.json()["label_column"]?.string == "label", "\(again)")
-      // Who names the columns is believed.
+      let rows = (0..<40).map { "some words number \($0)\(separator)\($0 % 2 == 0 ? "good" : "bad")" }
+      let outcome = try initialize(
+        mark + rows.joined(separator: end), named: name, ["--model", Self.model, "--overwrite"], in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.output.contains("note: the first line looks like a row (\"good\" is also a value of its column)"))
+      #expect(outcome.output.contains(": 40 rows\n") && !outcome.output.contains("\u{1B}"))
+      let data = try Configuration(file: folder + "/cpt.json").data
+      #expect(!data.hasHeader && data.textColumn == "1" && data.labelColumn == "2")
+      let flags = ["--set", "training.max_steps=2", "--output", "run"]
+      let run = try Program.run(["train", "--config", "cpt.json"] + flags, in: folder)
+      #expect(run.status == 0, "\(run.errors)")
+      let predicted = try Program.run(["predict", "--checkpoint", "run/best", "--data", name], in: folder)
+      #expect(predicted.output.split(separator: "\n").count == 41, "\(predicted.errors)")
+      #expect(predicted.output.hasPrefix(["1", "2", "prediction"].joined(separator: separator)))
+      // Who names the columns is believed; a column may be named by its number.
       let told = try Program.run(
         [
-          "init", "--data", "new rows.csv", "--text-column", "some words number 0", "--label-column", "good", "--json",
+          "init", "--data", name, "--text-column", "some words number 0", "--label-column", "good", "--json",
           "--overwrite",
         ],
         in: folder)
       #expect(try told.json()["rows"]?.integer == 39, "\(told.errors)")
+      #expect(try Configuration(file: folder + "/cpt.json").data.hasHeader)
+      let half = try Program.run(
+        ["init", "--data", name, "--text-column", "some words number 0", "--json", "--overwrite"], in: folder)
+      #expect(try half.json()["rows"]?.integer == 40 && half.json()["text_column"]?.string == "1", "\(half.errors)")
     }
   }
 
-  /// Tabs are written as sed reads them.
-  @Test func aMissingHeaderOfTabsIsAdded() throws {
+  /// Nothing in the first line repeats: only the number of a column says that it is a row.
+  @Test func columnsAreNamedByNumbers() throws {
     try withTemporaryFolder { folder in
-      let rows = (0..<40).map { "some words number \($0)\t\($0 % 2 == 0 ? "good" : "bad")" }.joined(separator: "\n")
-      let outcome = try initialize(rows, named: "a\n'b\u{1B}.tsv", in: folder)
-      #expect(outcome.errorLine.contains(#"sed '1i text\tlabel' $'"#), "\(outcome.errors)")
-      let command = try #require(outcome.errorLine.split(separator: "add a header line: ").last)
-      #expect(try Program.run(["-c", String(command)], in: folder, executable: "/bin/bash").status == 0, "\(command)")
-      let again = try Program.run(["init", "--data", "a\n'b\u{1B}.header.tsv"], in: folder)
-      #expect(again.output.contains(#"a 'b\u{1B}.header.tsv: 40 rows"#) && !again.output.contains("\u{1B}"), "\(again)")
-      #expect(try Configuration(file: folder + "/cpt.json").data.textColumn == "text")
+      let rows = ["first words,x"] + (0..<40).map { "some words number \($0),\($0 % 2 == 0 ? "good" : "bad")" }
+      let outcome = try initialize(rows.joined(separator: "\n"), ["--label-column", "2", "--json"], in: folder)
+      #expect(try outcome.json()["rows"]?.integer == 41 && outcome.json()["label_column"]?.string == "2", "\(outcome)")
+      let wrong = try initialize(rows.joined(separator: "\n"), ["--label-column", "3", "--overwrite"], in: folder)
+      #expect(wrong.status == 64 && wrong.errorLine.contains("has no column \"3\""), "\(wrong.errors)")
+      // A repeated name is a fault of a header, and none of a row.
+      let twice = (0..<40).map { "\($0 % 2),some words number \($0) here.,\($0 % 2)" }.joined(separator: "\n")
+      let found = try initialize(
+        twice.replacing("0,some words number 0 ", with: "0,some words for 0 "), ["--overwrite"], in: folder)
+      #expect(found.status == 0, "\(found.errors)")
+      #expect(try !Configuration(file: folder + "/cpt.json").data.hasHeader)
     }
+  }
+
+  /// Keys of JSON are its header.
+  @Test func jsonHasItsNames() throws {
+    try withTemporaryFolder { folder in
+      let rows = (0..<40).map { #"{"1": "some words number \#($0)", "2": \#($0 % 2)}"# }.joined(separator: "\n")
+      let outcome = try initialize(rows, named: "a.jsonl", ["--text-column", "1"], in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(try Configuration(file: folder + "/cpt.json").data.hasHeader)
+    }
+  }
+
+  /// Rows with mistakes of every kind are left out, and said.
+  @Test func badRowsAreSkippedIfAsked() throws {
+    try withTemporaryFolder { folder in
+      var rows = (0..<60).map { "some words number \($0),\($0 % 2 == 0 ? "good" : "bad")" }
+      rows.insert(contentsOf: ["one,two,three", ",good", "words,\u{200B}", "\"a\"b,good", "text,label", "x"], at: 30)
+      let table = (["text,label"] + rows).joined(separator: "\n")
+      let refused = try initialize(table, in: folder)
+      #expect(refused.status == 65 && refused.errorLine.contains("tickets.csv:32: expected 2 fields"), "\(refused)")
+      let outcome = try initialize(table, ["--skip-bad", "--model", Self.model], in: folder)
+      #expect(outcome.status == 0 && outcome.output.contains("tickets.csv: 60 rows"), "\(outcome.errors)")
+      #expect(
+        outcome.output.contains("note: 6 rows with mistakes are skipped (data.skip_bad_rows), first these\n")
+          && outcome.output.contains("note: skipped: tickets.csv:33: the text is empty\n"), "\(outcome.output)")
+      #expect(try Configuration(file: folder + "/cpt.json").data.skipsBadRows)
+      let run = try Program.run(["train", "--config", "cpt.json", "--set", "training.max_steps=2"], in: folder)
+      #expect(run.status == 0 && run.errors.contains("note: skipped: tickets.csv:34: the label"), "\(run.errors)")
+      let evaluation = try Program.run(["eval", "--checkpoint", "runs/tickets/best", "--json"], in: folder)
+      #expect(try evaluation.json()["rows"]?.integer == 12, "\(evaluation.errors)")
+      #expect(evaluation.errors.contains("note: 6 rows with mistakes are skipped"))
+      let strict = try Program.run(
+        ["eval", "--checkpoint", "runs/tickets/best", "--set", "data.skip_bad_rows=false"], in: folder)
+      #expect(strict.status == 65 && strict.errorLine.contains("tickets.csv:32: expected 2 fields"), "\(strict.errors)")
+    }
+  }
+
+  /// A few texts that do not fit are truncated, and the context stays as it is.
+  @Test func aFewLongTextsAreTruncated() throws {
+    try withTemporaryFolder { folder in
+      let rows = (0..<60).map { "some words number \($0),\($0 % 2 == 0 ? "good" : "bad")" }
+      let long = (0..<3).map {
+        Array(repeating: "parcel \($0)", count: 450).joined(separator: " ") + ",\($0 == 0 ? "good" : "bad")"
+      }
+      let table = (["text,label"] + rows + long).joined(separator: "\n")
+      let outcome = try initialize(table, ["--model", Self.model], in: folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let data = try Configuration(file: folder + "/cpt.json").data
+      #expect(data.contextExamples == 8 && data.truncation == .end)
+      // Wherever the long texts are drawn.
+      let plans = try (0..<4).map { seed in
+        try Program.run(["train", "--config", "cpt.json", "--dry-run", "--set", "training.seed=\(seed)"], in: folder)
+      }
+      #expect(plans.allSatisfy { $0.status == 0 }, "\(plans.map(\.errors))")
+      #expect(plans.contains { $0.errors.contains(" truncated at the end to fit") }, "\(plans.map(\.errors))")
+    }
+  }
+
+  /// The context of many labels says why it has not an example of each.
+  @Test func aShortContextSaysWhy() throws {
+    try withTemporaryFolder { folder in
+      let rows = (0..<308).map { "some words number \($0),label \($0 % 77)" }
+      let table = (["text,label"] + rows).joined(separator: "\n")
+      let without = try initialize(table, in: folder)
+      #expect(
+        without.output.contains(
+          "note: the context has 48 examples for 77 labels, and not 77: more make every step slow; data.context_examples"
+        ),
+        "\(without.output)")
+      let model = try initialize(table, ["--model", Self.model, "--overwrite"], in: folder)
+      #expect(
+        model.output.replacing(/has [0-9]+ examples/, with: "has some examples").contains(
+          "note: the context has some examples for 77 labels, and not 77: more would leave no room for a row in the "
+            + "model's 512 positions; data.context_examples"),
+        "\(model.output)")
+    }
+  }
+
+  /// Training could not read them again.
+  @Test func streamsAreRefused() throws {
+    let input = try Program.run(["init", "--data", "-"], input: Array("text,label\na,b\n".utf8))
+    #expect(input.status == 64 && input.errorLine.contains("--data: standard input can be read once"), "\(input)")
+    let command = "\(Program.path) init --data <(echo text,label)"
+    let pipe = try Program.run(["-c", command], executable: "/bin/bash")
+    #expect(pipe.status == 64 && pipe.errorLine.contains("write them to a file first: "), "\(pipe.errors)")
   }
 
   /// Values that are no label, and keys that come twice, are refused as `train` refuses them.

@@ -106,7 +106,15 @@ import TestSupport
       example.set("data", "truncate_text", .bool(true))
       try example.write()
       let outcome = try example.trainRun(["--dry-run", "--set", "training.seed=1"])
-      #expect(outcome.errors.contains("note: 1 of 17 validation rows are truncated"), "\(outcome.errors)")
+      #expect(
+        outcome.errors.contains(
+          "note: 1 of 17 validation rows are truncated at the end to fit the model's window: train.tsv:18\n"),
+        "\(outcome.errors)")
+      let middle = try inspect(
+        ["--config", "config.json", "--set", "training.seed=1", "--set", "data.truncate_text=middle"], in: folder)
+      #expect(
+        middle.output.replacing(/\n +/, with: " ").contains("1 of 17 train rows are truncated in the middle to fit"),
+        "\(middle.output)")
     }
   }
 

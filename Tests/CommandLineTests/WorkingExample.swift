@@ -10,6 +10,8 @@ struct WorkingExample {
   let folder: String
   var configuration: [String: JSON]
   var train: [(String, String)]
+  /// The names of the columns; nil: the table has no header.
+  var columns: (String, String)? = ("text", "label")
 
   init(in folder: String) {
     self.folder = folder
@@ -44,7 +46,7 @@ struct WorkingExample {
   func write() throws {
     let members = configuration.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value) }
     try writeAtomically(JSON.object(members).pretty, to: folder + "/config.json")
-    let lines = ["text\tlabel"] + train.map { "\($0.0)\t\($0.1)" }
+    let lines = ((columns.map { [$0] } ?? []) + train).map { "\($0.0)\t\($0.1)" }
     try writeAtomically(lines.joined(separator: "\n") + "\n", to: folder + "/train.tsv")
   }
 

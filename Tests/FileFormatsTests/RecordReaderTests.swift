@@ -177,14 +177,55 @@ import TestSupport
   /// In a header without the column, the message says what stands there.
   @Test(arguments: [
     ("one,two\n", "has no column \"t\"; expected one of one, two"), ("t,t\na,b\n", "has the column \"t\" twice"),
-    ("I waited for two weeks already.,late\n", "if that is a row, add a header line: sed"),
-    ("12,late\n", "sed '1i label,text' "),
+    ("I waited for two weeks already.,late\n", "if that is a row, set data.header to false"),
+    ("12,late\n", "the columns are then \"1\", \"2\" and so on"),
     ("why; not\nfine\n", "expected one of why; not"),
   ])
   func columnsThatAreMissing(text: String, message: String) throws {
     let errors = try read(text, as: .csv).errors
     #expect(errors.first?.contains(message) == true, "\(errors)")
   }
+
+  /// Without a header, every row counts, and columns are found by number.
+  @Test func tablesWithoutAHeader() throws {
+    try withTemporaryFolder { folder in
+      for (text, format) in [("a,b\na,b\nc\nd,e\n", DataFormat.csv), ("a\tb\na\tb\nc\nd\te\n", .tsv)] {
+        try writeAtomically(text, to: folder + "/r")
+        var reader = try RecordReader(folder + "/r", format: format, hasHeader: false)
+        #expect(reader.header == ["1", "2"])
+        let column = try reader.column("2", remedy: "")
+        var texts: [String] = [], errors: [String] = []
+        while let next = try reader.next() {
+          do { texts.append(try next.get().text(in: column)) } catch { errors.append("\(error)") }
+        }
+        #expect(texts == ["b", "b", "e"] && errors.count == 1)
+        #expect(errors[0].hasSuffix("r:3: expected 2 fields as in the first row, found 1"), "\(errors)")
+        #expect {
+          try reader.column("text", remedy: "choose one")
+        } throws: {
+          "\($0)".hasSuffix(
+            "r: has no column \"text\": data.header is false, so its columns are \"1\" to \"2\" (choose one)")
+        }
+      }
+      // The first row that can be read has the columns; a line that names the separator is no row.
+      try writeAtomically("sep=;\n\"a\"b;c\nd;e\nf;g\n", to: folder + "/r")
+      var reader = try RecordReader(folder + "/r", format: .csv, hasHeader: false)
+      #expect(throws: InputError.self) { try reader.next()?.get() }
+      #expect(try reader.next()?.get().place.hasSuffix("r:3") == true)
+      #expect(try reader.next()?.get().place.hasSuffix("r:4") == true && reader.next() == nil)
+      for (text, message) in [("", "is empty; expected rows"), ("\"a\"b,c\n", "r:1: after a closing quote")] {
+        try writeAtomically(text, to: folder + "/r")
+        #expect {
+          try RecordReader(folder + "/r", format: .csv, hasHeader: false)
+        } throws: {
+          "\($0)".contains(message)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [("a", "a"), (" \u{3000}a b\t\n", "a b"), ("", ""), (" \t", ""), ("\u{200B}", "\u{200B}")])
+  func textsAreTrimmed(text: String, trimmed: String) { #expect(text.trimmed == trimmed) }
 
   @Test func aHeaderThatComesAgainIsNamed() throws {
     let found = try read("t,u\na,b\nt,u\nc,d\n", as: .csv)

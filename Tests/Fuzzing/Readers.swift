@@ -162,7 +162,13 @@ private func readRows(_ file: String) throws {
   var reader = try RecordReader(file, format: DataFormat(endingOf: file) ?? .lines)
   while let record = try reader.next() { _ = try? record.get() }
   guard reader.format != .lines else { return }
-  _ = try? DataFile.rows(of: file, textColumn: "text", labelColumn: "label")
+  var configuration = DataConfiguration()
+  _ = try? DataFile(file, configuration)
+  configuration.hasHeader = false
+  configuration.skipsBadRows = true
+  configuration.textColumn = "1"
+  configuration.labelColumn = "2"
+  _ = try? DataFile(file, configuration)
   let data = try DataSurvey(file: file)
   let draft = ConfigurationDraft(
     data: data, siblings: SplitSiblings(of: data), model: nil, output: "runs", path: { $0 })

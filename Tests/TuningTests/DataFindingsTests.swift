@@ -57,7 +57,7 @@ import Tuning
     #expect(spelt.contains { $0.contains(#""caf\u{E9}""#) && $0.contains(#""cafe\u{301}""#) }, "\(spelt)")
     let long = String(repeating: "x", count: 5000)
     let cut = try findings(
-      (0..<12).map { ("text number \($0)", long + ($0 % 2 == 0 ? "" : " ")) } + [("a", long + "y")])
+      (0..<12).map { ("text number \($0)", long + ($0 % 2 == 0 ? " z" : "  z")) } + [("a", long + "y")])
     #expect(cut.contains { $0.contains("white space") } && cut.allSatisfy { $0.count < 400 }, "\(cut)")
   }
 
@@ -67,11 +67,12 @@ import Tuning
   }
 
   @Test(arguments: [
-    ("Yes", "case: \"Yes\" and \"yes\""), ("yes ", "white space: \"yes\" and \"yes \""),
+    ("Yes", "case: \"Yes\" and \"yes\""), ("y es", "white space: \"y  es\" and \"y es\""),
     ("y\u{AD}es", #"characters that are not visible: "yes" and "y\u{AD}es""#),
   ])
   func labelsThatLookLikeOne(other: String, expected: String) throws {
-    let rows = Self.plain + (0..<6).map { ("other text \($0)", other) }
+    let plain = Self.plain.map { ($0.text, other == "y es" && $0.label == "yes" ? "y  es" : $0.label) }
+    let rows = plain + (0..<6).map { ("other text \($0)", other) }
     let found = try findings(rows)
     #expect(found.count == 1 && found[0].contains("labels differ only in " + expected), "\(found)")
   }
@@ -108,6 +109,21 @@ import Tuning
       "\(found)")
   }
 
+  /// With splits of the file: all its rows, and where they are.
+  @Test func repeatsInAFileThatIsSplit() throws {
+    let rows =
+      Self.plain + (12..<40).map { ("text number \($0)", $0 % 2 == 0 ? "yes" : "no") }
+      + [("text number 3 ", "no"), (" text number 4", "yes"), ("text number 5", "yes")]
+    let found = try findings(rows) { configuration, _ in configuration.data.testFraction = 0.3 }
+    try #require(found.count == 2, "\(found)")
+    #expect(found[0] == "2 rows of the training file repeat another one: lines 4 and 41 of train.jsonl, for example")
+    #expect(
+      found[1].hasPrefix("1 row of the training file has the same text as another one and another label: lines 6"))
+    #expect(found[1].hasSuffix("for \"yes\" and \"no\"; rows with equal texts are in the same split"), "\(found)")
+    let folds = try findings(rows.dropLast()) { configuration, _ in configuration.data.validationFolds = 3 }
+    #expect(folds.count == 1 && folds[0].hasSuffix("for example; rows with equal texts are in the same split"))
+  }
+
   @Test func rowsThatAreLearntFromAndMeasuredOn() throws {
     let found = try findings(
       Self.plain, validation: [Self.plain[0], ("new", "yes")], test: [Self.plain[1], ("text number 2", "no")])
@@ -133,7 +149,7 @@ import Tuning
         tokens = "{\"input_ids\": [1, 2], \"input_type_mask\": [2, 4]}\n"
       try writeAtomically(textFirst ? text + tokens : tokens + text, to: folder + "/f.jsonl")
       #expect {
-        try DataFile.rows(of: folder + "/f.jsonl", textColumn: "text", labelColumn: "label")
+        try DataFile(folder + "/f.jsonl", DataConfiguration())
       } throws: {
         "\($0)".contains(textFirst ? "f.jsonl:2: holds tokens" : "f.jsonl:2: has no \"input_ids\"")
       }

@@ -145,7 +145,9 @@ import Tuning
     }
   }
 
-  @Test func textsAreCutOnlyWhenAsked() throws {
+  /// The part that is asked for; true is the end.
+  @Test(arguments: [JSON.bool(true), .string("end"), .string("start"), .string("middle")])
+  func textsAreCutOnlyWhenAsked(truncation: JSON) throws {
     try withTemporaryFolder { folder in
       let text = (0..<400).map { "parcel \($0)" }.joined(separator: " ")
       let long = text + "\tbilling"
@@ -157,16 +159,52 @@ import Tuning
       let lastRow = try #require(strict.rows.training.last)
       #expect(throws: InputError.self) { try strict.encoder.example(of: lastRow) }
       let cutting = try setup(
-        settings + [("data.truncate_text", .bool(true))], rows: Self.rows + [long], in: folder)
+        settings + [("data.truncate_text", truncation)], rows: Self.rows + [long], in: folder)
       let example = try cutting.encoder.example(of: lastRow)
       let last = try #require(example.tokens.labelPositions.last)
       #expect(cutting.context.count + last == cutting.model.decoder.maximumPositions)
       #expect(example.tokens.types.suffix(1) == [4])
-      // What is left is the beginning of the text.
+      // What is left of the text.
       let tokenizer = try #require(cutting.tokenizer)
       let kept = example.tokens.types.indices.filter { example.tokens.types[$0] == TokenRole.input.rawValue }
       #expect(kept.count > 100)
-      #expect(try kept.map { example.tokens.ids[$0] } == tokenizer.encode(text).prefix(kept.count).map(\.id))
+      let found = kept.map { example.tokens.ids[$0] }, whole = try tokenizer.encode(text).map(\.id)
+      switch truncation {
+      case .string("start"): #expect(found == whole.suffix(kept.count))
+      case .string("middle"):
+        #expect(found == Array(whole.prefix((kept.count + 1) / 2)) + whole.suffix(kept.count / 2))
+      default: #expect(found == Array(whole.prefix(kept.count)))
+      }
+      // The template stays.
+      let plain = try cutting.encoder.example(of: cutting.rows.training[0]).tokens
+      func template(_ tokens: TypedTokens) -> [Int] {
+        tokens.ids.indices.filter { TokenRole(type: tokens.types[$0]) != .input && $0 < tokens.computedCount }.map {
+          tokens.ids[$0]
+        }
+      }
+      #expect(template(example.tokens) == template(plain))
+    }
+  }
+
+  /// The longest texts of a context that leaves no room are cut, and the others stay.
+  @Test func longTextsInTheContextLeaveRoom() throws {
+    try withTemporaryFolder { folder in
+      let long = (0..<6).map { row in
+        (0..<150).map { "parcel \($0 + row)" }.joined(separator: " ") + "\t" + ["billing", "delivery"][row % 2]
+      }
+      let rows = long + ["late\tbilling", "lost\tdelivery"]
+      let settings: [(String, JSON)] = [
+        ("data.train_on", .string("all")), ("data.context_examples", .integer(8)),
+        ("data.balanced_context", .bool(false)),
+      ]
+      #expect(throws: InputError.self) { try setup(settings, rows: rows, in: folder) }
+      for part in ["end", "start", "middle"] {
+        let cut = try setup(settings + [("data.truncate_text", .string(part))], rows: rows, in: folder)
+        #expect(cut.context.count <= 256 && cut.context.count > 220, "\(cut.context.count)")
+        let lengths = cut.context.exampleRanges.map(\.count).sorted()
+        #expect(lengths[0] < 15 && lengths[1] < 15 && lengths[7] - lengths[2] <= 1, "\(lengths)")
+        #expect(try cut.encoder.example(of: cut.rows.training[0]).row.isTruncated)
+      }
     }
   }
 

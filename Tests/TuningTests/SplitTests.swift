@@ -85,6 +85,107 @@ import Tuning
     #expect(drawn.test.count == 8 && counts(drawn.test) == ["a": 4, "b": 3, "c": 1])
   }
 
+  /// The rows drawn from a file of texts and labels.
+  private func drawn(
+    _ table: [(String, String)], seed: Int, _ change: (inout DataConfiguration) -> Void
+  ) throws -> TrainingRows {
+    try withTemporaryFolder { folder in
+      let lines = table.map { "\($0.0)\t\($0.1)\n" }
+      try writeAtomically("text\tlabel\n" + lines.joined(), to: folder + "/all.tsv")
+      var data = DataConfiguration()
+      data.train = folder + "/all.tsv"
+      data.contextExamples = 1
+      data.trainOn = .all
+      change(&data)
+      return try TrainingRows(data, seed: seed, drawsContext: true, showsContext: true)
+    }
+  }
+
+  private func texts(_ rows: [DataRow]) -> Set<String> {
+    Set(
+      rows.compactMap { row in
+        if case .text(let text, _) = row.content { text.filter { $0 != " " } } else { nil }
+      })
+  }
+
+  /// White space around a text makes no other text of it.
+  @Test(arguments: [(0.25, 0.25, nil), (nil, 0.3, nil), (nil, nil, 3), (nil, 0.2, 2)] as [(Double?, Double?, Int?)])
+  func equalTextsAreInOneSplit(validation: Double?, test: Double?, folds: Int?) throws {
+    let table = (0..<90).map { index in
+      let name = index % 3 == 0 ? "row\(index)" : "row\(index % 20)"
+      return (index < 45 ? name : " \(name) ", index % 4 == 0 ? "a" : "b")
+    }
+    for seed in 0..<5 {
+      let rows = try drawn(table, seed: seed) { data in
+        data.validationFraction = validation
+        data.testFraction = test
+        data.validationFolds = folds
+      }
+      let parts = [rows.training, rows.validation, rows.test]
+      #expect(parts.reduce(0) { $0 + $1.count } == 90 && rows.areDrawn)
+      #expect(Set(parts.flatMap { $0 }.map(\.place)).count == 90)
+      let found = parts.map(texts)
+      #expect(found[0].isDisjoint(with: found[1]) && found[0].isDisjoint(with: found[2]))
+      #expect(found[1].isDisjoint(with: found[2]))
+      for (part, share) in [(rows.validation, validation ?? folds.map { 0.8 / Double($0) }), (rows.test, test)] {
+        if let share { #expect(abs(Double(part.count) - 90 * share) < 14, "\(part.count)") }
+      }
+    }
+  }
+
+  /// A label with three texts is in each split; one with fewer is learnt from.
+  @Test(arguments: 0..<8)
+  func rareLabelsAreInEachSplit(seed: Int) throws {
+    let table =
+      (0..<60).map { ("text \($0)", "a") } + (0..<3).map { ("few \($0)", "b") } + (0..<2).map { ("two \($0)", "c") }
+      + [("one", "d"), ("same", "e"), ("same", "e"), (" same", "e")]
+    let rows = try drawn(table, seed: seed) { data in
+      data.validationFraction = 0.1
+      data.testFraction = 0.1
+    }
+    let (training, validation, test) = (counts(rows.training), counts(rows.validation), counts(rows.test))
+    #expect(training["b"] == 1 && validation["b"] == 1 && test["b"] == 1)
+    #expect((training["c"] ?? 0) >= 1 && training["d"] == 1 && training["e"] == 3)
+    #expect(validation["a"] == 6 && test["a"] == 6)
+    let folded = try drawn(table, seed: seed) { $0.validationFolds = 2 }
+    #expect(counts(folded.training)["d"] == 1 && counts(folded.training)["e"] == 3)
+    #expect(counts(folded.training)["c"] == 1 && counts(folded.validation)["c"] == 1)
+  }
+
+  /// 4, 2.4 and 1.6 rows of 8.
+  @Test(arguments: 0..<4)
+  func sharesAreThoseOfTheFile(seed: Int) throws {
+    let split = try rows(seed: seed) { data, _ in
+      data.testFraction = 0.2
+      data.trainOn = .all
+    }
+    #expect(counts(split.test) == ["a": 4, "b": 2, "c": 2] && split.training.count == 32)
+    let other = try rows(seed: seed + 10) { data, _ in data.testFraction = 0.2 }
+    #expect(places(other.test) != places(split.test))
+  }
+
+  /// A text with two labels is in one split, and its rarer label is still learnt from.
+  @Test(arguments: 0..<6)
+  func contradictingRowsStayTogether(seed: Int) throws {
+    let table =
+      (0..<20).map { ("text \($0)", "a") } + [("twice", "a"), ("twice", "rare")] + (0..<20).map { ("more \($0)", "b") }
+    let rows = try drawn(table, seed: seed) { $0.testFraction = 0.45 }
+    #expect(counts(rows.training)["rare"] == 1 && rows.repeated.conflicts.count == 1)
+    #expect(texts(rows.training).contains("twice") && !texts(rows.test).contains("twice"))
+  }
+
+  /// A draw may leave nothing to take.
+  @Test func rowsThatCannotBeDrawn() throws {
+    for table in [(0..<10).map { _ in ("one text", "a") }, (0..<10).map { ("text \($0)", "label \($0)") }] {
+      let error = try #require(throws: InputError.self) { try drawn(table, seed: 0) { $0.testFraction = 0.3 } }
+      #expect("\(error)".contains("data.test_fraction: of 0.3 draws no row"), "\(error)")
+      let folds = try #require(throws: InputError.self) { try drawn(table, seed: 0) { $0.validationFolds = 2 } }
+      #expect("\(folds)".contains("data.validation_folds"), "\(folds)")
+    }
+    let one = try drawn((0..<10).map { ("text \($0)", "a") }, seed: 0) { $0.testFraction = 0.3 }
+    #expect(one.test.count == 3)
+  }
+
   @Test func foldsNeedRows() throws {
     let error = try #require(throws: InputError.self) {
       try rows { data, _ in

@@ -159,7 +159,14 @@ package struct ConfigurationDraft: Sendable {
   private static func rows(
     _ data: DataSurvey, _ words: [LabelWord], _ reason: String, _ sizes: DraftSizes
   ) -> [Entry] {
-    var entries = [
+    var entries: [Entry] = []
+    if !data.reading.hasHeader {
+      entries.append(Entry("header", .bool(false), "the first line is a row, and columns have numbers"))
+    }
+    if data.reading.skipsBadRows {
+      entries.append(Entry("skip_bad_rows", .bool(true), "rows with mistakes are reported and left out"))
+    }
+    entries += [
       Entry("text_column", .string(data.textColumn)), Entry("label_column", .string(data.labelColumn)),
       Entry("label_words", .object(words.map { .init($0.label, .string($0.word)) }), reason),
       Entry("context_examples", .integer(sizes.contextExamples), sizes.contextReason),
@@ -176,7 +183,7 @@ package struct ConfigurationDraft: Sendable {
       entries.append(Entry("max_validation_examples", .integer(limit), "keeps evaluations during training short"))
     }
     if sizes.truncates {
-      entries.append(Entry("truncate_text", .bool(true), "the longest texts do not fit the model's window"))
+      entries.append(Entry("truncate_text", .string("end"), "the longest texts do not fit the model's window"))
     }
     return entries
   }

@@ -1,5 +1,6 @@
 import Diagnostics
 import FileFormats
+import Runs
 import Tuning
 
 /// The contents of a data file, and its text and label columns.
@@ -21,10 +22,12 @@ package struct DataSurvey: Sendable {
   }
 
   package let file: String
+  /// How training reads the file: its columns, whether it has a header, and what becomes of rows with mistakes.
+  let reading: DataConfiguration
   package let rows: Int
   package let columns: [Column]
-  package let textColumn: String
-  package let labelColumn: String
+  package var textColumn: String { reading.textColumn }
+  package var labelColumn: String { reading.labelColumn }
   /// Other candidates for the columns, and the flags that choose them.
   package let notes: [String]
   /// The labels and how many rows have each, most frequent first.
@@ -34,34 +37,40 @@ package struct DataSurvey: Sendable {
 
   /// Examines a file.
   ///
+  /// The first line of a table is a row if columns are given by numbers that it does not have, or if it looks like a row
+  /// and not both columns are given.
+  ///
   /// - Parameters:
   ///   - file: a CSV, TSV or JSONL file.
   ///   - textColumn: the column of the texts; nil: the one with the longest phrases that hardly repeat.
   ///   - labelColumn: the column of the labels; nil: one with few values, preferably with a typical name.
+  ///   - skipsBadRows: whether rows with mistakes are left out.
   /// - Throws: `InputError` with file and line, when no column fits, or when a row lacks text or label.
-  package init(file: String, textColumn: String? = nil, labelColumn: String? = nil) throws {
-    let table = try DataTable(file: file)
-    if table.column("input_ids") != nil {
-      throw InputError.badData(file, "holds tokens (input_ids), expected rows of text; write the configuration by hand")
+  package init(
+    file: String, textColumn: String? = nil, labelColumn: String? = nil, skipsBadRows: Bool = false
+  ) throws {
+    var table = try DataTable(file: file, skipsBadRows: skipsBadRows)
+    func withoutHeader() throws -> DataTable {
+      try DataTable(file: file, hasHeader: false, skipsBadRows: skipsBadRows)
     }
-    let columns = table.columns.map(Column.init)
-    for (flag, name) in [("--text-column", textColumn), ("--label-column", labelColumn)] {
-      if let name, table.column(name) == nil {
-        throw InputError.usage(
-          flag, "\(file) has no column \(quoted(name))" + suggestion(for: name, among: columns.map(\.name)))
-      }
+    if table.areNumbers([textColumn, labelColumn].compactMap { $0 }) { table = try withoutHeader() }
+    var choice = try Choice(table, file: file, text: textColumn, label: labelColumn)
+    if textColumn == nil || labelColumn == nil,
+      let reason = table.missingHeader(text: choice.text, label: choice.label)
+    {
+      let numbers = [textColumn, labelColumn].map { $0.flatMap(table.number(of:)) }
+      table = try withoutHeader()
+      choice = try Choice(table, file: file, text: numbers[0], label: numbers[1])
+      choice.notes.append(reason)
     }
-    var notes =
-      table.peculiarities.isEmpty ? [] : ["\(file) is read as: \(table.peculiarities.joined(separator: ", "))"]
-    let text = try textColumn ?? Self.text(of: columns, butNot: labelColumn, table, file: file, notes: &notes)
-    let label = try labelColumn ?? Self.label(of: columns, rows: table.places.count, butNot: text, file, notes: &notes)
-    guard text != label else {
-      throw InputError.usage("--label-column", "is the text column, \(quoted(text)); they must differ")
-    }
-    if textColumn == nil || labelColumn == nil { try table.refuseMissingHeader(text: text, label: label) }
-    try Self.refuseEmpty(table, text: text, label: label)
-    // As training reads them.
-    let rows = try DataFile.rows(of: file, textColumn: text, labelColumn: label)
+    let text = choice.text, label = choice.label
+    if !skipsBadRows { try Self.refuseEmpty(table, text: text, label: label) }
+    var reading = DataConfiguration()
+    reading.hasHeader = table.hasHeader
+    reading.skipsBadRows = skipsBadRows
+    reading.textColumn = text
+    reading.labelColumn = label
+    let rows = try DataFile(file, reading).rows
     var texts: [String] = [], labels: [String] = []
     for case .text(let text, let label) in rows.map(\.content) {
       texts.append(text)
@@ -79,13 +88,41 @@ package struct DataSurvey: Sendable {
           + "--label-column NAME chooses another column")
     }
     self.file = file
+    self.reading = reading
     self.rows = rows.count
-    self.columns = columns
-    self.textColumn = text
-    self.labelColumn = label
-    self.notes = notes
+    columns = table.columns.map(Column.init)
+    notes = choice.notes
     self.texts = texts
     self.labels = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { (label: $0.key.text, rows: $0.value) }
+  }
+
+  /// The text and label columns, given or guessed.
+  private struct Choice {
+    let text: String
+    let label: String
+    var notes: [String]
+
+    init(_ table: DataTable, file: String, text textColumn: String?, label labelColumn: String?) throws {
+      if table.column("input_ids") != nil {
+        throw InputError.badData(
+          file, "holds tokens (input_ids), expected rows of text; write the configuration by hand")
+      }
+      let columns = table.columns.map(Column.init)
+      for (flag, name) in [("--text-column", textColumn), ("--label-column", labelColumn)] {
+        if let name, table.column(name) == nil {
+          throw InputError.usage(
+            flag, "\(file) has no column \(quoted(name))" + suggestion(for: name, among: columns.map(\.name)))
+        }
+      }
+      notes = table.peculiarities.isEmpty ? [] : ["\(file) is read as: \(table.peculiarities.joined(separator: ", "))"]
+      text = try textColumn ?? DataSurvey.text(of: columns, butNot: labelColumn, table, file: file, notes: &notes)
+      label =
+        try labelColumn
+        ?? DataSurvey.label(of: columns, rows: table.places.count, butNot: text, file, notes: &notes)
+      guard text != label else {
+        throw InputError.usage("--label-column", "is the text column, \(quoted(text)); they must differ")
+      }
+    }
   }
 
   /// Rejects rows without a text or a label.

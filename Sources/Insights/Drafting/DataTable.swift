@@ -26,19 +26,37 @@ struct DataTable {
   let peculiarities: [String]
   /// A Python expression that reads the file; nil if pandas has none.
   let pandasExpression: String?
-  /// The reader of the file, if it has a header.
-  private let reader: RecordReader
+  /// Whether the first line names the columns; true for JSON, whose keys do.
+  let hasHeader: Bool
+  private let isTable: Bool
 
   /// Reads a CSV, TSV or JSONL file; the columns of JSONL are its rows' keys, in order of first occurrence.
   ///
+  /// - Parameters:
+  ///   - file: its path.
+  ///   - hasHeader: for tables: whether the first line names the columns; it is a row all the same if it has a name twice
+  ///     and looks like one.
+  ///   - skipsBadRows: whether rows that cannot be read are left out.
   /// - Throws: `InputError` with file and line.
-  init(file: String) throws {
-    var reader = try RecordReader(file, format: .ofRows(in: file))
+  init(file: String, hasHeader: Bool = true, skipsBadRows: Bool = false) throws {
+    let format = try DataFormat.ofRows(in: file)
+    var reader = try RecordReader(file, format: format, hasHeader: hasHeader)
+    if let header = reader.header, reader.hasHeader, Set(header).count < header.count,
+      header.contains(where: RecordReader.looksLikeData)
+    {
+      reader = try RecordReader(file, format: format, hasHeader: false)
+    }
     for name in reader.header ?? [] { _ = try reader.column(name, remedy: "") }
     columns = (reader.header ?? []).map { Column($0) }
     var indices: [ExactText: Int] = [:]
     var first: DataRecord?
-    while let record = try reader.next()?.get() {
+    while let next = try reader.next() {
+      let record: DataRecord
+      do {
+        record = try next.get()
+      } catch is InputError where skipsBadRows {
+        continue
+      }
       let row = places.count
       places.append(record.place)
       switch record.content {
@@ -67,7 +85,8 @@ struct DataTable {
     }
     guard !places.isEmpty else { throw InputError.badData(file, "holds no rows") }
     if places.count == 1, let first, case .object(let json, _) = first.content { try first.refuseTable(json) }
-    self.reader = reader
+    self.hasHeader = reader.hasHeader
+    isTable = reader.header != nil
     peculiarities = reader.peculiarities
     pandasExpression = reader.pandasExpression
   }
@@ -84,18 +103,24 @@ struct DataTable {
     return places.indices.filter { empty[$0] }.map { places[$0] }
   }
 
-  /// Rejects a header that is a row itself: a number, a sentence, or a label that occurs among the labels.
-  ///
-  /// - Throws: `InputError.badData` with the command that adds a header.
-  func refuseMissingHeader(text: String, label: String) throws {
-    guard let header = reader.header, let textIndex = columns.firstIndex(where: { $0.name == text }),
-      let labelIndex = columns.firstIndex(where: { $0.name == label })
-    else { return }
-    let isLabel = columns[labelIndex].values.contains { $0.map(ExactText.init) == ExactText(label) }
-    guard isLabel || RecordReader.looksLikeData(header[textIndex]) || Double(label) != nil else { return }
-    throw InputError.badData(
-      reader.headerPlace,
-      "looks like a row (\(quoted(label))\(isLabel ? " is also a value of its column" : "")), expected a header; "
-        + reader.remedyForMissingHeader(label: labelIndex, text: textIndex))
+  /// Whether names of columns are numbers that the header lacks, and that columns without a header have.
+  func areNumbers(_ names: [String]) -> Bool {
+    isTable && hasHeader && !names.isEmpty
+      && names.allSatisfy { name in column(name) == nil && columns.indices.contains { String($0 + 1) == name } }
+  }
+
+  /// The name that a column has without the header.
+  func number(of name: String) -> String? {
+    columns.firstIndex { ExactText($0.name) == ExactText(name) }.map { String($0 + 1) }
+  }
+
+  /// Why the header looks like a row: a number, a sentence, or a label that occurs among the labels; nil if it does not.
+  func missingHeader(text: String, label: String) -> String? {
+    guard isTable, hasHeader, let labels = column(label)?.values else { return nil }
+    let isLabel = labels.contains { $0.map { ExactText($0.trimmed) } == ExactText(label.trimmed) }
+    guard isLabel || RecordReader.looksLikeData(text) || Double(label) != nil else { return nil }
+    return
+      "the first line looks like a row (\(quoted(label))\(isLabel ? " is also a value of its column" : "")), so the "
+      + "columns have numbers (data.header); if it names them, give --text-column and --label-column"
   }
 }

@@ -1,3 +1,4 @@
+import Diagnostics
 import Glibc
 
 /// The numbers of a first configuration.
@@ -32,31 +33,46 @@ struct DraftSizes {
     let trainingRows = Int(rows * left)
     if data.rows < 50 { notes.append("only \(data.rows) rows: results measured on a fifth of them are uncertain") }
 
-    // A few of each label, and an example must still fit the window. A context of more than 1000 tokens would make every
-    // step slow.
+    // A few of each label, and an example must still fit the window.
     let wanted = labels * (labels <= 3 ? 4 : labels <= 10 ? 2 : 1)
-    let limit = max(1, min(wanted, 48, trainingRows))
+    let limit = max(1, min(wanted, Self.mostExamples, trainingRows))
     let rarest = Double(data.labels.last?.rows ?? 0) * left, most = Double(data.labels.first?.rows ?? 0)
     isUneven = most > 3 * Double(data.labels.last?.rows ?? 0)
     isBalanced = rarest >= 2 * Double((limit + labels - 1) / labels) + 2
-    let lengths = model?.exampleTokens ?? []
+    // A few long texts are truncated rather than taking the room of all others.
+    let all = model?.exampleTokens ?? []
+    let usual = all.isEmpty ? 0 : all[(all.count - 1) * 19 / 20]
+    let lengths = all.map { min($0, usual) }
     let count = Double(max(1, lengths.count)), mean = Double(lengths.reduce(0, +)) / count
     let variance = lengths.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
     // Examples drawn at random rarely take more tokens than this.
     func tokens(_ count: Int) -> Int { Int(Double(count) * mean + 3 * (Double(count) * variance).squareRoot()) + 1 }
-    let longest = lengths.last ?? 0
+    let longest = all.last ?? 0
+    var bound = limit == Self.mostExamples ? "more make every step slow" : "there are not enough rows"
     if let model {
       let positions = model.positions ?? .max
-      let room = min(positions - min(longest, positions / 2), 1000)
+      let window = positions - min(usual, positions / 2), room = min(window, Self.mostTokens)
       contextExamples = (1...limit).last { tokens($0) <= room } ?? 1
       truncates = longest > positions - tokens(contextExamples)
       let share = Self.share(of: contextExamples, labels), size = Int(Double(contextExamples) * mean)
       contextReason =
         "\(share) of each label, about \(size) tokens" + (model.positions.map { " of the model's \($0)" } ?? "")
+      if contextExamples < limit {
+        bound =
+          window <= Self.mostTokens
+          ? "more would leave no room for a row in the model's \(positions) positions"
+          : "more would be over \(Self.mostTokens) tokens, which makes every step slow"
+      }
     } else {
       contextExamples = limit
       truncates = false
       contextReason = "\(Self.share(of: limit, labels)) of each label; fewer if they do not fit the model's window"
+    }
+
+    if contextExamples < wanted {
+      notes.append(
+        "the context has \(counted(contextExamples, "example")) for \(labels) labels, and not \(wanted): \(bound); "
+          + "data.context_examples changes it")
     }
 
     let trainable = max(1, trainingRows), used = min(trainable, max(200, 10 * labels))
@@ -75,6 +91,9 @@ struct DraftSizes {
     self.notes = notes
   }
 
+  /// A longer context makes every step slow.
+  private static let mostTokens = 1000
+  private static let mostExamples = 48
   /// A quarter is enough for what a model knows, and a run of it stops early; labels that it must learn anew take them all
   /// (measured; "Choosing settings").
   private static let leastSteps = 124

@@ -19,7 +19,7 @@ package struct SplitSiblings: Sendable {
       let files = words.map { parent + "/" + name.replacing("train", with: $0) }
       guard let file = files.first(where: fileExists) else { return nil }
       do {
-        let rows = try DataFile.rows(of: file, textColumn: data.textColumn, labelColumn: data.labelColumn)
+        let rows = try DataFile(file, data.reading).rows
         let isKnown = rows.allSatisfy { row in
           if case .text(_, let label) = row.content { labels.contains(ExactText(label)) } else { false }
         }

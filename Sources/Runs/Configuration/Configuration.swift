@@ -254,6 +254,10 @@ extension Configuration {
     try head.validate(origin.inside("head"))
     if training.method == .head {
       try require(
+        data.classWeights == nil, "data.class_weights",
+        "is for methods that take steps, found the method \"head\"; remove it (in a comparison: "
+          + "--set cpt:data.class_weights=…)")
+      try require(
         !head.showsContext || data.trainOn != .context, "data.train_on",
         "is \"context\", and with \"head.context\" those rows would see themselves and their labels; use \"rest\"")
     }

@@ -97,18 +97,54 @@ extension FieldType where Value == [LabelWord] {
   /// The words to predict for labels.
   static var labelWords: FieldType {
     FieldType(
-      expected: "an object from labels in the data to the words the model predicts, all different",
+      expected: "an object from labels in the data, all different, to the words the model predicts",
       read: { json in
-        guard let members = json.object, !members.isEmpty, areDifferent(members.map(\.key)) else {
-          return nil
-        }
+        guard let members = json.object, !members.isEmpty else { return nil }
+        // As labels of rows are read.
         let words = members.compactMap { member in
-          member.value.string.flatMap { $0.isEmpty ? nil : LabelWord(label: member.key, word: $0) }
+          member.value.string.flatMap { $0.isEmpty ? nil : LabelWord(label: member.key.trimmed, word: $0) }
         }
-        return words.count == members.count && areDifferent(words.map(\.word)) ? words : nil
+        return words.count == members.count && Set(words.map { ExactText($0.label) }).count == words.count ? words : nil
       },
       write: { .object($0.map { JSON.Member($0.label, .string($0.word)) }) })
   }
+}
 
-  private static func areDifferent(_ texts: [String]) -> Bool { Set(texts.map(ExactText.init)).count == texts.count }
+extension FieldType where Value == DataConfiguration.Truncation? {
+  /// Where texts are cut.
+  static var truncation: FieldType {
+    FieldType(
+      expected: "false, \"end\" (or true), \"start\" or \"middle\"",
+      read: { json -> Value? in
+        if let isCut = json.bool { return .some(isCut ? .end : nil) }
+        return json.string.flatMap(DataConfiguration.Truncation.init).map { .some($0) }
+      },
+      write: { $0.map { .string($0.rawValue) } ?? .bool(false) })
+  }
+}
+
+extension FieldType where Value == DataConfiguration.ClassWeights {
+  /// The weights of labels.
+  static var classWeights: FieldType {
+    FieldType(
+      expected: "\"balanced\", or an object from labels, all different, to positive numbers of at most 1e6",
+      read: { json in
+        if json.string == "balanced" { return .balanced }
+        guard let members = json.object, !members.isEmpty else { return nil }
+        let weights = members.compactMap { member in
+          member.value.number.flatMap { number in
+            number > 0 && number <= 1e6
+              ? DataConfiguration.LabelWeight(label: member.key.trimmed, weight: number) : nil
+          }
+        }
+        return weights.count == members.count && Set(weights.map { ExactText($0.label) }).count == weights.count
+          ? .each(weights) : nil
+      },
+      write: { weights in
+        switch weights {
+        case .balanced: .string("balanced")
+        case .each(let all): .object(all.map { JSON.Member($0.label, .number($0.weight)) })
+        }
+      })
+  }
 }

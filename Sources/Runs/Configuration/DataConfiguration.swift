@@ -19,6 +19,28 @@ package struct DataConfiguration: Sendable, Equatable {
     case all
   }
 
+  /// The part of a text that is cut if it does not fit the model.
+  package enum Truncation: String, CaseIterable, Sendable {
+    case end
+    case start
+    /// Both ends stay.
+    case middle
+  }
+
+  /// The weights of labels in the loss of training.
+  package enum ClassWeights: Sendable, Equatable {
+    /// n / (classes × rows of the class), of the n rows trained on.
+    case balanced
+    /// Of each label; 1 for those that are not listed.
+    case each([LabelWeight])
+  }
+
+  /// A label of the data and its weight.
+  package struct LabelWeight: Sendable, Equatable {
+    package let label: String
+    package let weight: Double
+  }
+
   package var train: String?
   package var validation: String?
   package var test: String?
@@ -26,6 +48,7 @@ package struct DataConfiguration: Sendable, Equatable {
   package var validationFolds: Int?
   package var validationFold: Int?
   package var testFraction: Double?
+  package var hasHeader = true
   package var textColumn = "text"
   package var labelColumn = "label"
   package var labelWords: [LabelWord]?
@@ -37,7 +60,25 @@ package struct DataConfiguration: Sendable, Equatable {
   package var maxTrainExamples: Int?
   package var maxValidationExamples: Int?
   package var maxTestExamples: Int?
-  package var truncatesText = false
+  package var truncation: Truncation?
+  package var classWeights: ClassWeights?
+  package var skipsBadRows = false
+
+  /// The classes that `labelWords` describes: of the labels with one word, the first. Nil without words.
+  package var classes: [LabelWord]? {
+    var words: Set<ExactText> = []
+    return labelWords?.filter { words.insert(ExactText($0.word)).inserted }
+  }
+
+  /// The name of the class of each label that `labelWords` lists.
+  package var classNames: [ExactText: String] {
+    let names = Dictionary((classes ?? []).map { (ExactText($0.word), $0.label) }) { first, _ in first }
+    return Dictionary((labelWords ?? []).map { (ExactText($0.label), names[ExactText($0.word)] ?? $0.label) }) {
+      first, _ in first
+    }
+  }
+
+  package init() {}
 
   /// The rows that results are measured on: test rows, else validation rows; nil if there are neither.
   package var evaluationSplit: Split? {
@@ -58,20 +99,30 @@ extension DataConfiguration: ConfigurationSection {
     Field("test", \.test, .null(or: .text), "file with test rows"),
     Field(
       "validation_fraction", \.validationFraction, .null(or: .fraction),
-      "share of the training rows to validate on, drawn by the seed"),
+      "share of the training rows to validate on, drawn by the seed, each label evenly and equal texts together"),
     Field(
       "validation_folds", \.validationFolds, .null(or: .integer(from: 2)),
-      "number of folds that the training rows are cut into, each label evenly, to validate on one of them"),
+      "number of folds that the training rows are cut into, each label evenly and equal texts together, to validate on one of them"
+    ),
     Field(
       "validation_fold", \.validationFold, .null(or: .integer(from: 0)),
       "the fold to validate on, counted from 0; null: the first"),
     Field(
-      "test_fraction", \.testFraction, .null(or: .fraction), "share of the training rows to test on, drawn by the seed"),
+      "test_fraction", \.testFraction, .null(or: .fraction),
+      "share of the training rows to test on, drawn by the seed in the same way"),
+    Field(
+      "header", \.hasHeader, .flag,
+      "whether the first line of a table names its columns; false: it is a row, and the columns are \"1\", \"2\" and so on"
+    ),
+    Field(
+      "skip_bad_rows", \.skipsBadRows, .flag,
+      "report rows that cannot be read or have no text or label, and leave them out; false: the first is an error"),
     Field("text_column", \.textColumn, .text, "column (or JSON key) of the text"),
     Field("label_column", \.labelColumn, .text, "column (or JSON key) of the label"),
     Field(
       "label_words", \.labelWords, .null(or: .labelWords),
-      "word to predict for each label; null: the labels themselves"),
+      "word to predict for each label; labels with one word are one class, named by the first; null: the labels themselves"
+    ),
     Field("context_examples", \.contextExamples, .integer(from: 0), "examples in the context"),
     Field(
       "context_examples_per_label", \.contextExamplesPerLabel, .null(or: .integer(from: 1)),
@@ -91,7 +142,13 @@ extension DataConfiguration: ConfigurationSection {
       "max_test_examples", \.maxTestExamples, .null(or: .integer(from: 1)),
       "test on at most this many rows, spread evenly over the file"),
     Field(
-      "truncate_text", \.truncatesText, .flag, "truncate the end of texts that do not fit the model, never a label"),
+      "truncate_text", \.truncation, .truncation,
+      "the part of a text to cut if it does not fit the model: its end, its start, or its middle, which keeps both ends; false: it is an error"
+    ),
+    Field(
+      "class_weights", \.classWeights, .null(or: .classWeights),
+      "weight of each label's examples in the training loss, 1 if not listed; \"balanced\": rows / (labels * rows of the label)"
+    ),
   ]
 
   func validate(_ origin: FieldOrigin) throws {
@@ -114,6 +171,9 @@ extension DataConfiguration: ConfigurationSection {
     if (validationFraction ?? 0) + (testFraction ?? 0) >= 1 {
       throw origin.error(
         "test_fraction", "and \"data.validation_fraction\" leave no training rows; their sum must be below 1")
+    }
+    if let labels = labelWords, labels.count > 1, let only = classes, only.count == 1 {
+      throw origin.error("label_words", "gives every label the word \"\(only[0].word)\"; expected at least two words")
     }
     if textColumn == labelColumn {
       throw origin.error("label_column", "must differ from \"data.text_column\" (\"\(textColumn)\")")

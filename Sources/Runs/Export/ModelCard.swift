@@ -36,7 +36,7 @@ package struct ModelCard {
     self.name = name
     self.baseModel = baseModel
     self.record = record
-    labels = record?.configuration.data.labelWords ?? []
+    labels = record?.configuration.data.classes ?? []
   }
 
   /// The whole file.

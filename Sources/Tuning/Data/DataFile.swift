@@ -1,10 +1,12 @@
 import Diagnostics
 import FileFormats
 import Method
+import Runs
 
 /// A row of a data file, before it is encoded.
 package struct DataRow: Sendable, Equatable {
   package enum Content: Sendable, Equatable {
+    /// A text and the name of its class.
     case text(String, label: String)
     /// Tokens and types, in the form PEFT's collator takes.
     case tokens(TypedTokens)
@@ -17,38 +19,94 @@ package struct DataRow: Sendable, Equatable {
   var isText: Bool { if case .text = content { true } else { false } }
 }
 
-/// Reads the labelled rows of JSON, CSV and TSV files.
-package enum DataFile {
-  /// All rows of a file, by its ending: `.jsonl` (or `.json`), `.csv`, `.tsv`.
+/// Rows that were left out, by `data.skip_bad_rows`.
+package struct SkippedRows: Sendable {
+  /// The errors that are kept to be shown.
+  package static let mostShown = 5
+
+  package private(set) var count = 0
+  /// The errors of the first rows.
+  package private(set) var errors: [InputError] = []
+
+  package init() {}
+
+  mutating func add(_ error: InputError) {
+    count += 1
+    if errors.count < Self.mostShown { errors.append(error) }
+  }
+
+  mutating func add(_ other: SkippedRows) {
+    count += other.count
+    errors += other.errors.prefix(Self.mostShown - errors.count)
+  }
+
+  /// What the user should know: how many, and the first of them.
+  package var sentences: [String] {
+    if count == 0 { return [] }
+    let first = count > errors.count ? ", first these" : ""
+    return [
+      "\(counted(count, "row")) with mistakes \(count == 1 ? "is" : "are") skipped (data.skip_bad_rows)\(first)"
+    ] + errors.map { "skipped: \($0)" }
+  }
+}
+
+/// The labelled rows of a JSON, CSV or TSV file.
+package struct DataFile {
+  package let rows: [DataRow]
+  package let skipped: SkippedRows
+
+  /// Reads all rows of a file, by its ending: `.jsonl` (or `.json`), `.csv`, `.tsv`.
   ///
   /// A JSON row is an object with the text and label columns, or with `input_ids` and `input_type_mask`; all rows of a
   /// file are of one kind.
+  ///
+  /// - Parameters:
+  ///   - file: its path.
+  ///   - configuration: columns, labels, and whether rows with mistakes are left out.
   /// - Throws: `InputError` with file and line.
-  package static func rows(of file: String, textColumn: String, labelColumn: String) throws -> [DataRow] {
-    var reader = try RecordReader(file, format: .ofRows(in: file))
+  package init(_ file: String, _ configuration: DataConfiguration) throws {
+    var reader = try RecordReader(file, format: .ofRows(in: file), hasHeader: configuration.hasHeader)
     let remedy = "set data.text_column and data.label_column"
-    let text = try reader.column(textColumn, remedy: remedy), label = try reader.column(labelColumn, remedy: remedy)
+    let text = try reader.column(configuration.textColumn, remedy: remedy)
+    let label = try reader.column(configuration.labelColumn, remedy: remedy)
+    let classes = configuration.classNames
     var rows: [DataRow] = []
-    while let record = try reader.next()?.get() {
+    var skipped = SkippedRows()
+    func row(_ record: DataRecord) throws -> DataRow {
       let row: DataRow
       if case .object(let json, _) = record.content, json["input_ids"] != nil {
-        row = try tokenRow(record.place, json)
+        row = try Self.tokenRow(record.place, json)
       } else if rows.first?.isText == false {
         throw InputError.badData(
           record.place, "has no \"input_ids\", and the rows before it hold tokens; keep tokens and texts in two files")
       } else {
+        let name = try record.label(in: label)
         row = DataRow(
-          place: record.place, content: .text(try record.text(in: text), label: try record.label(in: label)))
+          place: record.place,
+          content: .text(try record.text(in: text), label: classes[ExactText(name)] ?? name))
       }
       if let first = rows.first, first.isText, !row.isText {
         throw InputError.badData(
           row.place,
           "holds tokens (\"input_ids\"), and the rows before it hold text; keep tokens and texts in two files")
       }
-      rows.append(row)
+      return row
     }
-    guard !rows.isEmpty else { throw InputError.badData(file, "holds no rows") }
-    return rows
+    while let record = try reader.next() {
+      do {
+        rows.append(try row(record.get()))
+      } catch let error as InputError where configuration.skipsBadRows {
+        skipped.add(error)
+      }
+    }
+    guard !rows.isEmpty else {
+      throw InputError.badData(
+        file,
+        "holds no rows"
+          + (skipped.errors.first.map { " that can be read; the first of \(skipped.count) that cannot: \($0)" } ?? ""))
+    }
+    self.rows = rows
+    self.skipped = skipped
   }
 
   private static func tokenRow(_ place: String, _ json: JSON) throws -> DataRow {

@@ -15,28 +15,13 @@ package struct DataFindings: Sendable {
 
   /// Surveys the rows that a configuration reads.
   package init(_ rows: TrainingRows, _ configuration: Configuration) {
-    // Rows to train on may be the context's own.
-    var places: Set<String> = []
-    let known = (rows.context + rows.training).filter { places.insert($0.place).inserted }
-    let names = rows.labels.map(\.label)
+    let known = rows.known, names = rows.labels.map(\.label)
+    sentences = rows.skipped.sentences
     findSimilar(names)
     findQuotes(names)
     findCounts(names, known, configuration)
-    let first = findRepeats(known)
-    findLeaks(rows, first, configuration.data)
-  }
-
-  /// What two rows have in common if they are one.
-  private enum Key: Hashable {
-    case text(ExactText)
-    case tokens([Int])
-
-    init(_ row: DataRow) {
-      switch row.content {
-      case .text(let text, _): self = .text(ExactText(text))
-      case .tokens(let tokens): self = .tokens(tokens.ids)
-      }
-    }
+    findRepeats(rows)
+    findLeaks(rows, known, configuration.data)
   }
 
   /// Labels that a reader takes for one.
@@ -69,7 +54,8 @@ package struct DataFindings: Sendable {
       sentences.append(
         "labels differ only in \(difference): " + pairs.prefix(3).joined(separator: ", ")
           + (pairs.count > 3 ? " and \(pairs.count - 3) more pairs" : "")
-          + "; they count as different until you merge them in the data")
+          + "; they count as different until you merge them in the data, or by giving them one word in data.label_words"
+      )
     }
   }
 
@@ -104,45 +90,38 @@ package struct DataFindings: Sendable {
     sentences.append(
       "the rows to train on are uneven: \(most.rows) are labelled \(quoted(most.label)), \(least.rows) \(quoted(least.label))"
         + (configuration.training.bestMetric == .macroF1
-          ? "" : "; training.metric_for_best_model \"macro_f1\" weights all labels equally"))
+          ? ""
+          : "; training.metric_for_best_model \"macro_f1\" weights all labels equally"
+            + (configuration.data.classWeights == nil ? ", and data.class_weights \"balanced\" in the loss" : "")))
   }
 
-  /// Rows that occur twice; returns the first row of each text.
-  private mutating func findRepeats(_ rows: [DataRow]) -> [Key: DataRow] {
-    var first: [Key: DataRow] = [:]
-    var repeats: [(DataRow, DataRow)] = [], conflicts: [(DataRow, DataRow)] = []
-    for row in rows {
-      let key = Key(row)
-      guard let other = first[key] else {
-        first[key] = row
-        continue
-      }
-      if case .text(_, let label) = row.content, case .text(_, let otherLabel) = other.content,
-        ExactText(label) != ExactText(otherLabel)
-      {
-        conflicts.append((row, other))
-      } else {
-        repeats.append((row, other))
-      }
-    }
+  /// Rows with equal texts.
+  private mutating func findRepeats(_ rows: TrainingRows) {
+    let (repeats, conflicts) = (rows.repeated.repeats, rows.repeated.conflicts)
+    let whose = rows.areDrawn ? "of the training file" : "to learn from"
     if let (row, other) = repeats.first {
       sentences.append(
-        "\(counted(repeats.count, "row")) to learn from repeat\(repeats.count == 1 ? "s" : "") another one: "
+        "\(counted(repeats.count, "row")) \(whose) repeat\(repeats.count == 1 ? "s" : "") another one: "
           + Self.places(row, other) + (repeats.count > 1 ? ", for example" : ""))
     }
-    if let (row, other) = conflicts.first, case .text(_, let label) = row.content,
-      case .text(_, let otherLabel) = other.content
-    {
+    if let (row, other) = conflicts.first {
+      var labels = ""
+      if case .text(_, let label) = row.content, case .text(_, let otherLabel) = other.content {
+        labels = ", for \(quoted(label)) and \(quoted(otherLabel))"
+      }
       sentences.append(
-        "\(counted(conflicts.count, "row")) to learn from \(conflicts.count == 1 ? "has" : "have") the same text as "
-          + "another one and another label: \(Self.places(row, other)), for \(quoted(label)) and \(quoted(otherLabel))"
+        "\(counted(conflicts.count, "row")) \(whose) \(conflicts.count == 1 ? "has" : "have") the same text as "
+          + "another one and another label: \(Self.places(row, other))\(labels)"
           + (conflicts.count > 1 ? ", for example" : ""))
     }
-    return first
+    if rows.areDrawn, let last = sentences.indices.last, repeats.count + conflicts.count > 0 {
+      sentences[last] += "; rows with equal texts are in the same split"
+    }
   }
 
   /// Rows to measure on that are learnt from.
-  private mutating func findLeaks(_ rows: TrainingRows, _ first: [Key: DataRow], _ data: DataConfiguration) {
+  private mutating func findLeaks(_ rows: TrainingRows, _ known: [DataRow], _ data: DataConfiguration) {
+    let first = Dictionary(known.map { ($0.textKey, $0) }) { first, _ in first }
     func isSame(_ file: String?, _ other: String?) -> Bool {
       guard let file, let other else { return false }
       return absolutePath(file) == absolutePath(other)
@@ -154,7 +133,7 @@ package struct DataFindings: Sendable {
             + "on them say nothing about new rows")
         continue
       }
-      let found = rows[split].compactMap { row in first[Key(row)].map { (row, $0) } }
+      let found = rows[split].compactMap { row in first[row.textKey].map { (row, $0) } }
       guard let (row, other) = found.first else { continue }
       sentences.append(
         "\(found.count) of \(counted(rows[split].count, "\(split.rawValue) row")) \(found.count == 1 ? "is" : "are") also "
@@ -190,11 +169,16 @@ extension Trainer {
   /// What a user should know about the rows before this run trains.
   package func findings(of setup: TrainingSetup) -> [String] {
     var findings = DataFindings(setup.rows, setup.configuration).sentences
-    for (count, all, split) in [
-      (truncatedExamples, examples.count, Split.train),
-      (validation.count { $0.row.isTruncated }, validation.count, .validation),
-    ] where count > 0 {
-      findings.append("\(count) of \(all) \(split.rawValue) rows are truncated to fit the model's window")
+    for (places, all, rows) in [
+      (setup.truncatedContext, setup.rows.context.count, "examples of the context"),
+      (truncatedRows, examples.count, "train rows"),
+      (validation.filter(\.row.isTruncated).map(\.place), validation.count, "validation rows"),
+    ] {
+      guard let first = places.first, let truncation = setup.configuration.data.truncation else { continue }
+      let part = truncation == .middle ? "in the middle" : "at the \(truncation.rawValue)"
+      findings.append(
+        "\(places.count) of \(all) \(rows) are truncated \(part) to fit the model's window: \(first)"
+          + (places.count > 1 ? ", for example" : ""))
     }
     if let (label, longer) = setup.encoder.tokenLabelThatBeginsAnother, setup.rows.labels.isEmpty {
       findings.append(

@@ -9,13 +9,16 @@ struct EvaluationRows {
   let split: [DataRow]
   /// The rows of the split, and the training rows if the labels come from them.
   let all: [DataRow]
+  /// Rows that were left out.
+  let skipped: SkippedRows
 
   /// Reads or draws the split.
   ///
   /// - Throws: `InputError` for files, rows and labels.
   init(_ configuration: DataConfiguration, seed: Int, split: Split) throws {
     let rows = try SplitRows(configuration, seed: seed, configuration.labelWords == nil ? [split, .train] : [split])
-    labels = configuration.labelWords ?? rows.train.labels
+    labels = configuration.classes ?? rows.train.labels
+    skipped = rows.skipped
     self.split = rows[split]
     all = split == .train ? rows.train : rows.train + rows[split]
     guard !self.split.isEmpty else {
@@ -31,6 +34,6 @@ extension DataConfiguration {
   ///
   /// - Throws: `InputError` for the training file.
   func labels(seed: Int) throws -> [LabelWord] {
-    try labelWords ?? SplitRows(self, seed: seed, [.train]).train.labels
+    try classes ?? SplitRows(self, seed: seed, [.train]).train.labels
   }
 }

@@ -1,6 +1,7 @@
 import Diagnostics
 import FileFormats
 import Method
+import Runs
 
 /// A row as typed tokens, once with each candidate label.
 package struct CandidateRow: Sendable {
@@ -65,12 +66,12 @@ package struct RowEncoder: Sendable {
   /// Tokens an example may have after the context.
   private let room: Int
   private let contextCount: Int
-  private let truncatesText: Bool
+  private let truncation: DataConfiguration.Truncation?
 
   /// An encoder for rows; token rows among `rows` determine the candidate labels.
   init(
     labels: [LabelWord], rows: [DataRow], encoder: ExampleEncoder?, vocabularySize: Int, maximumPositions: Int,
-    contextCount: Int, truncatesText: Bool
+    contextCount: Int, truncation: DataConfiguration.Truncation?
   ) {
     self.labels = labels
     indices = Dictionary(
@@ -78,7 +79,7 @@ package struct RowEncoder: Sendable {
     self.encoder = encoder
     self.vocabularySize = vocabularySize
     self.contextCount = contextCount
-    self.truncatesText = truncatesText
+    self.truncation = truncation
     room = maximumPositions - contextCount
     var distinct: Set<[Int]> = []
     for case .tokens(let tokens) in rows.map(\.content) {
@@ -106,12 +107,12 @@ package struct RowEncoder: Sendable {
   /// - Throws: `InputError.badData` naming the row.
   func tokens(of row: DataRow) throws -> TypedTokens { try fittedTokens(of: row).tokens }
 
-  /// Rows as training uses them, and how many of them were truncated.
+  /// Rows as training uses them, and the places of those that were truncated.
   ///
   /// - Throws: `InputError.badData` naming the row.
-  func tokens(of rows: [DataRow]) throws -> (tokens: [TypedTokens], truncated: Int) {
+  func tokens(of rows: [DataRow]) throws -> (tokens: [TypedTokens], truncated: [String]) {
     let fitted = try rows.map(fittedTokens)
-    return (fitted.map(\.tokens), fitted.count(where: \.isTruncated))
+    return (fitted.map(\.tokens), zip(rows, fitted).filter { $1.isTruncated }.map { $0.0.place })
   }
 
   private func fittedTokens(of row: DataRow) throws -> (tokens: TypedTokens, isTruncated: Bool) {
@@ -122,6 +123,45 @@ package struct RowEncoder: Sendable {
     case .text(let text, let label):
       return try fitted(encode(text, labels[index(of: label, row.place)].word, at: row.place), at: row.place)
     }
+  }
+
+  /// The weight of each row's loss in training, by its label; nil: all weigh the same.
+  ///
+  /// - Throws: `InputError.badData` naming a row, or a label that has a weight and is unknown.
+  func weights(of rows: [DataRow], _ configuration: DataConfiguration) throws -> [Double]? {
+    guard let classWeights = configuration.classWeights else { return nil }
+    let classes = try rows.map { row in
+      switch row.content {
+      case .text(_, let label): return try index(of: label, row.place)
+      case .tokens(let tokens):
+        guard let index = tokenLabels.firstIndex(of: Self.labelTokens(of: tokens)) else { throw lacksLabel(row.place) }
+        return index
+      }
+    }
+    var weights = [Double](repeating: 1, count: labelNames.count)
+    switch classWeights {
+    case .balanced:
+      // As scikit-learn: of the classes that occur.
+      let counts = Dictionary(classes.map { ($0, 1) }, uniquingKeysWith: +)
+      for (index, count) in counts { weights[index] = Double(rows.count) / Double(counts.count * count) }
+    case .each(let all):
+      let names = configuration.classNames
+      var labelOfClass: [Int: String] = [:]
+      for item in all {
+        let name = names[ExactText(item.label)] ?? item.label
+        guard let index = labelNames.firstIndex(where: { ExactText($0) == ExactText(name) }) else {
+          throw InputError.unknownLabel(item.label, at: "data.class_weights", among: labelNames, "correct it")
+        }
+        if let other = labelOfClass[index] {
+          throw InputError.badData(
+            "data.class_weights",
+            "gives weights to \"\(other)\" and \"\(item.label)\", which are one class; remove one of them")
+        }
+        labelOfClass[index] = item.label
+        weights[index] = item.weight
+      }
+    }
+    return classes.map { weights[$0] }
   }
 
   private func index(of label: String, _ place: String) throws -> Int {
@@ -242,13 +282,13 @@ package struct RowEncoder: Sendable {
       throw InputError.missing(place, "holds text and there is no tokenizer; set tokenizer_name_or_path")
     }
     // A text that cannot fit is refused before its tokens take a hundred times its memory.
-    if !truncatesText, text.utf8.count / 64 > max(room, 64), let largest = encoder.tokenizer.largestToken {
+    if truncation == nil, text.utf8.count / 64 > max(room, 64), let largest = encoder.tokenizer.largestToken {
       let visible = text.unicodeScalars.reduce(0) { $0 + ($1.properties.isWhitespace ? 0 : UTF8.width($1)) }
       if visible / largest - 1 > room {
         throw InputError.badData(
           place,
           "a text of \(text.utf8.count) bytes, at least \(visible / largest) tokens, does not fit behind a context of "
-            + "\(contextCount): the model has \(contextCount + room) positions; shorten it, or set data.truncate_text to true"
+            + "\(contextCount): the model has \(contextCount + room) positions; shorten it, or set data.truncate_text"
         )
       }
     }
@@ -256,7 +296,7 @@ package struct RowEncoder: Sendable {
   }
 
   private func unknownLabel(_ label: String, _ place: String) -> InputError {
-    .badData(place, "label \"\(label)\" is not one of \(labelNames.map { "\"\($0)\"" }.joined(separator: ", "))")
+    .unknownLabel(label, at: place, among: labelNames, "correct it, or add it to data.label_words")
   }
 
   private func replacingLabel(of tokens: TypedTokens, by label: [Int], at place: String) throws -> TypedTokens {
@@ -284,11 +324,11 @@ package struct RowEncoder: Sendable {
     // Nothing after the last label is computed, and the last label is only predicted.
     let excess = lastLabel - room
     if excess <= 0 { return (tokens, false) }
-    guard truncatesText else {
+    guard let truncation else {
       throw InputError.badData(
         place,
         "context (\(contextCount) tokens) and example (\(lastLabel)) need \(contextCount + lastLabel) positions, the "
-          + "model has \(contextCount + room); use a smaller context, or set data.truncate_text to true")
+          + "model has \(contextCount + room); use a smaller context, or set data.truncate_text")
     }
     let inputs = tokens.types.indices.filter { TokenRole(type: tokens.types[$0]) == .input }
     guard inputs.count > excess else {
@@ -297,7 +337,14 @@ package struct RowEncoder: Sendable {
         "does not fit the model's \(contextCount + room) positions after a context of \(contextCount) tokens, even "
           + "without its text; use a smaller context")
     }
-    let cut = Set(inputs.suffix(excess))
+    let cut: Set<Int>
+    switch truncation {
+    case .end: cut = Set(inputs.suffix(excess))
+    case .start: cut = Set(inputs.prefix(excess))
+    case .middle:
+      let start = (inputs.count - excess + 1) / 2
+      cut = Set(inputs[start..<start + excess])
+    }
     let kept = tokens.ids.indices.filter { !cut.contains($0) }
     return (TypedTokens(ids: kept.map { tokens.ids[$0] }, types: kept.map { tokens.types[$0] }), true)
   }

@@ -10,13 +10,21 @@ struct SplitRows {
   let train: [DataRow]
   let validation: [DataRow]
   let test: [DataRow]
+  /// All rows of the training file, if other splits are drawn from it.
+  let drawnFrom: [DataRow]?
+  /// Rows of all files that were left out.
+  let skipped: SkippedRows
 
   /// Reads the splits that are needed; those drawn from the training file need it too.
   init(_ configuration: DataConfiguration, seed: Int, _ needed: Set<Split>) throws {
+    var skipped = SkippedRows()
+    var files: Set<String> = []
     func read(_ file: String?) throws -> [DataRow] {
-      try file.map {
-        try DataFile.rows(of: $0, textColumn: configuration.textColumn, labelColumn: configuration.labelColumn)
-      } ?? []
+      guard let file else { return [] }
+      let found = try DataFile(file, configuration)
+      // The same file may be several splits.
+      if files.insert(file).inserted { skipped.add(found.skipped) }
+      return found.rows
     }
     func isDrawn(_ split: Split, _ fraction: Double?) -> Bool { needed.contains(split) && fraction != nil }
     let readsTrain =
@@ -24,21 +32,16 @@ struct SplitRows {
       || (needed.contains(.validation) && configuration.validationFolds != nil)
       || isDrawn(.test, configuration.testFraction)
     let all = readsTrain ? try read(configuration.train) : []
-    var generator = SeededGenerator(seed: seed, .split)
-    var order = all.indices.shuffled(using: &generator)
-    func take(_ fraction: Double?, _ key: String) throws -> [DataRow] {
+    var draw = SplitDraw(all, seed: seed)
+    func take(_ fraction: Double?, _ key: String, others: Int) throws -> [DataRow] {
       guard let fraction, readsTrain else { return [] }
-      let count = Int((Double(all.count) * fraction).rounded())
-      guard count > 0, count < order.count else {
-        throw InputError.badData(
-          key, "of \(fraction) draws \(count) of \(order.count) rows; at least one must be drawn and one must be left")
-      }
-      defer { order.removeFirst(count) }
-      return order.prefix(count).sorted().map { all[$0] }
+      return try draw.take(fraction, key, others: others).map { all[$0] }
     }
-    let drawnValidation = try take(configuration.validationFraction, "data.validation_fraction")
-    let drawnTest = try take(configuration.testFraction, "data.test_fraction")
-    let known = order.sorted().map { all[$0] }.shots(configuration.trainExamplesPerLabel, seed: seed)
+    let testFraction = configuration.testFraction
+    let drawnValidation = try take(
+      configuration.validationFraction, "data.validation_fraction", others: testFraction == nil ? 0 : 1)
+    let drawnTest = try take(testFraction, "data.test_fraction", others: 0)
+    let known = draw.rest.map { all[$0] }.shots(configuration.trainExamplesPerLabel, seed: seed)
     if let folds = configuration.validationFolds {
       (train, validation) = known.parted(by: folds, without: configuration.validationFold ?? 0, seed: seed)
       if readsTrain, validation.isEmpty || train.isEmpty {
@@ -53,6 +56,9 @@ struct SplitRows {
     }
     let allTest = try needed.contains(.test) && configuration.test != nil ? read(configuration.test) : drawnTest
     test = allTest.spread(over: configuration.maxTestExamples)
+    let isSplit = configuration.validationFraction ?? testFraction != nil || configuration.validationFolds != nil
+    drawnFrom = readsTrain && isSplit ? all : nil
+    self.skipped = skipped
   }
 
   /// The rows of a split.
@@ -65,18 +71,103 @@ struct SplitRows {
   }
 }
 
-/// What rows of one label have in common.
-private enum LabelKey: Hashable {
-  case text(ExactText)
-  case tokens([Int])
-}
+/// Draws splits from the rows of a file.
+///
+/// Rows with equal texts fall into one split. Each label gives each split its share of rows, rounded; the labels with the
+/// largest remainders are rounded up. At least one text of a label is left, and a label with three texts gives each split
+/// one, even if its share is smaller.
+private struct SplitDraw {
+  /// By label: the texts that are left, each with the indices of its rows, in the order of the draw.
+  private var texts: [[[Int]]]
+  /// Rows of each label, and whether it has at least three texts, before the first draw.
+  private let labels: [(rows: Int, hasThree: Bool)]
+  private let count: Int
 
-extension DataRow {
-  fileprivate var labelKey: LabelKey {
-    switch content {
-    case .text(_, let label): .text(ExactText(label))
-    case .tokens(let tokens): .tokens(RowEncoder.labelTokens(of: tokens))
+  init(_ rows: [DataRow], seed: Int) {
+    var generator = SeededGenerator(seed: seed, .split)
+    // The labels come in random order, too, which decides between equal remainders.
+    texts = rows.textsByLabel(rows.indices.shuffled(using: &generator))
+    labels = texts.map { texts in (texts.reduce(0) { $0 + $1.count }, texts.count >= 3) }
+    count = rows.count
+  }
+
+  /// Indices of the rows that are left, ascending.
+  var rest: [Int] { texts.joined().joined().sorted() }
+
+  /// Takes a share of all rows.
+  ///
+  /// - Parameters:
+  ///   - fraction: the share.
+  ///   - key: its key, for messages.
+  ///   - others: splits that are drawn later.
+  /// - Returns: their indices, ascending.
+  /// - Throws: `InputError.badData` when no row can be drawn, or none would be left.
+  mutating func take(_ fraction: Double, _ key: String, others: Int) throws -> [Int] {
+    let left = texts.joined().reduce(0) { $0 + $1.count }
+    let wanted = Int((Double(count) * fraction).rounded())
+    guard wanted > 0, wanted < left else {
+      throw InputError.badData(
+        key, "of \(fraction) draws \(wanted) of \(left) rows; at least one must be drawn and one must be left")
     }
+    var taken: [Int] = []
+    for (label, rows) in shares(of: wanted, fraction, others: others).enumerated() {
+      taken += take(rows, ofLabel: label, leaving: kept(ofLabel: label, others: others))
+    }
+    guard !taken.isEmpty else {
+      throw InputError.badData(
+        key,
+        "of \(fraction) draws no row: rows with equal texts stay together, and no label has a second text (of "
+          + "\(left) rows)")
+    }
+    return taken.sorted()
+  }
+
+  /// Texts of a label that a draw leaves.
+  private func kept(ofLabel label: Int, others: Int) -> Int { labels[label].hasThree ? 1 + others : 1 }
+
+  /// The rows to take of each label.
+  private func shares(of wanted: Int, _ fraction: Double, others: Int) -> [Int] {
+    let ideals = labels.map { Double($0.rows) * fraction }
+    let limits = texts.indices.map { label in
+      let sizes = texts[label].map(\.count).sorted()
+      return sizes.dropFirst(kept(ofLabel: label, others: others)).reduce(0, +)
+    }
+    var shares = texts.indices.map { label in
+      min(limits[label], max(labels[label].hasThree ? 1 : 0, Int(ideals[label])))
+    }
+    var missing = wanted - shares.reduce(0, +)
+    while missing > 0 {
+      let open = shares.indices.filter { shares[$0] < limits[$0] }.sorted {
+        (Double(shares[$0]) - ideals[$0], $0) < (Double(shares[$1]) - ideals[$1], $1)
+      }
+      if open.isEmpty { break }
+      for label in open.prefix(missing) { shares[label] += 1 }
+      missing -= min(missing, open.count)
+    }
+    return shares
+  }
+
+  /// Takes about so many rows of a label: at least one if it is asked for one.
+  private mutating func take(_ rows: Int, ofLabel label: Int, leaving kept: Int) -> [Int] {
+    var taken: [Int] = [], others: [[Int]] = []
+    var available = texts[label].count - kept
+    for text in texts[label] {
+      if available > 0, taken.count + text.count <= rows {
+        taken += text
+        available -= 1
+      } else {
+        others.append(text)
+      }
+    }
+    // A text with more rows than are missing comes nearer the share than none.
+    let missing = rows - taken.count
+    if missing > 0, available > 0, let next = others.indices.min(by: { others[$0].count < others[$1].count }),
+      taken.isEmpty || others[next].count < 2 * missing
+    {
+      taken += others.remove(at: next)
+    }
+    texts[label] = others
+    return taken
   }
 }
 
@@ -96,18 +187,29 @@ extension [DataRow] {
 
   /// The rows in `folds` parts with as even a share of each label as possible, drawn by the seed: all but one part, and
   /// that part.
+  ///
+  /// Rows with equal texts are in one part. A label with a single text is in none, and always learnt from.
   fileprivate func parted(by folds: Int, without fold: Int, seed: Int) -> (rest: [DataRow], fold: [DataRow]) {
     var generator = SeededGenerator(seed: seed, .folds)
-    // Labels follow each other, so a label with fewer rows than folds does not always go to the first.
-    let ordered = byLabel(indices.shuffled(using: &generator)).flatMap { $0 }
-    let taken = Set(stride(from: fold, to: ordered.count, by: folds).map { ordered[$0] })
+    var taken: Set<Int> = []
+    var sizes = [Int](repeating: 0, count: folds)
+    for texts in textsByLabel(indices.shuffled(using: &generator)) where texts.count > 1 {
+      var ofLabel = [Int](repeating: 0, count: folds)
+      for text in texts {
+        // Labels follow each other, so a label with fewer rows than folds does not always go to the first.
+        let part = sizes.indices.reduce(0) { (ofLabel[$1], sizes[$1]) < (ofLabel[$0], sizes[$0]) ? $1 : $0 }
+        ofLabel[part] += text.count
+        sizes[part] += text.count
+        if part == fold { taken.formUnion(text) }
+      }
+    }
     return (indices.filter { !taken.contains($0) }.map { self[$0] }, taken.sorted().map { self[$0] })
   }
 
   /// Indices of rows, grouped by label; the labels come in the order of their first row.
   private func byLabel(_ order: [Int]) -> [[Int]] {
     var groups: [[Int]] = []
-    var places: [LabelKey: Int] = [:]
+    var places: [RowKey: Int] = [:]
     for index in order {
       let place = places[self[index].labelKey, default: groups.count]
       if place == groups.count {
@@ -136,10 +238,26 @@ extension [DataRow] {
         throw InputError.badData(row.place, "holds text, and the training rows hold tokens; expected \"input_ids\"")
       }
       guard case .text(_, let label) = row.content, !known.contains(ExactText(label)) else { continue }
-      throw InputError.badData(
-        row.place,
-        "label \"\(label)\" is not one of \(labels.map { "\"\($0.label)\"" }.joined(separator: ", ")); "
-          + (configuration.labelWords == nil ? "it does not occur in the training rows" : "add it to data.label_words"))
+      throw InputError.unknownLabel(
+        label, at: row.place, among: labels.map(\.label),
+        configuration.labelWords == nil ? "it does not occur in the training rows" : "add it to data.label_words")
     }
+  }
+}
+
+extension InputError {
+  /// A label that is none of those known; `remedy` ends the message unless the label is another spelling of one.
+  static func unknownLabel(_ label: String, at place: String, among known: [String], _ remedy: String) -> InputError {
+    func folded(_ label: String) -> String { label.lowercased().filter { !$0.isWhitespace } }
+    let shown = known.prefix(20).map { "\"\($0)\"" }.joined(separator: ", ")
+    let others = known.count > 20 ? " and \(known.count - 20) more" : ""
+    let similar = known.first { folded($0) == folded(label) }
+    return .badData(
+      place,
+      "label \"\(label)\" is not one of \(shown)\(others); "
+        + (similar.map {
+          "it differs from \"\($0)\" only in case or white space: correct it, or give both the same word in "
+            + "data.label_words"
+        } ?? remedy))
   }
 }

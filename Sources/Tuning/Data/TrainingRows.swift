@@ -13,6 +13,12 @@ package struct TrainingRows: Sendable {
   package let training: [DataRow]
   package let validation: [DataRow]
   package let test: [DataRow]
+  /// Equal texts in the file that splits are drawn from, or else among the rows to learn from.
+  package let repeated: RepeatedTexts
+  /// Whether splits are drawn from the training file, rows with equal texts together.
+  package let areDrawn: Bool
+  /// Rows of all files that were left out.
+  package let skipped: SkippedRows
 
   /// Draws splits, context and training rows by the seed.
   ///
@@ -25,7 +31,7 @@ package struct TrainingRows: Sendable {
       throw InputError.badData("data.train", "is missing: expected a file with training rows (.jsonl, .csv or .tsv)")
     }
     let rows = try SplitRows(configuration, seed: seed, Set(Split.allCases))
-    labels = configuration.labelWords ?? rows.train.labels
+    labels = configuration.classes ?? rows.train.labels
     let train = rows.train
     let drawn =
       drawsContext ? try Self.drawContext(configuration, train, labels: labels, seed: seed, file: trainFile) : []
@@ -51,6 +57,9 @@ package struct TrainingRows: Sendable {
     training = candidates.map { train[$0] }
     validation = rows.validation.spread(over: configuration.maxValidationExamples)
     test = rows.test
+    skipped = rows.skipped
+    areDrawn = rows.drawnFrom != nil
+    repeated = RepeatedTexts(in: rows.drawnFrom ?? Self.distinct(context + training))
     try (train + validation + test).requireLabels(labels, of: configuration)
   }
 
@@ -64,7 +73,15 @@ package struct TrainingRows: Sendable {
   }
 
   /// The number of labelled rows that a run learns from, in the context or trained on.
-  package var learntFrom: Int { Set((context + training).map(\.place)).count }
+  package var learntFrom: Int { known.count }
+
+  /// The rows that a run learns from: those to train on may be the context's own.
+  var known: [DataRow] { Self.distinct(context + training) }
+
+  private static func distinct(_ rows: [DataRow]) -> [DataRow] {
+    var places: Set<String> = []
+    return rows.filter { places.insert($0.place).inserted }
+  }
 
   /// Every row that a run uses.
   var all: [DataRow] { context + training + validation + test }

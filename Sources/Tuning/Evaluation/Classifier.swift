@@ -24,7 +24,7 @@ package struct Classifier: Sendable {
         "data.label_words", "is missing, and the training rows hold tokens; expected a word for each label of a text")
     }
     prompted = try PromptedModel(configuration, adapter: adapter, team: team)
-    encoder = prompted.rowEncoder(labels: labels, truncatesText: configuration.data.truncatesText)
+    encoder = prompted.rowEncoder(labels: labels, truncation: configuration.data.truncation)
     head = try adapter.head(
       for: configuration.training.method, labels: encoder.labelNames, decoder: prompted.model.decoder)
     self.team = team

@@ -50,8 +50,8 @@ package struct PromptedModel: Sendable {
   }
 
   /// The encoder of texts as rows with each of these labels, after the prompt.
-  func rowEncoder(labels: [LabelWord], truncatesText: Bool) -> RowEncoder {
-    base.rowEncoder(labels: labels, rows: [], contextCount: prompt.context.count, truncatesText: truncatesText)
+  func rowEncoder(labels: [LabelWord], truncation: DataConfiguration.Truncation?) -> RowEncoder {
+    base.rowEncoder(labels: labels, rows: [], contextCount: prompt.context.count, truncation: truncation)
   }
 
   /// Runs the model over the tuned prompt, or over nothing.

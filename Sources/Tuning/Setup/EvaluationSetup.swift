@@ -13,6 +13,8 @@ package struct EvaluationSetup: Sendable {
   package let tokenizer: Tokenizer?
   package let encoder: RowEncoder
   package let examples: [EncodedExample]
+  /// Rows of the split's files that were left out.
+  package let skipped: SkippedRows
   package let prompt: TunedPrompt
   /// The classifier of the method `head`.
   package let head: ClassifierHead?
@@ -30,15 +32,16 @@ package struct EvaluationSetup: Sendable {
   package init(_ configuration: Configuration, adapter: Adapter, split: Split, team: ThreadTeam) throws {
     var configuration = configuration.applyingMethod()
     let rows = try EvaluationRows(configuration.data, seed: configuration.training.seed, split: split)
-    if !rows.labels.isEmpty { configuration.data.labelWords = rows.labels }
+    if configuration.data.labelWords == nil, !rows.labels.isEmpty { configuration.data.labelWords = rows.labels }
     let source = try TextModel(configuration, for: rows.all.holdText ? .texts : .tokens, team: team)
     prompt = try adapter.prompt(over: source.model.decoder, radii: configuration.projection)
     encoder = source.rowEncoder(
       labels: rows.labels, rows: rows.all, contextCount: prompt.context.count,
-      truncatesText: configuration.data.truncatesText)
+      truncation: configuration.data.truncation)
     head = try adapter.head(
       for: configuration.training.method, labels: encoder.labelNames, decoder: source.model.decoder)
     examples = try encoder.examples(of: rows.split)
+    skipped = rows.skipped
     self.configuration = configuration
     self.team = team
     model = source.model

@@ -92,12 +92,14 @@ package struct TextModel: Sendable {
   ///   - labels: the candidate labels of a row of text.
   ///   - rows: rows whose label tokens are the candidates if rows come as tokens.
   ///   - contextCount: tokens of the context.
-  ///   - truncatesText: whether to truncate texts that do not fit.
+  ///   - truncation: where to truncate texts that do not fit, if at all.
   /// - Returns: the encoder.
-  func rowEncoder(labels: [LabelWord], rows: [DataRow], contextCount: Int, truncatesText: Bool) -> RowEncoder {
+  func rowEncoder(
+    labels: [LabelWord], rows: [DataRow], contextCount: Int, truncation: DataConfiguration.Truncation?
+  ) -> RowEncoder {
     RowEncoder(
       labels: labels, rows: rows, encoder: exampleEncoder, vocabularySize: model.decoder.vocabularySize,
       maximumPositions: model.decoder.maximumPositions ?? .max, contextCount: contextCount,
-      truncatesText: truncatesText)
+      truncation: truncation)
   }
 }

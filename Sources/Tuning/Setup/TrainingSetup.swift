@@ -14,6 +14,8 @@ package struct TrainingSetup: Sendable {
   package let tokenizer: Tokenizer?
   package let rows: TrainingRows
   package let context: Context
+  /// The places of the rows in the context whose text was truncated to fit the model.
+  let truncatedContext: [String]
   package let encoder: RowEncoder
   package let team: ThreadTeam
   /// Bytes that the program and the tokenizer hold.
@@ -39,18 +41,30 @@ package struct TrainingSetup: Sendable {
     // A row that sees itself in the context sees its label.
     if method == .head, showsExamples, data.trainOn == .all { data.trainOn = .rest }
     let rows = try TrainingRows(data, seed: seed, drawsContext: given == nil, showsContext: showsExamples)
-    if !rows.labels.isEmpty { configuration.data.labelWords = rows.labels }
+    if configuration.data.labelWords == nil, !rows.labels.isEmpty { configuration.data.labelWords = rows.labels }
     let source = try TextModel(configuration, for: rows.all.holdText ? .examples : .tokens, team: team)
     let decoder = source.model.decoder
     func rowEncoder(contextCount: Int) -> RowEncoder {
       source.rowEncoder(
         labels: rows.labels, rows: rows.all, contextCount: contextCount,
-        truncatesText: configuration.data.truncatesText)
+        truncation: configuration.data.truncation)
     }
+    var truncatedContext: [String] = []
     func examplesInContext() throws -> Context {
-      let alone = rowEncoder(contextCount: 0)
-      let examples = try showsExamples ? rows.context.map(alone.tokens) : []
-      return Context(examples: examples, beginning: source.exampleEncoder?.beginning ?? [])
+      guard showsExamples else { return Context(examples: [], beginning: source.exampleEncoder?.beginning ?? []) }
+      let beginning = source.exampleEncoder?.beginning ?? []
+      var found = try rowEncoder(contextCount: 0).tokens(of: rows.context)
+      // Of a context without room for a row, the longest texts are cut until it takes half of the positions.
+      if configuration.data.truncation != nil, let positions = decoder.maximumPositions,
+        beginning.count + found.tokens.reduce(0, { $0 + $1.count }) >= positions
+      {
+        let ends = found.tokens.reduce(0) { $0 + $1.count - $1.computedCount }
+        let longest = largest(
+          of: found.tokens.map(\.computedCount), takingTogether: positions / 2 - beginning.count - ends)
+        found = try rowEncoder(contextCount: positions - longest).tokens(of: rows.context)
+      }
+      truncatedContext = found.truncated
+      return Context(examples: found.tokens, beginning: beginning)
     }
     let context: Context
     if method.trainsVirtualTokens {
@@ -73,6 +87,7 @@ package struct TrainingSetup: Sendable {
       throw InputError.badData(
         "num_virtual_tokens", "is \(claimed), the context built from examples has \(context.count)")
     }
+    self.truncatedContext = truncatedContext
     let untrained = TunedPrompt(context: context, decoder: decoder, radii: configuration.projection)
     self.configuration = configuration
     self.rows = rows
@@ -95,4 +110,15 @@ package struct TrainingSetup: Sendable {
   ///
   /// - Throws: `InputError.badData` naming the row.
   package func examples(of split: Split) throws -> [EncodedExample] { try encoder.examples(of: rows[split]) }
+}
+
+/// The largest limit so that lengths, each cut to it, are together at most a sum; at least 1.
+private func largest(of lengths: [Int], takingTogether sum: Int) -> Int {
+  var left = sum
+  for (index, length) in lengths.sorted().enumerated() {
+    let share = left / (lengths.count - index)
+    if length > share { return max(1, share) }
+    left -= length
+  }
+  return max(1, lengths.max() ?? 1)
 }

@@ -12,8 +12,10 @@ package struct Trainer {
   private let configuration: Configuration
   private let training: TrainingConfiguration
   package let examples: [TypedTokens]
-  /// Training rows whose text was truncated to fit the model.
-  package let truncatedExamples: Int
+  /// The weights of the examples in the loss; nil: they are equal.
+  package let weights: [Double]?
+  /// The places of training rows whose text was truncated to fit the model.
+  let truncatedRows: [String]
   package let validation: [EncodedExample]
   /// The training rows as the classifier of the method `head` reads them; none with another method.
   private let classified: (rows: [EncodedExample], labels: [Int])
@@ -41,7 +43,8 @@ package struct Trainer {
     self.run = run
     configuration = setup.configuration
     training = configuration.training
-    (examples, truncatedExamples) = try setup.encoder.tokens(of: setup.rows.training)
+    (examples, truncatedRows) = try setup.encoder.tokens(of: setup.rows.training)
+    weights = try setup.encoder.weights(of: setup.rows.training, configuration.data)
     try setup.encoder.requireLabelsToTellApart(
       in: setup.rows.training + setup.rows.context, labelColumn: configuration.data.labelColumn)
     validation = try setup.examples(of: .validation)
@@ -200,7 +203,8 @@ package struct Trainer {
       let members = order.batch(forStep: state.step)
       state.prompt.project()
       let result = step.run(
-        prompt: state.prompt.embeddings, examples: members.map { examples[$0] }, plan: computing.plan,
+        prompt: state.prompt.embeddings, examples: members.map { examples[$0] },
+        weights: weights.map { weights in members.map { weights[$0] } }, plan: computing.plan,
         keeping: stepContext.tokens(forStep: state.step, batch: members))
       var gradient = result.gradient
       state.prompt.maskGradient(&gradient)

@@ -26,11 +26,14 @@ package struct TrainingStep {
     self.team = team
   }
 
-  /// Computes the batch by the plan.
-  package func run(prompt: [Float], examples: [TypedTokens], plan: PackPlan) -> Result {
+  /// Computes the batch by the plan; without `weights`, its examples weigh the same.
+  package func run(
+    prompt: [Float], examples: [TypedTokens], weights: [Double]? = nil, plan: PackPlan
+  ) -> Result {
     let rows = Matrix(rows: context.count, columns: decoder.width, values: prompt)
     return workspace.scoped {
-      let (tally, gradient) = passes(over: rows, examples: examples, plan: plan, workspace: workspace, on: team)
+      let (tally, gradient) = passes(
+        over: rows, examples: examples, weights: weights, plan: plan, workspace: workspace, on: team)
       return Result(
         loss: tally.loss, gradient: gradient.values,
         labelAccuracy: tally.labels == 0 ? 0 : Double(tally.hits) / Double(tally.labels))
@@ -40,13 +43,16 @@ package struct TrainingStep {
   /// Computes the batch over a part of the context: the tokens at these positions, ascending, one after the other.
   ///
   /// The gradient is [context tokens, width] all the same; that of the other tokens is zero.
-  package func run(prompt: [Float], examples: [TypedTokens], plan: PackPlan, keeping kept: [Int]) -> Result {
-    if kept.count == context.count { return run(prompt: prompt, examples: examples, plan: plan) }
+  package func run(
+    prompt: [Float], examples: [TypedTokens], weights: [Double]? = nil, plan: PackPlan, keeping kept: [Int]
+  ) -> Result {
+    if kept.count == context.count { return run(prompt: prompt, examples: examples, weights: weights, plan: plan) }
     let width = decoder.width
     func row(_ index: Int) -> Range<Int> { (index * width)..<((index + 1) * width) }
     let part = TrainingStep(
       decoder: decoder, context: context.keeping(kept), loss: loss, workspace: workspace, team: team)
-    var result = part.run(prompt: kept.flatMap { prompt[row($0)] }, examples: examples, plan: plan)
+    var result = part.run(
+      prompt: kept.flatMap { prompt[row($0)] }, examples: examples, weights: weights, plan: plan)
     var gradient = [Float](repeating: 0, count: prompt.count)
     for (index, token) in kept.enumerated() { gradient.replaceSubrange(row(token), with: result.gradient[row(index)]) }
     result.gradient = gradient
@@ -57,7 +63,7 @@ package struct TrainingStep {
   package func measure(examples: [TypedTokens], plan: PackPlan) -> Measurement {
     Measurement(threads: team.threads) { workspace, team in
       let rows = workspace.matrix(context.count, decoder.width)
-      _ = passes(over: rows, examples: examples, plan: plan, workspace: workspace, on: team)
+      _ = passes(over: rows, examples: examples, weights: nil, plan: plan, workspace: workspace, on: team)
     }
   }
 
@@ -83,9 +89,10 @@ package struct TrainingStep {
   /// The first pack is the context and the first examples. Later packs are examples over the context's stored keys and
   /// values. The gradients of these add up until the first pack's backward, which comes last.
   private func passes(
-    over rows: Matrix, examples: [TypedTokens], plan: PackPlan, workspace: Workspace, on team: ThreadTeam
+    over rows: Matrix, examples: [TypedTokens], weights exampleWeights: [Double]?, plan: PackPlan,
+    workspace: Workspace, on team: ThreadTeam
   ) -> (tally: Tally, gradient: Matrix) {
-    let weights = loss.weights(context: context, examples: examples)
+    let weights = loss.weights(context: context, examples: examples, exampleWeights: exampleWeights)
     let packs = plan.packs(of: examples.count)
     var tally = Tally()
     var tree = TokenTree()
