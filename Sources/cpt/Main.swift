@@ -1,6 +1,13 @@
 import Diagnostics
 import Glibc
 import System
+import Tuning
+
+/// The exit statuses that are not those of an error's kind; `cpt help exit-codes` lists all.
+enum ExitStatus {
+  /// `cpt eval`: the accuracy is below `--fail-under`.
+  static let belowRequirement: Int32 = 2
+}
 
 /// The program: finds the command and runs it.
 @main
@@ -15,14 +22,23 @@ struct CommandLineTool {
     signal(SIGXFSZ, SIG_IGN)
     do {
       try Memory.checkStack()
-      exit(try run(Array(commandLineWords.dropFirst())))
+      let status = try run(Array(commandLineWords.dropFirst()))
+      end(status)
     } catch let error as InputError {
-      writeToStandardError("cpt: error: \(error)\n")
-      exit(error.kind.rawValue)
+      end(error.kind.rawValue, "\(error)")
     } catch {
-      writeToStandardError("cpt: error: \(error)\n")
-      exit(1)
+      end(1, "\(error)")
     }
+  }
+
+  /// Ends the process; an error is one line on standard error, or part of the last event.
+  private static func end(_ status: Int32, _ error: String? = nil) -> Never {
+    if progressStyle == .json {
+      writeToStandardError(ProgressEvent.end(status: status, error: error).line + "\n")
+    } else if let error {
+      writeToStandardError("cpt: error: \(error)\n")
+    }
+    exit(status)
   }
 
   private static func run(_ words: [String]) throws -> Int32 {
@@ -35,7 +51,7 @@ struct CommandLineTool {
       try printPiece(overview() + "\n")
       return 0
     case "--version":
-      try printResult(words.contains("--verbose") ? versionWithMachine() : "cpt \(version)")
+      try printResult(words.contains("--verbose") ? versionWithMachine() : versionWithBuild())
       return 0
     default:
       let command = try command(first)
@@ -43,6 +59,9 @@ struct CommandLineTool {
       if arguments.has("--help") {
         try printPiece(command.helpText + "\n")
         return 0
+      }
+      if command.flags.contains(where: { $0.name == Flag.progress.name }) {
+        progressStyle = arguments.choice(Flag.progress.name, default: .auto)
       }
       return try command.run(arguments)
     }
