@@ -14,6 +14,21 @@
 #define CPT_HAS_WIDE_REGISTERS 0
 #endif
 
+// What the kernels are compiled for.
+static inline const char *cpt_instruction_set(void) {
+#if defined(__AVX512F__)
+  return "x86-64 with AVX-512";
+#elif defined(__AVX2__) && defined(__FMA__)
+  return "x86-64 with AVX2";
+#elif defined(__x86_64__)
+  return "x86-64, any";
+#elif defined(__aarch64__)
+  return "aarch64 with NEON";
+#else
+  return "another processor";
+#endif
+}
+
 typedef float cpt_vector __attribute__((ext_vector_type(16)));
 
 // a · b + c, in one instruction where the machine has one.

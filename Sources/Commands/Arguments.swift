@@ -114,6 +114,11 @@ struct Arguments {
     return value
   }
 
+  /// A share from 0 to 1.
+  func share(_ name: String) throws -> Double? {
+    try number(name, "a share from 0 to 1") { (0...1).contains($0) }
+  }
+
   /// One of the flag's choices, which the parser has checked.
   func choice<Word: RawRepresentable<String> & CaseIterable>(_ name: String, default fallback: Word) -> Word {
     guard let word = self[name] else { return fallback }

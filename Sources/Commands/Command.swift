@@ -105,6 +105,10 @@ extension Flag {
   /// `--threads`: the number of threads.
   static let threads = Flag(
     name: "--threads", value: .number("N"), help: "number of threads (default: all cores allowed)")
+  /// `--progress`: how progress is shown.
+  static let progress = Flag(
+    name: "--progress", value: .choice("STYLE", ProgressStyle.self),
+    help: "auto (default), bar, plain (lines), json (events) or none")
   /// `--json`: output for programs.
   static let json = Flag(name: "--json", help: "print the result as JSON")
   /// `--scoring`: how scores become a prediction.

@@ -4,6 +4,7 @@ import Insights
 import Kernels
 import Method
 import System
+import Tuning
 
 extension Command {
   /// `cpt compare`.
@@ -29,7 +30,7 @@ extension Command {
         name: "--set", value: .setting, help: "override a key; METHOD:KEY=VALUE for one method", isRepeatable: true),
       Flag(name: "--resume", help: "resume an interrupted comparison; finished cells are kept"),
       Flag(name: "--overwrite", help: "remove an earlier comparison from the folder first"),
-      .threads, .json, .help,
+      .threads, .progress, .json, .help,
     ],
     run: runCompare)
 }
@@ -112,16 +113,18 @@ private struct ComparisonProgress {
   }
 
   mutating func show(_ event: ComparisonRun.Event) {
+    if case .training(let event) = event { terminal.event(ProgressEvent(event)) }
     switch event {
     case .began(let name):
       self.name = messageLine(name)
+      terminal.event(.cell(name))
       terminal.status(self.name)
     case .folderWithoutLocks: note(inFolderWithoutLocks: folder)
     case .training(.started(let plan)): steps = plan.totalSteps
     case .training(.step(let step)):
       terminal.status("\(name): step \(step.step) of \(steps), loss \(fixed(step.loss, 3))")
     case .training: break
-    case .scoring(let rows, let all): terminal.status("\(name): \(rows) of \(all) rows")
+    case .scoring(let rows, let all): terminal.rows(name, rows, of: all)
     case .validated(let candidate):
       terminal.line(
         "\(messageLine(name)): validation accuracy \(percent(candidate.accuracy)), loss \(fixed(candidate.loss, 3)) with "
@@ -133,6 +136,7 @@ private struct ComparisonProgress {
 
   private mutating func show(_ cell: Comparison.Cell, _ end: String) {
     done += 1
+    terminal.event(.cellEnd(cell.folder, done: done, of: cells, accuracy: cell.accuracy, macroF1: cell.macroF1))
     let number = padded("\(done)/\(cells)", to: 2 * String(cells).count + 1)
     terminal.line(
       "\(number)  accuracy \(percent(cell.accuracy))  macro-F1 \(fixed(cell.macroF1, 3))  \(cell.folder)  \(end)")

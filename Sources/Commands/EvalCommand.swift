@@ -22,9 +22,14 @@ extension Command {
       .set,
       Flag(name: "--no-icl", help: "skip the baseline (the untrained context)"),
       .scoring,
+      Flag(
+        name: "--threshold", value: .number("P"),
+        help: "also count answers of at least this probability, as predict gives"),
+      Flag(
+        name: "--fail-under", value: .number("SHARE"), help: "exit with status 2 if the accuracy (0 to 1) is below it"),
       Flag(name: "--predictions", value: .file, help: "write one JSON line per row; - prints them"),
       Flag(name: "--overwrite", help: "replace the file of --predictions"),
-      .threads, .json, .help,
+      .threads, .progress, .json, .help,
     ],
     run: runEval)
 }
@@ -40,12 +45,13 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     configuration.data.testFraction = nil
     split = .test
   }
+  let threshold = try arguments.share("--threshold"), required = try arguments.share("--fail-under")
   let setup = try EvaluationSetup(
     configuration, adapter: adapter, split: split, team: arguments.team())
   let examples = setup.examples
   let truncated = examples.count { $0.row.isTruncated }
   if truncated > 0 {
-    writeToStandardError("note: \(truncated) of \(examples.count) rows are truncated to fit the model's window\n")
+    note("\(truncated) of \(examples.count) rows are truncated to fit the model's window")
   }
   for sentence in setup.skipped.sentences { writeToStandardError("note: \(messageLine(sentence))\n") }
   let predictions = try arguments.destination("--predictions", isFolder: false)
@@ -56,7 +62,7 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     let evaluator = Evaluator(
       decoder: setup.model.decoder, workspace: Workspace(), team: setup.team, head: head)
     return try evaluator.withContext(of: prompt) { scorer in
-      let predictions = try scorer.predict(examples) { terminal.status("\(name): \($0) of \(examples.count) rows") }
+      let predictions = try scorer.predict(examples) { terminal.rows(name, $0, of: examples.count) }
       return try ScoredPredictions(predictions, scorer.priors(of: setup.encoder), scoring)
     }
   }
@@ -69,23 +75,38 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
   let baseline = hasBaseline ? try predict("ICL", setup.prompt.untrained, nil) : nil
   let labels = setup.encoder.labelNames
 
-  if let file = predictions {
-    let lines = tuned.chosen.enumerated().map { index, prediction in
-      PredictionRecord(prediction, baseline: baseline?.chosen[index], labels: labels).json.compact + "\n"
-    }
-    try write(lines.joined(), to: file)
+  let lines = tuned.chosen.enumerated().map { index, prediction in
+    PredictionRecord(prediction, baseline: baseline?.chosen[index], labels: labels)
   }
+  if let file = predictions { try write(lines.map { $0.json.compact + "\n" }.joined(), to: file) }
   let result = EvaluationResult(
     method: method, scoring: scoring, tuned: ClassificationReport(tuned.chosen, labels: labels),
     baseline: baseline.map { ClassificationReport($0.chosen, labels: labels) },
     difference: baseline.map { PairedDifference(tuned.chosen, minus: $0.chosen) },
-    comparison: ScoringComparison(method, tuned, baseline, labels: labels), seconds: seconds)
-  if predictions == standardStream {
-    writeToStandardError((arguments.has("--json") ? result.json.pretty : messageLines(result.text)) + "\n")
-  } else {
-    try arguments.has("--json") ? printResult(result.json) : printResult(result.text)
+    comparison: ScoringComparison(method, tuned, baseline, labels: labels),
+    coverage: threshold.map { threshold in
+      (Coverage(tuned.chosen, threshold: threshold), baseline.map { Coverage($0.chosen, threshold: threshold) })
+    }, seconds: seconds)
+  if let kept = KeptEvaluations(of: adapter) {
+    do {
+      let evaluation = KeptEvaluation(
+        of: setup, split: split, data: arguments["--data"], scoring: scoring, results: result.json)
+      try kept.keep(evaluation, lines)
+    } catch let error as InputError {
+      note("the evaluation is not kept: \(error)")
+    }
   }
-  return 0
+  if predictions != standardStream {
+    try arguments.has("--json") ? printResult(result.json) : printResult(result.text)
+  } else if progressStyle == .json {
+    terminal.event(.result(result.json))
+  } else {
+    writeToStandardError((arguments.has("--json") ? result.json.pretty : messageLines(result.text)) + "\n")
+  }
+  guard let required, result.tuned.accuracy < required else { return 0 }
+  let shortfall = "the accuracy, \(result.tuned.accuracy), is below --fail-under \(required)"
+  notice("cpt: " + shortfall, asEvent: shortfall)
+  return ExitStatus.belowRequirement
 }
 
 /// The reports of an evaluation, as text and as JSON.
@@ -97,6 +118,8 @@ private struct EvaluationResult {
   let baseline: ClassificationReport?
   let difference: PairedDifference?
   let comparison: ScoringComparison
+  /// The answers at the threshold of `--threshold`.
+  let coverage: (tuned: Coverage, baseline: Coverage?)?
   /// Time of the tuned prompt's predictions, including the context.
   let seconds: Double
 
@@ -116,6 +139,10 @@ private struct EvaluationResult {
           ])))
     }
     members.append(.init("scorings", comparison.json))
+    if let coverage {
+      let baseline = coverage.baseline.map { [JSON.Member("icl", $0.json)] } ?? []
+      members.append(.init("answers", .object([.init(method.rawValue, coverage.tuned.json)] + baseline)))
+    }
     members.append(.init("elapsed_seconds", .number(seconds)))
     return .object(members)
   }
@@ -144,8 +171,20 @@ private struct EvaluationResult {
     }
     let perClass = table(
       [["\(method.abbreviation) by label", "precision", "recall", "F1", "rows"]] + classes, rightAligned: [1, 2, 3, 4])
-    return ([table(rows, rightAligned: [1, 2, 3, 4, 5]), perClass, confusion] + [comparison.text].compactMap { $0 })
+    return
+      ([table(rows, rightAligned: [1, 2, 3, 4, 5]), answers, perClass, confusion, comparison.text].compactMap { $0 })
       .joined(separator: "\n\n")
+  }
+
+  /// How many rows have an answer at the threshold, and how many of these are right.
+  private var answers: String? {
+    guard let coverage else { return nil }
+    let methods = [(method.abbreviation, coverage.tuned)] + (coverage.baseline.map { [("ICL", $0)] } ?? [])
+    return table(
+      [["probability at least \(coverage.tuned.threshold)", "answered", "of all", "right of these"]]
+        + methods.map { name, answers in
+          [name, String(answers.answered), percent(answers.share), answers.accuracy.map(percent) ?? "–"]
+        }, rightAligned: [1, 2, 3])
   }
 
   /// The confusion matrix, or the most frequent mistakes if the matrix would be too wide.

@@ -54,11 +54,12 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
   }
   if format == .text {
     let text = try listing(of: adapter, arguments)
-    if let output {
-      try write(text + "\n", to: output)
-    } else {
+    guard let output, output != standardStream else {
       try printResult(text)
+      return 0
     }
+    try write(text + "\n", to: output)
+    try printExported(adapter, format, to: output, arguments)
     return 0
   }
   guard let output else {
@@ -88,6 +89,15 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
   case .npy, .text: try write(adapter.numPyFile, to: output)
   }
   if output == standardStream { return 0 }
+  try printExported(adapter, format, to: output, layers: layers, isNamed: baseModel != nil, arguments)
+  return 0
+}
+
+/// Says what was written; `layers` are those whose keys and values it has.
+private func printExported(
+  _ adapter: Adapter, _ format: ExportFormat, to output: String, layers: Int? = nil, isNamed: Bool = false,
+  _ arguments: Arguments
+) throws {
   let tokens = adapter.context.count
   if arguments.has("--json") {
     let size = layers.map { JSON.Member("layers", .integer($0)) } ?? .init("width", .integer(adapter.width))
@@ -99,7 +109,7 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
   } else {
     let what = layers.map { "keys and values of \(tokens) tokens in \($0) layers" }
     var lines = ["wrote \(what ?? "\(tokens) tokens of width \(adapter.width)") to \(messageLine(output))"]
-    if format.isFolder, baseModel == nil {
+    if format.isFolder, !isNamed {
       lines.append("to publish it on the Hub, name the model there with --base-model NAME")
       if let file = try adapter.configuration.baseModel.flatMap(GGUFModel.file) {
         let name = try GGUFModel(path: file).metadata.text("general.name").map { ", which calls itself \(quoted($0))" }
@@ -110,7 +120,6 @@ private func runExport(_ arguments: Arguments) throws -> Int32 {
     }
     try printResult(lines.joined(separator: "\n"))
   }
-  return 0
 }
 
 /// Whether a folder belongs to a run, a checkpoint or a comparison, which a second adapter would contradict.

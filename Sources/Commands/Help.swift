@@ -6,19 +6,21 @@ import Runs
 func overview() -> String {
   let width = commands.map(\.name.count).max() ?? 0
   let groups = Command.Group.allCases.map { group in
-    let list = commands.filter { $0.group == group }.map { "  \(padded($0.name, to: width))  \($0.summary)" }
+    let list = commands.filter { $0.group == group }.map {
+      wrapped($0.summary, behind: "  \(padded($0.name, to: width))  ")
+    }
     return ([heading(group.rawValue)] + list).joined(separator: "\n")
   }
   return """
-    cpt \(version): classify texts with a frozen language model and a tuned prompt
+    \(wrapped("cpt \(version): classify texts with a frozen language model and a tuned prompt"))
 
       \(Command.train.example)
       \(Command.evaluate.example)
 
     \(groups.joined(separator: "\n"))
 
-    usage: cpt COMMAND [FLAGS]; cpt COMMAND --help lists a command's flags
-           cpt --version --verbose shows what limits threads and memory here
+    \(wrapped("cpt COMMAND [FLAGS]; cpt COMMAND --help lists a command's flags", behind: "usage: "))
+    \(wrapped("cpt --version --verbose shows what limits threads and memory here", behind: "       "))
     """
 }
 
@@ -43,11 +45,11 @@ extension Command {
       wrapped(help, behind: "  \(padded(name, to: width))  ")
     }
     return """
-      \(summary)
+      \(wrapped(summary))
 
         \(example)
 
-      \(heading("usage:")) \(usage)
+      \(heading("usage:"))\(wrapped(usage, behind: "usage: ").dropFirst(6))
 
       \(lines.joined(separator: "\n"))
       """
@@ -89,7 +91,7 @@ private func explanation(of words: [String]) throws -> String {
 }
 
 private func explanation(of topic: Topic) throws -> String {
-  let text = "\(heading(topic.summary))\n\n\(topic.text)"
+  let text = "\(heading(wrapped(topic.summary)))\n\n\(refitted(topic.text))"
   return switch topic.name {
   case "config": try text + "\n\n" + configurationReference()
   case "files":
@@ -102,14 +104,14 @@ private func explanation(of topic: Topic) throws -> String {
 /// What `cpt help` prints.
 private func topicList() -> String {
   let width = topics.map(\.name.count).max() ?? 0
-  let list = topics.map { "  \(padded($0.name, to: width))  \($0.summary)" }
+  let list = topics.map { wrapped($0.summary, behind: "  \(padded($0.name, to: width))  ") }
   return """
       cpt help method
 
     \(heading("Topics"))
     \(list.joined(separator: "\n"))
 
-    cpt help COMMAND equals cpt COMMAND --help; cpt --help lists the commands
+    \(wrapped("cpt help COMMAND equals cpt COMMAND --help; cpt --help lists the commands"))
     """
 }
 

@@ -10,14 +10,29 @@ struct LabelledRows {
   /// How the fields of a table that is written are separated; plain lines become one of tabs.
   private let table: DelimitedFormat
   private let labels: [String]
+  /// The probability below which a row has no prediction.
+  private let threshold: Double
+  /// What lines end with, and what comes before the first: those of the input, unless it becomes JSON or plain lines a
+  /// table.
+  private let lineBreak: String, mark: String
 
+  /// - Parameters:
+  ///   - reader: the input; nil for texts of the command line, which are written as plain lines are.
+  ///   - labels: the labels, in the order of the scores.
+  ///   - threshold: the probability below which a row has no prediction.
+  ///   - asJSON: whether rows of any format become JSON lines.
   /// - Throws: `InputError.badData` when the rows have such columns already, or a label cannot name a column.
-  init(of reader: RecordReader, labels: [String], asJSON: Bool) throws {
-    format = asJSON ? .jsonl : reader.format
-    header = reader.header
-    table = reader.format == .csv ? reader.table : .tabSeparated
+  init(of reader: RecordReader?, labels: [String], threshold: Double, asJSON: Bool) throws {
+    let input = reader?.format ?? .lines
+    format = asJSON ? .jsonl : input
+    header = reader?.header
+    table = input == .csv ? reader?.table ?? .commaSeparated : .tabSeparated
     self.labels = labels
-    try reader.refuseColumns(format == .jsonl ? LabelPrediction.fields.map(\.name) : columns)
+    self.threshold = threshold
+    let keepsFormat = format == input && input != .lines
+    lineBreak = keepsFormat ? reader?.lineBreak ?? "\n" : "\n"
+    mark = keepsFormat && reader?.hasByteOrderMark == true ? "\u{FEFF}" : ""
+    try reader?.refuseColumns(format == .jsonl ? LabelPrediction.fields.map(\.name) : columns)
     if let label = labels.first(where: { $0.contains { $0 == "\t" || $0.isNewline } }), [.tsv, .lines].contains(format)
     {
       throw InputError.badData("data.label_words", "\"\(label)\" does not fit between tabs; use --json")
@@ -30,9 +45,12 @@ struct LabelledRows {
       + labels.map { "log_probability_" + $0 }
   }
 
-  /// What comes before the rows: a table's header.
+  /// A line that ends with "\n", with the input's line break.
+  private func ended(_ line: String) -> String { line.dropLast() + lineBreak }
+
+  /// What comes before the rows: a byte-order mark if the input has one, a table's header.
   var start: String {
-    format == .jsonl ? "" : table.line(header.map { $0 + columns } ?? columns + ["text"])
+    mark + (format == .jsonl ? "" : ended(table.line(header.map { $0 + columns } ?? columns + ["text"])))
   }
 
   /// Makes sure that a row can take what is to be added.
@@ -47,17 +65,18 @@ struct LabelledRows {
 
   /// A row as it is written, with its line break.
   func line(_ record: DataRecord, _ scores: CandidateScores) -> String {
-    let prediction = LabelPrediction(scores, labels: labels)
-    return format == .jsonl ? jsonLine(record, prediction) : tableLine(record, prediction)
+    let prediction = LabelPrediction(scores, labels: labels, threshold: threshold)
+    return ended(format == .jsonl ? jsonLine(record, prediction) : tableLine(record, prediction))
   }
 
   private func tableLine(_ record: DataRecord, _ prediction: LabelPrediction) -> String {
     let added =
-      [prediction.prediction, fixed(prediction.probability, 6)]
+      [prediction.prediction ?? "", fixed(prediction.probability, 6)]
       + prediction.logProbabilities.values.map { fixed($0, 6) }
     return switch record.content {
     case .fields(let fields): table.line(fields + added)
-    case .line(let text), .object(_, let text): table.line(added + [String(text.map { $0 == "\t" ? " " : $0 })])
+    case .line(let text), .object(_, let text):
+      table.line(added + [String(text.map { $0 == "\t" || $0.isNewline ? " " : $0 })])
     }
   }
 

@@ -3,6 +3,29 @@ import FileFormats
 import Kernels
 import System
 
+/// What `cpt --version` prints: the version, what the program was compiled for and by, and the library of matrix products.
+func versionWithBuild() -> String { "cpt \(version)\n" + buildFacts.text }
+
+private var buildFacts: [Fact] {
+  [
+    Fact("compiled", .string(instructionSet), "compiled", "for \(instructionSet), by Swift \(compilerVersion)"),
+    Fact("products", .string(matrixLibrary), "products", matrixLibrary),
+  ]
+}
+
+/// The compiler's version, as exactly as the language tells it.
+private var compilerVersion: String {
+  #if compiler(>=6.5)
+    "6.5 or later"
+  #elseif compiler(>=6.4)
+    "6.4"
+  #elseif compiler(>=6.3)
+    "6.3"
+  #else
+    "6.2"
+  #endif
+}
+
 /// What `cpt --version --verbose` prints: the version, the library of matrix products, and what limits threads and memory,
 /// each with its source.
 func versionWithMachine() -> String {
@@ -10,14 +33,15 @@ func versionWithMachine() -> String {
     limits.map { "\(text($0.value)) (\($0.source))" }.joined(separator: ", ")
   }
   let cores = Cores.available
-  let facts = [
-    Fact("version", .string(version), "cpt", version),
-    Fact("products", .string(matrixLibrary), "products", matrixLibrary),
-    Fact("threads", .integer(cores), "threads", "\(cores): " + list(Cores.limits) { "\($0)" }),
-    Fact(
-      "memory", .integer(Memory.available(threads: cores).value), "memory",
-      gigabytes(Memory.available(threads: cores).value) + ": " + list(Memory.limits(threads: cores), gigabytes)),
-  ]
+  let facts =
+    [
+      Fact("version", .string(version), "cpt", version)
+    ] + buildFacts + [
+      Fact("threads", .integer(cores), "threads", "\(cores): " + list(Cores.limits) { "\($0)" }),
+      Fact(
+        "memory", .integer(Memory.available(threads: cores).value), "memory",
+        gigabytes(Memory.available(threads: cores).value) + ": " + list(Memory.limits(threads: cores), gigabytes)),
+    ]
   return facts.text
 }
 

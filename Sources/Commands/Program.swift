@@ -1,6 +1,13 @@
 import Diagnostics
 import Glibc
 import System
+import Tuning
+
+/// The exit statuses that are not those of an error's kind; `cpt help exit-codes` lists all.
+enum ExitStatus {
+  /// `cpt eval`: the accuracy is below `--fail-under`.
+  static let belowRequirement: Int32 = 2
+}
 
 /// The program: finds the command and runs it.
 package enum Program {
@@ -14,14 +21,22 @@ package enum Program {
     signal(SIGXFSZ, SIG_IGN)
     do {
       try Memory.checkStack()
-      return try run(Array(commandLineWords.dropFirst()))
+      return ended(with: try run(Array(commandLineWords.dropFirst())))
     } catch let error as InputError {
-      writeToStandardError("cpt: error: \(error)\n")
-      return error.kind.rawValue
+      return ended(with: error.kind.rawValue, "\(error)")
     } catch {
-      writeToStandardError("cpt: error: \(error)\n")
-      return 1
+      return ended(with: 1, "\(error)")
     }
+  }
+
+  /// The exit status, once the end has been told: an error is one line on standard error, or part of the last event.
+  private static func ended(with status: Int32, _ error: String? = nil) -> Int32 {
+    if progressStyle == .json {
+      writeToStandardError(ProgressEvent.end(status: status, error: error).line + "\n")
+    } else if let error {
+      writeToStandardError("cpt: error: \(error)\n")
+    }
+    return status
   }
 
   private static func run(_ words: [String]) throws -> Int32 {
@@ -34,7 +49,7 @@ package enum Program {
       try printPiece(overview() + "\n")
       return 0
     case "--version":
-      try printResult(words.contains("--verbose") ? versionWithMachine() : "cpt \(version)")
+      try printResult(words.contains("--verbose") ? versionWithMachine() : versionWithBuild())
       return 0
     default:
       let command = try command(first)
@@ -42,6 +57,9 @@ package enum Program {
       if arguments.has("--help") {
         try printPiece(command.helpText + "\n")
         return 0
+      }
+      if command.flags.contains(where: { $0.name == Flag.progress.name }) {
+        progressStyle = arguments.choice(Flag.progress.name, default: .auto)
       }
       return try command.run(arguments)
     }

@@ -16,7 +16,7 @@ extension Command {
       Flag(name: "--no-eval", help: "skip the evaluation on the test rows"),
       Flag(name: "--model", value: .path, help: "the frozen model, instead of the runs' own"),
       Flag(name: "--overwrite", help: "replace the file of --output"),
-      .threads, .json, .help,
+      .threads, .progress, .json, .help,
     ],
     run: runReport)
 }
@@ -32,8 +32,16 @@ private func runReport(_ arguments: Arguments) throws -> Int32 {
   for index in subjects.indices {
     defer { terminal.clear() }
     guard case .run(var run) = subjects[index] else { continue }
-    try run.compute(model: arguments["--model"], evaluates: !arguments.has("--no-eval"), team: team) {
-      terminal.status($0)
+    let name = run.name, folder = run.path
+    try run.compute(model: arguments["--model"], evaluates: !arguments.has("--no-eval"), team: team) { activity in
+      switch activity {
+      case .context: terminal.status("\(name): the context")
+      case .predicts(let rows):
+        note(
+          "\(messageLine(folder)): no evaluation is kept that fits; predicting \(rows) rows (--no-eval leaves it out)")
+      case .rows(let name, let done, let all): terminal.rows(name, done, of: all)
+      case .notKept(let error): note("the evaluation is not kept: \(error)")
+      }
     }
     subjects[index] = .run(run)
   }

@@ -151,11 +151,15 @@ extension TimeEstimate {
     let steps = run.plan.totalSteps
     return [
       Fact("operations", .number(operations)), Fact("step_seconds", .number(stepSeconds)),
+      Fact("evaluations", .integer(evaluations)), Fact("evaluation_seconds", .number(evaluationSeconds)),
       Fact(
         "total_seconds", .number(totalSeconds), "time",
-        (totalSeconds < 1 ? "under 1 s" : "about \(duration(totalSeconds))")
-          + (steps == 0 ? " for the evaluation; there are no steps" : " for \(steps) steps and their evaluations")
-          + ", estimated from FLOPs and current sgemm speed"),
+        (isBound ? "at most " : "") + (totalSeconds < 1 ? "under 1 s" : "about \(duration(totalSeconds))")
+          + (steps == 0
+            ? " for the evaluation; there are no steps"
+            : " for \(counted(steps, "step")) and \(counted(evaluations, "evaluation"))")
+          + ", by the time that parts of them took"
+          + (isBound ? "; it may stop early" : "")),
     ]
   }
 }

@@ -1,17 +1,56 @@
 import Diagnostics
 import FileFormats
 import Glibc
+import Synchronization
 import System
+import Tuning
+
+/// How progress is shown: the choices of `--progress`.
+enum ProgressStyle: String, CaseIterable {
+  /// A bar on a terminal, elsewhere a line now and then.
+  case auto
+  /// A line that is redrawn.
+  case bar
+  /// Lines.
+  case plain
+  /// A JSON object a line: `ProgressEvent`. Notes and the error are among them.
+  case json
+  /// Nothing but notes and the error.
+  case none
+}
+
+/// The style of this process, which the command line chooses once: notes come from many places.
+private let styleOfProcess = Mutex(ProgressStyle.auto)
+
+/// How this process shows progress.
+var progressStyle: ProgressStyle {
+  get { styleOfProcess.withLock { $0 } }
+  set { styleOfProcess.withLock { $0 = newValue } }
+}
 
 /// Progress on standard error: one redrawn line on a terminal, plain lines elsewhere.
 final class Terminal {
-  /// Whether standard error is a terminal that can redraw a line.
+  /// Whether progress is a line that is redrawn.
   let isInteractive: Bool
+  private let style: ProgressStyle
   private var hasLine = false
+  /// Rows that the model runs over, as they were last shown.
+  private struct CountedRows {
+    let activity: String
+    /// The rows done when it was first shown, and that time.
+    let first: (done: Int, time: Double)
+    var done: Int
+    /// When a log gets its next line.
+    var pace: LogPace
+  }
+
+  private var counted: CountedRows?
 
   /// The terminal of standard error.
   init() {
-    isInteractive = isatty(STDERR_FILENO) == 1 && environment("TERM") != "dumb"
+    style = progressStyle
+    isInteractive =
+      style == .bar || style == .auto && isatty(STDERR_FILENO) == 1 && environment("TERM") != "dumb"
   }
 
   /// Columns of the terminal, by default 80.
@@ -21,10 +60,51 @@ final class Terminal {
     return environment("COLUMNS").flatMap(Int.init) ?? 80
   }
 
-  /// Prints a line that stays.
+  /// Prints a line of progress that stays.
   func line(_ text: String) {
+    if style == .json || style == .none { return }
     clear()
-    writeToStandardError(messageLines(text) + "\n")
+    writeToStandardError(folded(messageLines(text)) + "\n")
+  }
+
+  /// A line as several if the terminal is narrower, which would break it inside words.
+  private func folded(_ line: String) -> String {
+    guard isInteractive else { return line }
+    var lines = [""]
+    for word in line.split(separator: " ", omittingEmptySubsequences: false) {
+      let longer = lines[lines.count - 1] + (lines[lines.count - 1].isEmpty ? "" : " ") + word
+      if cpt.columns(of: longer) <= columns || lines[lines.count - 1].isEmpty {
+        lines[lines.count - 1] = longer
+      } else {
+        lines.append(String(word))
+      }
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  /// Prints an event, if progress is events.
+  func event(_ event: @autoclosure () -> ProgressEvent) {
+    if style == .json { writeToStandardError(event().line + "\n") }
+  }
+
+  /// Shows how many of all rows the model has run over, and from the second time on the time left.
+  func rows(_ activity: String, _ done: Int, of all: Int) {
+    event(.rows(activity, done, of: all))
+    let now = monotonicSeconds()
+    var current =
+      counted.flatMap { $0.activity == activity && $0.done < done ? $0 : nil }
+      ?? CountedRows(
+        activity: activity, first: (done, now), done: 0, pace: LogPace(start: now, isEager: style == .plain))
+    current.done = done
+    let more = done - current.first.done
+    let left = more > 0 ? (now - current.first.time) / Double(more) * Double(all - done) : 0
+    let text = "\(activity): \(done) of \(all) rows" + (left > 0 ? ", \(duration(left)) left" : "")
+    if isInteractive {
+      status(text)
+    } else if current.pace.isDue(done, of: all, at: now) {
+      line(text)
+    }
+    counted = current
   }
 
   /// Shows a line that the next one replaces; nothing if the output is not a terminal.
@@ -60,8 +140,12 @@ func writeToStandardError(_ text: String) {
 }
 
 /// Tells the user something that is not an error.
-func note(_ text: String) {
-  writeToStandardError("note: \(messageLine(text))\n")
+func note(_ text: String) { notice("note: \(text)", asEvent: text) }
+
+/// Prints a line that progress of any style shows, as an event without what only people need.
+func notice(_ text: String, asEvent event: String) {
+  let isEvent = progressStyle == .json
+  writeToStandardError((isEvent ? ProgressEvent.note(event).line : messageLine(text)) + "\n")
 }
 
 /// Tells the user that nothing keeps other processes out of a folder.

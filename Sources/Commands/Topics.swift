@@ -114,6 +114,8 @@ let topics: [Topic] = [
 
         config.json                 the resolved configuration, with all defaults
         metrics.jsonl               one line per step and per evaluation
+        evaluations/                what cpt eval found, which cpt report uses while
+                                    it fits the prompt, the rows and the model
         cpt.lock                    locked while a process trains here
         best/                       the best checkpoint on validation rows
         checkpoint-N/               checkpoints; --resume continues from the newest
@@ -134,11 +136,13 @@ let topics: [Topic] = [
     text: """
         0            success
         1            the work failed: the loss is not finite, the disk is full
+        2            cpt eval: the accuracy is below --fail-under
         64           the command line is wrong
         65           the contents of a file are wrong
         66           a file is missing or cannot be read
-        129 130 143  ended by SIGHUP, SIGINT or SIGTERM; cpt train writes a checkpoint
-                     first, and --resume continues from it
+        129 130 143  ended by SIGHUP, SIGINT or SIGTERM; cpt train and cpt compare
+                     write a checkpoint first, and --resume continues from it;
+                     cpt predict keeps the rows done in FILE.partial
 
       An error is one line on standard error: the place, what was expected, what was
       found, what to do.
@@ -153,14 +157,20 @@ struct FileKeys: Sendable {
 }
 
 /// The one table of files with documented keys; the keys come from the tables that read and write them.
-let fileKeys: [FileKeys] = [
-  FileKeys(title: "\(RunDirectory.metricsName): an optimiser step", keys: StepMetrics.descriptions),
-  FileKeys(title: "\(RunDirectory.metricsName): an evaluation", keys: EvaluationMetrics.descriptions),
-  FileKeys(title: "\(TrainerState.file): the state beside an adapter", keys: TrainerState.descriptions),
-  FileKeys(title: "a study: what cpt compare --study combines", keys: Study.descriptions),
-  FileKeys(title: "\(Comparison.file): what cpt compare has measured", keys: Comparison.descriptions),
-  FileKeys(title: "\(ComparisonTimes.file): how long its cells took", keys: ComparisonTimes.descriptions),
-  FileKeys(
-    title: "\(Comparison.predictionsFile), cpt eval --predictions: a row", keys: PredictionRecord.descriptions),
-  FileKeys(title: "cpt predict: what it adds to a row", keys: LabelPrediction.descriptions),
-]
+let fileKeys: [FileKeys] =
+  [
+    FileKeys(title: "\(RunDirectory.metricsName): an optimiser step", keys: StepMetrics.descriptions),
+    FileKeys(title: "\(RunDirectory.metricsName): an evaluation", keys: EvaluationMetrics.descriptions),
+    FileKeys(title: "\(TrainerState.file): the state beside an adapter", keys: TrainerState.descriptions),
+    FileKeys(title: "a study: what cpt compare --study combines", keys: Study.descriptions),
+    FileKeys(title: "\(Comparison.file): what cpt compare has measured", keys: Comparison.descriptions),
+    FileKeys(title: "\(ComparisonTimes.file): how long its cells took", keys: ComparisonTimes.descriptions),
+    FileKeys(title: "evaluations/*.json: what cpt eval keeps", keys: KeptEvaluation.descriptions),
+    FileKeys(
+      title: "\(Comparison.predictionsFile), evaluations/*.jsonl, eval --predictions: a row",
+      keys: PredictionRecord.descriptions),
+    FileKeys(title: "cpt predict: what it adds to a row", keys: LabelPrediction.descriptions),
+  ]
+  + ProgressEvent.descriptions.map { event in
+    FileKeys(title: "--progress json: event \"\(event.name)\", \(event.meaning)", keys: event.keys)
+  }

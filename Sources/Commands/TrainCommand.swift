@@ -23,7 +23,7 @@ extension Command {
         name: "--stop-after", value: .number("STEP"), help: "end after this step with a checkpoint, to resume later"),
       Flag(name: "--dry-run", help: "print configuration, tokens, memory, steps; compute nothing"),
       Flag(name: "--profile", help: "print the time per operation"),
-      .threads, .json, .help,
+      .threads, .progress, .json, .help,
     ],
     run: runTrain)
 }
@@ -163,6 +163,9 @@ private struct TrainingProgress {
   private let isUntrained: Bool
   private var plan: TrainingPlan?
   private var last: StepMetrics?
+  private var remaining: RemainingTime?
+  /// The number of parts that have fitted a line with a bar so far.
+  private var partsShown = Int.max
 
   init(terminal: Terminal, isUntrained: Bool) {
     self.terminal = terminal
@@ -170,14 +173,17 @@ private struct TrainingProgress {
   }
 
   mutating func show(_ event: TrainingEvent) {
+    terminal.event(ProgressEvent(event))
+    remaining?.add(event)
     switch event {
     case .started(let plan):
       self.plan = plan
+      remaining = RemainingTime(plan)
       let start = plan.firstStep == 0 ? "" : ", from step \(plan.firstStep)"
       terminal.line(
         "\(plan.totalSteps) steps over \(plan.trainingExamples) examples, context of \(plan.contextTokens) tokens\(start)"
       )
-    case .read(let rows, let all): terminal.status("\(rows) of \(all) rows")
+    case .read(let rows, let all): terminal.rows("reading", rows, of: all)
     case .step(let step):
       last = step
       // Without a terminal: about twenty lines a run.
@@ -199,26 +205,25 @@ private struct TrainingProgress {
 
   func end() { terminal.clear() }
 
-  private func line(for step: StepMetrics, withBar: Bool) -> String {
+  private mutating func line(for step: StepMetrics, withBar: Bool) -> String {
     guard let plan else { return "" }
-    let share = Double(step.step) / Double(plan.totalSteps)
-    let done = max(1, step.step - plan.firstStep)
-    let left = step.elapsedSeconds / Double(done) * Double(plan.totalSteps - step.step)
+    let left = remaining?.seconds.map { ["\(duration($0)) left"] } ?? []
     let parts = [
       "step \(step.step)/\(plan.totalSteps)", "loss \(fixed(step.loss, 3))", "labels \(percent(step.labelAccuracy))",
       "lr \(scientific(step.learningRate))",
       "\(fixed(step.examplesPerSecond, step.examplesPerSecond < 10 ? 1 : 0)) ex/s",
-      "\(duration(left)) left",
     ]
-    guard withBar else { return parts.joined(separator: "  ") }
-    // What does not fit a narrow terminal is left out from the right, but for the time left.
-    let room = terminal.columns - 1
-    var shown = parts
-    while shown.count > 2, shown.joined(separator: "  ").count > room { shown.remove(at: shown.count - 2) }
-    let text = shown.joined(separator: "  ")
-    let width = min(30, room - text.count - 2)
-    guard width >= 6 else { return text }
-    let filled = Int((share * Double(width)).rounded())
+    guard withBar else { return (parts + left).joined(separator: "  ") }
+    let columns = terminal.columns
+    let width = columns < 50 ? 0 : min(30, max(10, columns - 75))
+    let room = columns - 1 - (width == 0 ? 0 : width + 2)
+    // What does not fit is left out from the right, but for the time left; and so it stays, or it would come and go.
+    var shown = parts.prefix(partsShown)
+    while shown.count > 1, (shown + left).joined(separator: "  ").count > room { shown.removeLast() }
+    partsShown = shown.count
+    let text = (shown + left).joined(separator: "  ")
+    if width == 0 { return text }
+    let filled = Int((Double(step.step) / Double(max(plan.totalSteps, 1)) * Double(width)).rounded())
     return String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled) + "  " + text
   }
 }

@@ -60,6 +60,15 @@ package struct DataRecord: Sendable {
   package let content: Content
   /// What a jq program begins with to see the rows of the file.
   fileprivate var rowsInJQ = ""
+
+  fileprivate init(place: String, content: Content, rowsInJQ: String = "") {
+    self.place = place
+    self.content = content
+    self.rowsInJQ = rowsInJQ
+  }
+
+  /// A text that no file holds.
+  package init(place: String, text: String) { self.init(place: place, content: .line(text)) }
 }
 
 /// The key or column of a value in the records of a file.
@@ -67,6 +76,9 @@ package struct RecordColumn: Sendable {
   package let name: String
   /// Its index among the columns of a table.
   fileprivate let index: Int?
+
+  /// The text of records that are lines.
+  package static let ofLines = RecordColumn(name: "", index: nil)
 }
 
 /// Reads the records of a file or of standard input one by one, in memory for the longest record.
@@ -84,6 +96,10 @@ package struct RecordReader {
   package private(set) var headerPlace: String
   /// The first rows of a table without a header, which were read to count its columns.
   private var firstRows: [Result<RecordText, InputError>] = []
+  /// Whether the input begins with a byte-order mark.
+  package var hasByteOrderMark: Bool { input.hasMark }
+  /// How its lines end: "\n" or "\r\n", by the first that has been read.
+  package var lineBreak: String { input.lineBreak ?? "\n" }
   private var input: TextInput
   private var parser: DelimitedParser
   /// What splits the input in place of `parser`, for JSON that is not one object per line.

@@ -15,6 +15,11 @@ struct TextInput {
   private let input: ChunkedInput
   /// nil before the first bytes.
   private var encoding: Encoding?
+  /// Whether it begins with a byte-order mark.
+  private(set) var hasMark = false
+  /// How the first line ends: "\n" or "\r\n"; nil before its end.
+  private(set) var lineBreak: String?
+  private var lastByte: UInt8 = 0
   private var isAtEnd = false
   private var offset = 0
   /// Half of a code unit of UTF-16.
@@ -74,6 +79,17 @@ struct TextInput {
   /// - Throws: `InputError` when reading fails, for a file that is no text, for UTF-16 that is malformed, and what
   ///   `beforeWaiting` throws.
   mutating func next(beforeWaiting: () throws -> Void = {}) throws -> [UInt8] {
+    let text = try nextText(beforeWaiting: beforeWaiting)
+    if lineBreak == nil {
+      if let end = text.firstIndex(of: UInt8(ascii: "\n")) {
+        lineBreak = (end == 0 ? lastByte : text[end - 1]) == UInt8(ascii: "\r") ? "\r\n" : "\n"
+      }
+      lastByte = text.last ?? lastByte
+    }
+    return text
+  }
+
+  private mutating func nextText(beforeWaiting: () throws -> Void) throws -> [UInt8] {
     while true {
       if let failure { throw failure }
       let bytes: [UInt8]

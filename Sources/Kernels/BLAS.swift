@@ -26,6 +26,9 @@ package var matrixLibrary: String {
   return "\(version), kernel \(String(cString: openblas_get_corename())), \(threads)"
 }
 
+/// The instruction set that the kernels are compiled for.
+package var instructionSet: String { String(cString: cpt_instruction_set()) }
+
 /// Floats that OpenBLAS packs on one thread for C [m, n] = A [m, k] · B [k, n], in memory it keeps: a block of B, and a
 /// panel of all rows of A.
 ///

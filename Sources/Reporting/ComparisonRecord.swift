@@ -18,7 +18,7 @@ package struct ComparisonRecord: Sendable {
   let times: ComparisonTimes
   /// The confusion matrix of each method, summed over its cells with predictions; only if there is one condition.
   let confusions: [(method: String, cells: Int, labels: [String], counts: [[Int]])]
-  /// The metrics of the first method's cells; only if there is one condition.
+  /// The metrics of the cells; only if there is one condition.
   let histories: [(cell: Comparison.Cell, history: RunHistory)]
 
   /// Reads the folder of a comparison.
@@ -42,7 +42,7 @@ package struct ComparisonRecord: Sendable {
       histories = []
       return
     }
-    histories = try comparison.cells.filter { $0.method == comparison.methods.first }.compactMap { cell in
+    histories = try comparison.cells.compactMap { cell in
       let run = RunDirectory(folder + "/" + cell.folder)
       return run.holdsRun ? (cell, try RunHistory(run)) : nil
     }
@@ -54,7 +54,8 @@ package struct ComparisonRecord: Sendable {
       let labels = lines.first?.tuned.logProbabilities.labels ?? []
       var counts = labels.map { _ in labels.map { _ in 0 } }
       for line in lines {
-        guard let row = labels.firstIndex(of: line.label), let column = labels.firstIndex(of: line.tuned.prediction)
+        guard let row = labels.firstIndex(of: line.label),
+          let column = line.tuned.prediction.flatMap(labels.firstIndex)
         else {
           throw InputError.badData(
             folder, "its cells were evaluated with different labels; run cpt compare again with --overwrite")

@@ -106,25 +106,33 @@ struct ComparisonSection {
   private var confusions: HTML {
     if record.confusions.isEmpty { return .group([]) }
     return tag(
-      "section", [:], heading(level + 1, "Confusion matrices"),
-      paragraph("Summed over seeds. Rows are the true labels, columns the predictions."),
+      "section", [:], heading(level + 1, "Confusions"),
+      paragraph("Summed over seeds." + confusionKey(labels: record.confusions.first?.labels ?? [])),
       tag(
         "div", ["class": "pair"],
         record.confusions.map {
-          confusionMatrix(
+          Reporting.confusions(
             $0.counts, labels: $0.labels,
             of: "\(TuningMethod.abbreviation(of: $0.method)), \(counted($0.cells, "seed"))")
         }))
   }
 
   private var curves: HTML {
-    guard let method = comparison.methods.first.map(TuningMethod.abbreviation(of:)), !record.histories.isEmpty else {
-      return .group([])
-    }
+    let charts = comparison.methods.enumerated().flatMap { curves(of: $1, id: "\(id)-method\($0)") }
+    if charts.isEmpty { return .group([]) }
+    return tag(
+      "section", [:], heading(level + 1, "Training"), tag("div", ["class": "charts"], charts.map(\.html)))
+  }
+
+  /// The curves of a method, one line for each seed; none if it takes no steps.
+  private func curves(of name: String, id: String) -> [LineChart] {
+    let method = TuningMethod.abbreviation(of: name)
+    let histories = record.histories.filter { $0.cell.method == name && $0.history.lastStep > 0 }
+    if histories.isEmpty { return [] }
     func series(
       _ look: LineChart.Series.Look, isNoisy: Bool, of points: (RunHistory) -> [(step: Int, value: Double)]
     ) -> [LineChart.Series] {
-      record.histories.enumerated().map { index, one in
+      histories.enumerated().map { index, one in
         let points = points(one.history)
         let width = isNoisy ? runningMeanWidth(of: points.count) : 1
         return LineChart.Series(
@@ -132,7 +140,7 @@ struct ComparisonSection {
           points: thinned(width < 3 ? points : runningMean(of: points, width: width)))
       }
     }
-    let charts = [
+    return [
       LineChart(
         id: id + "-loss", title: "\(method): training loss (nats)",
         series: series(.line, isNoisy: true) { $0[\StepMetrics.loss] },
@@ -142,8 +150,6 @@ struct ComparisonSection {
         series: series(.dashed, isNoisy: false) { $0[\EvaluationMetrics.accuracy] }, arePercentages: true,
         reaching: [0, 1]),
     ]
-    return tag(
-      "section", [:], heading(level + 1, "Training"), tag("div", ["class": "charts"], charts.map(\.html)))
   }
 
   private var cells: HTML {

@@ -18,17 +18,34 @@ struct ContextSection {
 
   private var summary: String {
     let moved = context.shares.compactMap(\.self)
-    let count =
+    let all =
       "\(counted(context.tokens.count, "token")): \(moved.count) may move, \(context.tokens.count - moved.count) "
-      + "are fixed. The deeper the colour and the thicker the line below a token, the farther it moved"
+      + "are fixed."
+    if !hasDepths {
+      return all + " All that may move went about as far"
+        + ", \(range(moved)) of \(context.isBounded ? "their ball’s radius" : "the largest distance"), so colours do not tell them apart."
+    }
+    let count = all + " The deeper the colour and the thicker the line below a token, the farther it moved"
     guard context.isBounded else { return count + ", as a share of the largest distance that any of them moved." }
     let mean = moved.reduce(0, +) / Double(max(moved.count, 1))
     return count + ", as a share of its ball’s radius: \(percentage(mean)) on average, and "
       + "\(moved.count { $0 >= 1 - PromptGeometry.surfaceTolerance }) of \(moved.count) are on the surface, where the ball stops them."
   }
 
+  /// The depth of the colour of a share: the deepest for 80 % and more, and for non-finite shares.
+  private func depth(_ share: Double) -> Int { share < 0.8 ? Int(share * 5) : 4 }
+
+  /// Whether colours tell tokens apart: not if all moved as far, as on the surface of their balls.
+  private var hasDepths: Bool { Set(context.shares.compactMap { $0.map(depth) }).count > 1 }
+
+  /// The lowest and the highest of some shares, in words.
+  private func range(_ shares: [Double]) -> String {
+    let low = percentage(shares.min() ?? 0), high = percentage(shares.max() ?? 0)
+    return low == high ? high : "\(low) to \(high)"
+  }
+
   private var key: [HTML] {
-    (0..<5).map { depth in
+    (0..<(hasDepths ? 5 : 0)).map { depth in
       tag("li", [:], tag("span", ["class": "token m\(depth)"], .text("\(20 * depth)–\(20 * depth + 20)\u{A0}%")))
     } + [
       tag("li", [:], tag("span", ["class": "token m0 template"], "template")),
@@ -47,8 +64,7 @@ struct ContextSection {
       case .none: " separator"
       }
     let share = context.shares[index]
-    // The deepest for 80 % and more, and for non-finite shares.
-    let depth = share.map { $0 < 0.8 ? " m\(Int($0 * 5))" : " m4" } ?? ""
+    let depth = share.map { " m\(hasDepths ? self.depth($0) : 0)" } ?? ""
     let nearest = token.nearest.isEmpty ? "" : "; nearest: " + token.nearest.map(\.text).joined(separator: ", ")
     let movement = share.map { "moved \(percentage($0))" + nearest } ?? "fixed"
     return tag(

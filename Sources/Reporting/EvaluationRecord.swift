@@ -43,21 +43,49 @@ package struct EvaluationRecord: Sendable {
     difference = untrained.map { PairedDifference(tuned, minus: $0) }
   }
 
-  /// Predicts the rows of a split with the adapter's prompt and with the untrained one.
+  /// Takes the kept predictions of a split, or predicts its rows with the adapter's prompt and with the untrained one.
   ///
   /// - Throws: `InputError.badData` naming a row.
-  init(_ setup: EvaluationSetup, split: Split, progress: (String) -> Void) throws {
+  init(
+    _ setup: EvaluationSetup, split: Split, kept: [PredictionRecord]?, progress: (RunRecord.Activity) -> Void
+  ) throws {
     let examples = setup.examples
-    func predict(_ name: String, _ prompt: TunedPrompt, _ head: ClassifierHead? = nil) throws -> [Prediction] {
+    var isAnnounced = false
+    func predict(
+      _ name: String, _ prompt: TunedPrompt, _ head: ClassifierHead?, kept: (PredictionRecord) -> LabelScores?
+    ) throws -> [Prediction] {
+      if let scores = keptScores(kept) { return scores.indices.map { setup.prediction(of: $0, scores[$0]) } }
+      if !isAnnounced { progress(.predicts(rows: examples.count)) }
+      isAnnounced = true
       let evaluator = Evaluator(decoder: setup.model.decoder, workspace: Workspace(), team: setup.team, head: head)
-      return try evaluator.predict(examples, prompt: prompt) { progress("\(name), \($0) of \(examples.count) rows") }
+      return try evaluator.predict(examples, prompt: prompt) { progress(.rows(name, done: $0, of: examples.count)) }
+    }
+    /// The scores of every row; nil if one has none.
+    func keptScores(_ scores: (PredictionRecord) -> LabelScores?) -> [LabelScores]? {
+      kept.flatMap { lines in
+        let found = lines.compactMap(scores)
+        return found.count == examples.count ? found : nil
+      }
     }
     let method = setup.configuration.training.method, prompt = setup.prompt
     self.init(
       split: split, labels: setup.encoder.labelNames, method: method,
-      tuned: try predict(method.abbreviation, prompt, setup.head),
+      tuned: try predict(method.abbreviation, prompt, setup.head) { $0.tuned.logProbabilities },
       untrained: method.takesSteps || setup.hasInContextLearning
-        ? try predict("untrained", prompt.untrained) : nil)
+        ? try predict("untrained", prompt.untrained, nil) { $0.baselineLogProbabilities } : nil)
+  }
+
+  /// Its predictions as they are kept.
+  var lines: [PredictionRecord] {
+    tuned.predictions.indices.map { row in
+      PredictionRecord(tuned.predictions[row], baseline: untrained?.predictions[row], labels: labels)
+    }
+  }
+
+  /// Whether kept predictions lack some of its own.
+  func hasMore(than kept: [PredictionRecord]?) -> Bool {
+    guard let kept else { return true }
+    return untrained != nil && kept.contains { $0.baselineLogProbabilities == nil }
   }
 
   /// The untrained prompt's, if there is one, then the tuned prompt's.

@@ -1,6 +1,7 @@
 import Diagnostics
 import FileFormats
 import Method
+import Tuning
 
 /// The predictions of the tuned and the untrained context for the evaluated rows: counts by label, and calibration.
 struct EvaluationSection {
@@ -14,12 +15,10 @@ struct EvaluationSection {
     return .group([
       tag(
         "section", [:], heading(level, "Predictions on \(rows)"),
-        paragraph(
-          "\(meaning) Rows of a matrix are the true labels, columns the predictions; the deeper the colour, the larger "
-            + "the share of its row."),
+        paragraph(meaning + confusionKey(labels: evaluation.labels)),
         tag(
           "div", ["class": "pair"],
-          evaluation.methods.map { confusionMatrix($0.report.confusion, labels: evaluation.labels, of: $0.name) }),
+          evaluation.methods.map { confusions($0.report.confusion, labels: evaluation.labels, of: $0.name) }),
         perClass),
       tag(
         "section", [:], heading(level, "Reliability"),
@@ -30,7 +29,15 @@ struct EvaluationSection {
             + "probability (Guo et al. 2017)."),
         tag(
           "div", ["class": "pair"],
-          evaluation.methods.map { ReliabilityDiagram(reliability: $0.reliability, name: $0.name, id: id).html })),
+          evaluation.methods.map { ReliabilityDiagram(reliability: $0.reliability, name: $0.name, id: id).html }),
+        paragraph(
+          "If only predictions of at least a probability count as answers, fewer rows have one and more of these are "
+            + "right."),
+        tag(
+          "div", ["class": "pair"],
+          CoverageChart(
+            id: id, methods: evaluation.methods.reversed().map { ($0.name, Coverage.curve($0.predictions)) }
+          ).html)),
     ])
   }
 
@@ -58,6 +65,41 @@ struct EvaluationSection {
           + [.text(fixed(tuned[index].precision, 3)), .text(fixed(tuned[index].recall, 3))]
       })
   }
+}
+
+/// The most labels of a confusion matrix; more of them are mostly zeros.
+private let mostLabelsOfMatrix = 15
+
+/// How to read what `confusions` gives for so many labels.
+func confusionKey(labels: [String]) -> String {
+  labels.count > mostLabelsOfMatrix
+    ? " The tables have the labels that are most often taken for others."
+    : " Rows of a matrix are the true labels, columns the predictions; the deeper the colour, the larger the share of its "
+      + "row."
+}
+
+/// A confusion matrix, or the most frequent confusions of many labels.
+func confusions(_ counts: [[Int]], labels: [String], of name: String) -> HTML {
+  if labels.count <= mostLabelsOfMatrix { return confusionMatrix(counts, labels: labels, of: name) }
+  let pairs = labels.indices.flatMap { label in
+    labels.indices.filter { $0 != label && counts[label][$0] > 0 }.map {
+      (label: label, said: $0, rows: counts[label][$0])
+    }
+  }.sorted { ($1.rows, $0.label, $0.said) < ($0.rows, $1.label, $1.said) }
+  let shown = pairs.prefix(30)
+  let rows = pairs.reduce(0) { $0 + $1.rows }
+  let total = counts.reduce(0) { $0 + $1.reduce(0, +) }
+  return table(
+    "\(name): \(total - rows) of \(total) right (\(percentage(Double(total - rows) / Double(max(total, 1))))); "
+      + counted(pairs.count, "confused pair")
+      + (shown.count < pairs.count ? ", the \(shown.count) most frequent" : ""),
+    header: ["label", "predicted", "rows", "of the label"],
+    rows: shown.map { pair in
+      [
+        .text(labels[pair.label]), .text(labels[pair.said]), .text(String(pair.rows)),
+        .text(percentage(Double(pair.rows) / Double(max(1, counts[pair.label].reduce(0, +))))),
+      ]
+    }, text: [0, 1])
 }
 
 /// A confusion matrix as a table, with cells shaded by their share of the row.

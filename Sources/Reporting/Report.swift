@@ -58,12 +58,26 @@ package struct Report {
         "head", [:], tag("meta", ["charset": "utf-8"]),
         tag("meta", ["name": "viewport", "content": "width=device-width, initial-scale=1"]),
         tag("meta", ["name": "color-scheme", "content": "light dark"]),
-        // Nothing is loaded and nothing runs, whatever the page contains.
+        // Nothing is loaded and nothing but the one script runs, whatever the page contains.
         tag(
-          "meta", ["http-equiv": "Content-Security-Policy", "content": "default-src 'none'; style-src 'unsafe-inline'"]),
+          "meta",
+          [
+            "http-equiv": "Content-Security-Policy",
+            "content": "default-src 'none'; style-src 'unsafe-inline'"
+              + (hasScript ? "; script-src '\(scriptHash)'" : ""),
+          ]),
         tag("meta", ["name": "generator", "content": "cpt \(version)"]), tag("title", [:], .text(title)),
         tag("style", [:], .text(styleSheet))),
-      tag("body", [:], tag("main", [:], [summary] + sections)))
+      tag(
+        "body", [:], tag("main", [:], [summary] + sections), hasScript ? tag("script", [:], .text(script)) : .group([]))
+    )
+  }
+
+  /// Whether a part has a table of predictions.
+  private var hasScript: Bool {
+    subjects.contains { subject in
+      if case .run(let run) = subject { run.evaluation?.tuned.predictions.isEmpty == false } else { false }
+    }
   }
 
   /// All subjects in tables, each line a link to its part; empty if there is only one part.

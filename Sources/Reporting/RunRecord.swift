@@ -62,7 +62,20 @@ package struct RunRecord: Sendable {
   /// The evaluated split: test rows, else validation rows; nil if there are neither.
   var split: Split? { configuration.data.evaluationSplit }
 
-  /// Opens model and adapter, and evaluates the adapter if requested; does nothing without an adapter.
+  /// What `compute` does.
+  package enum Activity {
+    /// Finds out how far the context moved.
+    case context
+    /// Begins to predict rows, since the run keeps no evaluation of them.
+    case predicts(rows: Int)
+    /// Has predicted rows with a method.
+    case rows(String, done: Int, of: Int)
+    /// The predictions could not be kept in the run's folder.
+    case notKept(InputError)
+  }
+
+  /// Opens model and adapter, and takes the evaluation that the run keeps, or evaluates the adapter and keeps that;
+  /// does nothing without an adapter.
   ///
   /// - Parameters:
   ///   - model: the frozen model's folder, in place of the configuration's.
@@ -71,13 +84,13 @@ package struct RunRecord: Sendable {
   ///   - progress: is called with the current activity.
   /// - Throws: `InputError` for anything missing or wrong.
   package mutating func compute(
-    model: String?, evaluates: Bool, team: ThreadTeam, progress: (String) -> Void
+    model: String?, evaluates: Bool, team: ThreadTeam, progress: (Activity) -> Void
   ) throws {
     guard let adapterFolder else { return }
     let adapter = try Adapter(folder: adapterFolder)
     var configuration = configuration
     if let model { configuration = configuration.using(model: model) }
-    progress("\(name): the context")
+    progress(.context)
     guard evaluates, let split else {
       guard let folder = configuration.baseModel else {
         throw InputError.badData(path, "its configuration names no model; use --model")
@@ -90,6 +103,15 @@ package struct RunRecord: Sendable {
     }
     let setup = try EvaluationSetup(configuration, adapter: adapter, split: split, team: team)
     context = ContextRecord(setup.prompt, decoder: setup.model.decoder, tokenizer: setup.tokenizer, team: team)
-    evaluation = try EvaluationRecord(setup, split: split) { progress("\(name): \($0)") }
+    let kept = KeptEvaluations(of: adapter)
+    let found = kept?.predictions(of: setup)
+    let record = try EvaluationRecord(setup, split: split, kept: found, progress: progress)
+    evaluation = record
+    guard let kept, record.hasMore(than: found) else { return }
+    do {
+      try kept.keep(KeptEvaluation(of: setup, split: split), record.lines)
+    } catch let error as InputError {
+      progress(.notKept(error))
+    }
   }
 }

@@ -24,6 +24,7 @@ struct RunSection {
         .group([
           EvaluationSection(evaluation: $0, id: id, level: level + 1).html,
           ChangesSection(evaluation: $0, level: level + 1).html,
+          PredictionsSection(evaluation: $0, id: id, level: level + 1).html,
         ])
       } ?? .group([])
     return tag(

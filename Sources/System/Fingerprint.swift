@@ -20,6 +20,14 @@ package struct Fingerprint: Sendable {
 
   package mutating func add(_ value: Float) { add(Int(value.bitPattern)) }
 
+  package mutating func add(_ text: String) {
+    for byte in text.utf8 { add(Int(byte)) }
+    add(-1)
+  }
+
+  /// The hash of a text alone.
+  package init(of text: String) { add(text) }
+
   /// The hash in hexadecimal digits.
   package var text: String { String(hash, radix: 16) }
 }

@@ -47,29 +47,102 @@ func endOpenLine() {
   if descriptor >= 0 { _ = unsafe write(descriptor, lineBreak.utf8Start, 1) }
 }
 
-/// The path of a file that a signal must remove, as the address of a C string; 0: none.
-private let unfinishedFile = Atomic<UInt>(0)
+/// A file under its temporary name, as a signal handler sees it: C strings that are never freed.
+private struct UnfinishedFile {
+  let path: UnsafePointer<CChar>
+  var part: FinishedPart?
 
-/// Registers the file, if any, to remove when a signal ends the program.
-package func setUnfinishedFile(_ path: String?) {
-  // The few bytes of an earlier path are not freed: a signal handler may be reading them.
-  let copy = unsafe path.flatMap { unsafe withPath($0) { unsafe strdup($0) } }
-  unfinishedFile.store(UInt(bitPattern: copy), ordering: .relaxed)
+  /// The bytes that are worth keeping, and what to say about them: a text before their rows, one between their number and
+  /// that of the next row, one after that.
+  struct FinishedPart {
+    let name: UnsafePointer<CChar>
+    let words: (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafePointer<CChar>)
+    var bytes = 0
+    var rows = 0
+  }
 }
 
-/// Lets SIGINT, SIGTERM and SIGHUP end the program at once, after ending an unfinished line.
+/// The address of the `UnfinishedFile` that a signal must remove or keep; 0: none.
+private let unfinishedFile = Atomic<UInt>(0)
+
+/// Replaces the unfinished file. The few bytes of an earlier one are not freed: a signal handler may be reading them.
+private func store(_ file: UnfinishedFile) {
+  let copy = UnsafeMutablePointer<UnfinishedFile>.allocate(capacity: 1)
+  unsafe copy.initialize(to: file)
+  unfinishedFile.store(UInt(bitPattern: copy), ordering: .releasing)
+}
+
+private func currentUnfinishedFile() -> UnsafePointer<UnfinishedFile>? {
+  unsafe UnsafePointer(bitPattern: unfinishedFile.load(ordering: .acquiring))
+}
+
+/// Registers the file, if any, to remove when a signal ends the program.
+///
+/// - Parameters:
+///   - path: its temporary name.
+///   - name: the name under which `setFinishedRows` are kept instead.
+///   - words: what is then said, around the number of the last row and that of the next.
+package func setUnfinishedFile(
+  _ path: String?, keptAs name: String? = nil, saying words: (String, String, String) = ("", "", "")
+) {
+  guard let path, let address = unsafe withPath(path, { unsafe strdup($0) }) else {
+    return unfinishedFile.store(0, ordering: .releasing)
+  }
+  var file = unsafe UnfinishedFile(path: UnsafePointer(address), part: nil)
+  if let name, let kept = unsafe withPath(name, { unsafe strdup($0) }), let first = unsafe strdup(words.0),
+    let second = unsafe strdup(words.1), let third = unsafe strdup(words.2)
+  {
+    file.part = unsafe UnfinishedFile.FinishedPart(
+      name: UnsafePointer(kept), words: (UnsafePointer(first), UnsafePointer(second), UnsafePointer(third)))
+  }
+  store(file)
+}
+
+/// Says how many bytes of the unfinished file are complete rows, and which row is the last of them.
+package func setFinishedRows(bytes: Int, last: Int) {
+  guard var file = unsafe currentUnfinishedFile()?.pointee, file.part != nil else { return }
+  file.part?.bytes = bytes
+  file.part?.rows = last
+  store(file)
+}
+
+/// Removes the unfinished file, or keeps its rows and says so; for signal handlers.
+private func leaveUnfinishedFile() {
+  guard let file = unsafe currentUnfinishedFile() else { return }
+  guard let part = unsafe file.pointee.part, part.rows > 0,
+    unsafe truncate(file.pointee.path, part.bytes) == 0, unsafe rename(file.pointee.path, part.name) == 0
+  else {
+    _ = unsafe unlink(file.pointee.path)
+    return
+  }
+  unsafe say(part.words.0)
+  say(part.rows)
+  unsafe say(part.words.1)
+  say(part.rows + 1)
+  unsafe say(part.words.2)
+}
+
+private func say(_ words: UnsafePointer<CChar>) { _ = unsafe write(STDERR_FILENO, words, strlen(words)) }
+
+private let digits: StaticString = "0123456789"
+
+/// Writes a number without allocating memory.
+private func say(_ number: Int) {
+  if number > 9 { say(number / 10) }
+  _ = unsafe write(STDERR_FILENO, digits.utf8Start + number % 10, 1)
+}
+
+/// Lets SIGINT, SIGTERM and SIGHUP end the program at once, after ending an unfinished line and file.
 package func endAtSignals() {
   unblockSignals()
   // The handlers' globals are initialised before a signal can use them.
   setOpenLine(on: nil)
   setUnfinishedFile(nil)
-  _ = lineBreak
+  _ = (lineBreak, digits)
   for number in endingSignals where !isIgnored(number) {
     signal(number) { number in
       endOpenLine()
-      if let path = unsafe UnsafePointer<CChar>(bitPattern: unfinishedFile.load(ordering: .relaxed)) {
-        _ = unsafe unlink(path)
-      }
+      leaveUnfinishedFile()
       _exit(128 + number)
     }
   }

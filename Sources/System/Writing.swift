@@ -8,6 +8,8 @@ import Glibc
 package final class ReplacingFile {
   /// The path of the bytes until the end; nil for a device or pipe.
   package private(set) var temporary: String?
+  /// Bytes of all calls of `append` that have returned.
+  package private(set) var length = 0
   private let path: String
   private let file: AppendingFile
 
@@ -43,7 +45,23 @@ package final class ReplacingFile {
     }
   }
 
-  package func append(_ bytes: [UInt8]) throws { try file.append(bytes) }
+  package func append(_ bytes: [UInt8]) throws {
+    try file.append(bytes)
+    length += bytes.count
+  }
+
+  /// Gives what has been appended another name, in place of `finish`; nothing for a device or pipe.
+  ///
+  /// - Throws: `InputError.failure` when a system call fails.
+  package func keep(as other: String) throws {
+    guard let temporary else { return }
+    try file.synchronize()
+    // An append that failed may have written a part.
+    guard unsafe withPath(temporary, { unsafe truncate($0, length) }) == 0, move(temporary, to: other) else {
+      throw InputError.failure(other, "cannot be put in place: \(systemReason())")
+    }
+    self.temporary = nil
+  }
 
   /// Flushes the bytes to disk and renames the file.
   ///

@@ -69,6 +69,7 @@ import TestSupport
           "--dry-run", to: ["--config", "config.json", "--overwrite"], effect: .says("at its peak")),
         Case("--profile", to: ["--config", "config.json", "--overwrite"], effect: .says("GFLOP/s")),
         threads,
+        Case("--progress", "json", to: ["--config", "config.json", "--overwrite"], effect: .says("\"event\"")),
         Case("--json", to: ["--config", "config.json", "--overwrite"], effect: .says("\"total_steps\": 6")),
         help,
       ]),
@@ -85,11 +86,14 @@ import TestSupport
         Case("--set", "data.test=../../other.tsv", effect: .says("3 rows")),
         Case("--no-icl", effect: .hides("ICL")),
         Case("--scoring", "calibrated", effect: .says("16 rows, calibrated")),
+        Case("--threshold", "0.5", effect: .says("probability at least 0.5")),
+        Case("--fail-under", "90", effect: .refuses("--fail-under: must be a share from 0 to 1")),
         Case("--predictions", "-", effect: .says("\"log_probabilities\"")),
         Case(
           "--overwrite", to: ["--checkpoint", "run", "--predictions", "other.tsv", "--split", "test"],
           effect: .says("16 rows")),
         threads,
+        Case("--progress", "json", effect: .says("\"event\"")),
         Case("--json", effect: .says("\"macro_f1\"")),
         help,
       ]),
@@ -127,10 +131,13 @@ import TestSupport
           "--checkpoint", "nowhere", to: ["--data", "other.tsv"],
           effect: .refuses("nowhere/adapter_config.json: not found")),
         Case("--data", "-", to: ["--checkpoint", "run"], input: "a parcel", effect: .says("a parcel\n")),
+        Case("--text", "a parcel", to: ["--checkpoint", "run"], effect: .says("a parcel\n")),
         Case(
           "--format", "csv", to: ["--checkpoint", "run", "--data", "-"], input: "text,id\na parcel,1\n",
           effect: .says("text,id,prediction,")),
         Case("--text-column", "txt", effect: .refuses("has no column \"txt\"")),
+        Case("--from-row", "2", effect: .hides("late parcel")),
+        Case("--threshold", "1", effect: .says("3 below the threshold")),
         Case("--output", "labelled.tsv", effect: .hides("log_probability_billing")),
         Case(
           "--overwrite", to: ["--checkpoint", "run", "--data", "train.tsv", "--output", "old"], effect: .says("16 rows")
@@ -145,6 +152,7 @@ import TestSupport
         model,
         Case("--set", "model.weights=q9", effect: .refuses("\"model.weights\" must be one of")),
         threads,
+        Case("--progress", "json", effect: .says("\"event\"")),
         Case("--json", effect: .says("\"prediction\": ")),
         help,
       ]),
@@ -196,6 +204,8 @@ import TestSupport
         Case("--resume", effect: .says("  kept")),
         Case("--overwrite", effect: .says("accuracy")),
         threads,
+        Case(
+          "--progress", "json", to: ["--config", "config.json", "--overwrite"] + oneCell, effect: .says("\"event\"")),
         Case("--json", to: ["--config", "config.json", "--overwrite"] + oneCell, effect: .says("\"labelled_rows\"")),
         help,
       ]),
@@ -228,6 +238,7 @@ import TestSupport
         Case(
           "--threads", "0", to: ["run", "--output", "t.html"],
           effect: .refuses("--threads: must be a whole number of at least 1")),
+        Case("--progress", "json", to: ["run", "--output", "p.html", "--overwrite"], effect: .says("\"event\"")),
         Case("--json", to: ["run", "--output", "j.html", "--overwrite"], effect: .says("\"untrained_accuracy\"")),
         help,
       ]),

@@ -32,7 +32,15 @@ import TestSupport
       #expect(known.map(\.key) == facts.prefix(known.count).map(\.key))
       // What the process holds beside the run differs a little.
       for (one, other) in zip(known, facts) where one.key != "memory_bytes" { #expect(one == other) }
-      #expect(facts.dropFirst(known.count).map(\.key) == ["operations", "step_seconds", "total_seconds"])
+      #expect(
+        facts.dropFirst(known.count).map(\.key) == [
+          "operations", "step_seconds", "evaluations", "evaluation_seconds", "total_seconds",
+        ])
+      let steps = 6 * (facts.first { $0.key == "step_seconds" }?.value.number ?? 0)
+      let evaluations = 3 * (facts.first { $0.key == "evaluation_seconds" }?.value.number ?? 0)
+      #expect(steps > 0 && evaluations > 0 && abs((facts.last?.value.number ?? 0) - steps - evaluations) < 1e-9)
+      let spoken = outcome.output.split { $0.isWhitespace }.joined(separator: " ")
+      #expect(spoken.contains(" for 6 steps and 3 evaluations, by the time that parts of them took"))
       let words = try #require(example.trainRun(["--dry-run"]).output.split(separator: "\n\n").last)
       for part in words.split(separator: "\n") where part.hasPrefix("context") || part.hasPrefix("steps") {
         #expect(outcome.output.contains(part), "\(words)")

@@ -51,9 +51,10 @@ struct Program {
 }
 
 extension Program {
-  /// Starts it, its standard output a file if one is given, sends a signal once `isReady`, returns the exit status.
+  /// Starts it, its standard output and error files if they are given, sends a signal once `isReady`, returns the exit status.
   static func interrupt(
-    _ arguments: [String], in folder: String, with signal: Int32, output: String? = nil, when isReady: () -> Bool
+    _ arguments: [String], in folder: String, with signal: Int32, output: String? = nil, errors: String? = nil,
+    when isReady: () -> Bool
   ) throws -> Int32 {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
@@ -62,7 +63,9 @@ extension Program {
     if let output { try Data().write(to: URL(fileURLWithPath: output)) }
     process.standardOutput =
       try output.map { try FileHandle(forWritingTo: URL(fileURLWithPath: $0)) } ?? FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
+    if let errors { try Data().write(to: URL(fileURLWithPath: errors)) }
+    process.standardError =
+      try errors.map { try FileHandle(forWritingTo: URL(fileURLWithPath: $0)) } ?? FileHandle.nullDevice
     try process.run()
     while process.isRunning, !isReady() { usleep(1000) }
     kill(process.processIdentifier, signal)

@@ -155,6 +155,22 @@ import Tuning
     }
   }
 
+  @Test func timesFollowFromWorkAndRates() {
+    let work = RunWork(operationsOfStep: 600, operationsOfEvaluation: 4000)
+    let time = TimeEstimate(
+      work, steps: 10, evaluations: 3, rates: RunRates(step: 100, evaluation: 200), isBound: true)
+    #expect(time.operations == 18_000 && time.stepSeconds == 6 && time.evaluationSeconds == 20)
+    #expect(time.totalSeconds == 120 && time.isBound)
+    let alone = TimeEstimate(
+      RunWork(operationsOfStep: 0, operationsOfEvaluation: 4000), steps: 0, evaluations: 1,
+      rates: RunRates(step: nil, evaluation: 200), isBound: false)
+    #expect(alone.stepSeconds == 0 && alone.totalSeconds == 20)
+    let blind = TimeEstimate(
+      RunWork(operationsOfStep: 600, operationsOfEvaluation: 0), steps: 10, evaluations: 0,
+      rates: RunRates(step: 100, evaluation: nil), isBound: false)
+    #expect(blind.totalSeconds == 60)
+  }
+
   /// Operations of the steps and evaluations of a run, as its own profile counts them.
   @Test func estimatedOperationsAreThoseOfTheRun() throws {
     try withTemporaryFolder { folder in

@@ -19,6 +19,24 @@ import Tuning
     #expect(wilsonInterval(0, of: 0) == 0...1)
   }
 
+  /// Confidences 0.9, 0.8, 0.8, 0.6, of which the second and the last are wrong.
+  @Test func coverageIsTheShareOfAnswers() throws {
+    let rows = [(0.9, 0), (0.8, 1), (0.8, 0), (0.6, 1)].map { confidence, label in
+      Prediction(
+        place: "",
+        candidates: CandidateScores(logProbabilities: [log(confidence), log(1 - confidence)], tokenCounts: [1, 1]),
+        label: label)
+    }
+    let curve = Coverage.curve(rows.shuffled())
+    #expect(curve.map(\.answered) == [1, 3, 4] && curve.map(\.correct) == [1, 2, 2])
+    #expect(curve.map(\.share) == [0.25, 0.75, 1])
+    for point in curve { #expect(Coverage(rows, threshold: point.threshold) == point) }
+    #expect(Coverage(rows, threshold: 0.7).accuracy.map { abs($0 - 2 / 3) < 1e-12 } == true)
+    let none = Coverage(rows, threshold: 0.95)
+    #expect(none.answered == 0 && none.accuracy == nil && none.json["accuracy"] == .null)
+    #expect(Coverage.curve([]).isEmpty && Coverage([], threshold: 0).share == 0)
+  }
+
   /// Rows [log P of 2 labels] whose scorings are worked out by hand.
   @Test func scoringsAreTheirFormulas() throws {
     let row = CandidateScores(logProbabilities: [-3, -4], tokenCounts: [1, 2])

@@ -36,7 +36,7 @@ package struct RunInspection: Sendable {
     forecast = Result {
       let trainer = try trainer.get()
       let rate = setup.team.matrixProductRate(size: 2048)
-      return (RunForecast(trainer, setup), TimeEstimate(trainer, setup, rate: rate))
+      return (RunForecast(trainer, setup), try TimeEstimate(trainer, rate: rate))
     }
   }
 }

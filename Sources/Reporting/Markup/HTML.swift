@@ -20,7 +20,7 @@ package indirect enum HTML: Sendable, ExpressibleByStringInterpolation {
   }
 
   /// HTML elements without content and closing tag.
-  private static let void: Set = ["meta", "br"]
+  private static let void: Set = ["meta", "br", "input"]
 
   private func write(to markup: inout String) {
     switch self {

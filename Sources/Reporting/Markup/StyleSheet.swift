@@ -92,9 +92,10 @@ let styleSheet = """
   .context li { margin: 0.35rem 0; line-height: 2; }
   .context li::marker { color: var(--soft); }
   .token {
-    white-space: pre-wrap; padding: 0.1rem 0.05rem; margin-right: 1px; border-radius: 2px;
+    display: inline-block; max-width: 100%; white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.5;
+    vertical-align: top; padding: 0.1rem 0.05rem; margin-right: 1px; border-radius: 2px;
     border-bottom: 0 solid var(--edge); font-family: ui-monospace, SFMono-Regular, Menlo, DejaVu Sans Mono, monospace;
-    font-size: 0.88em; -webkit-box-decoration-break: clone; box-decoration-break: clone;
+    font-size: 0.88em;
   }
   .m0 { background: var(--m0); border-bottom-width: 0; } .m1 { background: var(--m1); border-bottom-width: 1px; }
   .m2 { background: var(--m2); border-bottom-width: 2px; } .m3 { background: var(--m3); border-bottom-width: 3px; }
@@ -106,6 +107,23 @@ let styleSheet = """
   details { margin: 0.75rem 0; }
   summary { cursor: pointer; color: var(--link); padding: 0.2rem 0; }
   summary:focus-visible, .scroll:focus-visible, a:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
+  .rows .scroll { max-height: 36rem; }
+  .rows thead th { position: sticky; top: 0; background: var(--ground); }
+  .filter { display: flex; flex-wrap: wrap; gap: 0.4rem 1.25rem; align-items: center; margin: 0.75rem 0 0; }
+  .filter[hidden] { display: none; }
+  .filter input { font: inherit; color: inherit; }
+  .filter input[type="search"] {
+    background: var(--ground); border: 1px solid var(--soft); border-radius: 0.3rem; padding: 0.2rem 0.4rem; max-width: 100%;
+  }
+  .filter output { color: var(--soft); }
+  .sortable th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; text-align: inherit; }
+  .sortable th button::after { content: " ↕"; color: var(--soft); }
+  .sortable th[aria-sort="ascending"] button::after { content: " ↑"; }
+  .sortable th[aria-sort="descending"] button::after { content: " ↓"; }
+  .sortable tbody th { font-weight: 400; white-space: normal; min-width: 14rem; max-width: 34rem; }
+  .sortable tbody td { vertical-align: top; }
+  .wrong td:nth-child(3) { color: var(--c1); font-weight: 600; }
+  button:focus-visible, input:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
   .changes li { margin: 0.6rem 0; }
   .changes q { display: block; quotes: none; }
   .outcome { color: var(--soft); font-size: 0.92rem; }
@@ -136,5 +154,8 @@ let styleSheet = """
     th, td { padding: 0.2rem 0.35rem; }
     .matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
     pre { white-space: pre-wrap; }
+    details:not([open]), .filter, .sortable tbody tr:not([class]) { display: none; }
+    .rows .scroll { max-height: none; }
+    .sortable th button::after { content: ""; }
   }
   """

@@ -28,7 +28,7 @@ extension ConfigurationSection {
     for member in members {
       guard let field = Self.fields.first(where: { $0.name == member.key }) else {
         throw origin.error(
-          member.key, "is an unknown key" + suggestion(for: member.key, among: Self.fields.map(\.name)))
+          member.key, "is an unknown key" + Configuration.suggestion(for: member.key, among: Self.fields.map(\.name)))
       }
       guard seen.insert(field.name).inserted else { throw origin.error(field.name, "appears twice") }
       guard try field.read(member.value, &self, origin) else { throw field.error(member.value, origin) }
@@ -37,6 +37,21 @@ extension ConfigurationSection {
 }
 
 extension Configuration {
+  /// What to write instead of an unknown key: keys of this name elsewhere, else the nearest in its section, else the
+  /// nearest of all.
+  fileprivate static func suggestion(for key: String, among names: [String]) -> String {
+    let paths = descriptions.map(\.path)
+    func name(_ path: String) -> String { path.split(separator: ".").last.map(String.init) ?? path }
+    func answer(_ paths: [String]) -> String {
+      "; did you mean \(paths.map { "\"\($0)\"" }.joined(separator: " or "))?"
+    }
+    let same = paths.filter { name($0) == key }
+    if !same.isEmpty { return answer(same) }
+    if let near = nearest(to: key, among: names) { return answer([near]) }
+    if let near = nearest(to: key, among: paths.map(name)) { return answer(paths.filter { name($0) == near }) }
+    return Diagnostics.suggestion(for: key, among: names)
+  }
+
   /// Every key except section names, in file order, for documentation.
   package static var reference: [ConfigurationKeyDescription] {
     let defaults = Configuration().json

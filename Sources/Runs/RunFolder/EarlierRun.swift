@@ -116,7 +116,13 @@ extension RunDirectory {
     let events = System.names(inDirectory: tensorBoard).filter { $0.hasPrefix("events.out.tfevents.") }
     for name in checkpoints { try removeCheckpoint(path + "/" + name) }
     try removeFiles(events, inDirectory: tensorBoard)
-    for name in names.filter({ !(last + checkpoints + [Self.tensorBoardFolder]).contains($0) }) {
+    let kept = System.names(inDirectory: evaluations).filter { name in
+      [".json", ".jsonl"].contains { Self.base(of: name).hasSuffix($0) }
+    }
+    try removeFiles(kept, inDirectory: evaluations)
+    for name in names.filter({
+      !(last + checkpoints + [Self.tensorBoardFolder, Self.evaluationsFolder]).contains($0)
+    }) {
       try removeRecursively(path + "/" + name)
     }
     try removeCheckpoint(best)
@@ -139,7 +145,9 @@ extension RunDirectory {
   package func removeCheckpoint(_ folder: String) throws { try removeFiles(Checkpoint.files, inDirectory: folder) }
 
   /// The run's folder, if this is one of its checkpoints; else the folder itself.
-  static func ofCheckpoint(_ path: String) -> String { isCheckpoint(lastComponent(of: path)) ? folder(of: path) : path }
+  package static func ofCheckpoint(_ path: String) -> String {
+    isCheckpoint(lastComponent(of: path)) ? folder(of: path) : path
+  }
 
   /// The name without what marks a file or folder that is being written.
   private static func base(of name: String) -> String {
@@ -159,7 +167,8 @@ extension RunDirectory {
 
   private static func isRunFile(_ name: String) -> Bool {
     [
-      configurationName, metricsName, tensorBoardFolder, Adapter.configurationFile, Adapter.weightsFile,
+      configurationName, metricsName, tensorBoardFolder, evaluationsFolder, Adapter.configurationFile,
+      Adapter.weightsFile,
       ClassifierHead.file,
     ].contains(name) || isCheckpoint(name)
   }

@@ -7,6 +7,7 @@ import System
 ///     config.json                 the resolved configuration
 ///     metrics.jsonl               one line per step and per evaluation
 ///     checkpoint-N/, best/        adapter and training state after step N, and after the best one
+///     evaluations/                what `cpt eval` found, a pair of files per checkpoint, rows and scoring
 ///     tensorboard/                event files, if training.report_to asks for them
 ///     adapter_config.json, adapter_model.safetensors    the last adapter
 ///     head.safetensors            its classifier, with training.method "head"
@@ -19,12 +20,14 @@ package struct RunDirectory: Sendable {
   package var configurationFile: String { path + "/" + Self.configurationName }
   package var metricsFile: String { path + "/" + Self.metricsName }
   package var best: String { path + "/" + Self.bestName }
+  package var evaluations: String { path + "/" + Self.evaluationsFolder }
   package var tensorBoard: String { path + "/" + Self.tensorBoardFolder }
 
   static let configurationName = "config.json"
   /// The name of the metrics file.
   package static let metricsName = "metrics.jsonl"
   static let tensorBoardFolder = "tensorboard"
+  static let evaluationsFolder = "evaluations"
   static let bestName = "best"
   static let checkpointStart = "checkpoint-"
 

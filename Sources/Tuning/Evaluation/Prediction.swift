@@ -30,6 +30,9 @@ package struct CandidateScores: Sendable {
     let total = powers.reduce(0, +)
     return powers.map { $0 / total }
   }
+
+  /// The probability of the predicted candidate.
+  package var confidence: Double { probabilities[predicted] }
 }
 
 /// The model's scores for one labelled row.

@@ -29,26 +29,25 @@ extension FieldType where Value == LabelScores {
   }
 }
 
-/// A prompt's prediction for a row: the keys that `cpt predict` adds, and those of `cpt eval --predictions`.
+/// A prompt's prediction for a row: the keys that `cpt predict` adds, and those of predictions that `cpt eval` writes.
 package struct LabelPrediction: Sendable, Equatable {
-  /// The most probable label.
-  package private(set) var prediction: String
+  /// The most probable label; nil if its probability is below a threshold.
+  package private(set) var prediction: String?
   /// The prediction's probability, normalised over the labels.
   package private(set) var probability: Double
   /// log P(whole label) of each label, in nats.
   package private(set) var logProbabilities: LabelScores
 
-  /// Names the candidates of a row by their labels.
-  package init(_ candidates: CandidateScores, labels: [String]) {
-    prediction = labels[candidates.predicted]
-    probability = candidates.probabilities[candidates.predicted]
+  /// Names the candidates of a row by their labels; below a threshold of the probability, there is no prediction.
+  package init(_ candidates: CandidateScores, labels: [String], threshold: Double = 0) {
+    probability = candidates.confidence
+    prediction = probability < threshold ? nil : labels[candidates.predicted]
     logProbabilities = LabelScores(labels: labels, values: candidates.logProbabilities)
   }
 }
 
 extension LabelPrediction: Record {
   package init() {
-    prediction = ""
     probability = 0
     logProbabilities = LabelScores(labels: [], values: [])
   }
@@ -56,14 +55,14 @@ extension LabelPrediction: Record {
   package static let fields = [predictionField, probabilityField, logProbabilitiesField]
 
   package static let predictionField = Field<LabelPrediction>(
-    "prediction", \.prediction, .text, "the most probable label")
+    "prediction", \.prediction, .null(or: .text), "the most probable label; null below --threshold")
   package static let probabilityField = Field<LabelPrediction>(
     "probability", \.probability, .number, "its probability, normalised over the labels")
   fileprivate static let logProbabilitiesField = Field<LabelPrediction>(
     "log_probabilities", \.logProbabilities, .labelScores, "log P(whole label) of each label, in nats")
 
   package func validate(_ origin: FieldOrigin) throws {
-    try logProbabilities.check(prediction, of: Self.predictionField, origin)
+    if let prediction { try logProbabilities.check(prediction, of: Self.predictionField, origin) }
   }
 }
 
@@ -77,7 +76,7 @@ extension LabelScores {
   }
 }
 
-/// A line of `cpt eval --predictions`: a row, its label, and the predictions with the tuned and the untrained prompt.
+/// A line of the predictions that `cpt eval` keeps and that `--predictions` writes: a row, its label, and the predictions with the tuned and the untrained prompt.
 package struct PredictionRecord: Sendable, Equatable {
   /// The place of the row: "test.tsv:12".
   package private(set) var row: String

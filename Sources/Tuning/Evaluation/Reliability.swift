@@ -20,7 +20,7 @@ package struct Reliability: Sendable {
 
   package init(_ predictions: [Prediction], bins count: Int = 10) {
     precondition(count > 0)
-    let outcomes = predictions.map { (confidence: $0.probabilities[$0.predicted], isRight: $0.predicted == $0.label) }
+    let outcomes = predictions.map { (confidence: $0.candidates.confidence, isRight: $0.predicted == $0.label) }
     let members = Dictionary(grouping: outcomes) {
       min(max(Int(($0.confidence * Double(count)).rounded(.up)), 1), count)
     }

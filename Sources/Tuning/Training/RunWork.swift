@@ -8,6 +8,11 @@ package struct RunWork: Sendable {
   /// Operations of an evaluation on the validation rows; 0 without validation rows.
   package let operationsOfEvaluation: Double
 
+  package init(operationsOfStep: Double, operationsOfEvaluation: Double) {
+    self.operationsOfStep = operationsOfStep
+    self.operationsOfEvaluation = operationsOfEvaluation
+  }
+
   /// Measures some of the steps, spread evenly over the run.
   init(
     step: TrainingStep, examples: [TypedTokens], order: BatchOrder, plan: PackPlan, steps: Int,
@@ -18,5 +23,16 @@ package struct RunWork: Sendable {
       step.measure(examples: order.batch(forStep: index).map { examples[$0] }, plan: plan).operations
     }
     operationsOfStep = sample.isEmpty ? 0 : sample.reduce(0, +) / Double(sample.count)
+  }
+}
+
+/// The operations per second that a machine reaches in the parts of a run; nil for a part that it does not have.
+package struct RunRates: Sendable {
+  package let step: Double?
+  package let evaluation: Double?
+
+  package init(step: Double?, evaluation: Double?) {
+    self.step = step
+    self.evaluation = evaluation
   }
 }

@@ -109,7 +109,59 @@ package struct Trainer {
   package var plan: TrainingPlan {
     TrainingPlan(
       firstStep: state.step, totalSteps: totalSteps, stepsPerEpoch: stepsPerEpoch, warmupSteps: schedule.warmupSteps,
-      trainingExamples: examples.count, validationExamples: validation.count, contextTokens: setup.context.count)
+      trainingExamples: examples.count, validationExamples: validation.count, contextTokens: setup.context.count,
+      evaluationSteps: evaluationInterval, mayStopEarly: training.earlyStoppingPatience != nil)
+  }
+
+  /// Measures how fast this machine computes the run: a step, or a part of one that takes about so many operations, and
+  /// so with an evaluation. Each is computed twice; the first time reads the weights.
+  ///
+  /// - Throws: `InputError.badData` naming a row whose probabilities are not finite.
+  package func measureRates(within operations: Double) throws -> RunRates {
+    func rate(_ cost: Measurement, _ work: () throws -> Void) rethrows -> Double {
+      let seconds = try (0..<2).map { _ in
+        let start = monotonicSeconds()
+        try work()
+        return monotonicSeconds() - start
+      }
+      return cost.operations / max(seconds.min() ?? 0, 1e-9)
+    }
+    func part(_ count: Int, of all: Double) -> Int { max(1, Int(Double(count) * min(1, operations / max(all, 1)))) }
+    var ofStep: Double?
+    if totalSteps > 0 {
+      let members = order.batch(forStep: 0)
+      let rows = members.prefix(part(members.count, of: work.operationsOfStep)).map { examples[$0] }
+      let kept = Array(0..<part(setup.context.count, of: work.operationsOfStep))
+      let cost = TrainingStep(
+        decoder: step.decoder, context: step.context.keeping(kept), loss: step.loss, workspace: step.workspace,
+        team: step.team
+      ).measure(examples: rows, plan: computing.plan)
+      ofStep = rate(cost) {
+        _ = step.run(prompt: state.prompt.embeddings, examples: rows, plan: computing.plan, keeping: kept)
+      }
+    }
+    var ofEvaluation: Double?
+    let predicted = classified.rows + validation
+    if !predicted.isEmpty {
+      let rows = Array(predicted.prefix(part(predicted.count, of: work.operationsOfEvaluation)))
+      let kept = part(setup.context.count, of: work.operationsOfEvaluation), prompt = state.prompt
+      let context = Context(
+        tokenIDs: Array(prompt.context.tokens.ids.prefix(kept)), mask: nil,
+        types: Array(prompt.context.tokens.types.prefix(kept)))
+      let shorter = TunedPrompt(
+        context: context, initial: Array(prompt.initial.prefix(kept * prompt.width)),
+        radii: configuration.projection, width: prompt.width)
+      let readsStates = training.method == .head
+      let cost = try computing.evaluator.measure(rows, contextCount: kept, readsStates: readsStates)
+      ofEvaluation = try rate(cost) {
+        if readsStates {
+          _ = try computing.evaluator.hiddenStates(of: rows, prompt: shorter) { _ in true }
+        } else {
+          _ = try computing.evaluator.predict(rows, prompt: shorter)
+        }
+      }
+    }
+    return RunRates(step: ofStep, evaluation: ofEvaluation)
   }
 
   /// Takes the run's folder for this process, and goes on with the run in it if that is asked for: from its newest
