@@ -50,8 +50,9 @@ let package = Package(
     .target(
       name: "Tokenization", dependencies: ["COniguruma", "CUTF8Proc", "Diagnostics", "FileFormats", "System"],
       swiftSettings: safeSettings),
+    .target(name: "ChatTemplates", dependencies: ["Diagnostics"], swiftSettings: safeSettings),
     .target(
-      name: "Method", dependencies: ["Diagnostics", "Kernels", "LanguageModel", "Tokenization"],
+      name: "Method", dependencies: ["ChatTemplates", "Diagnostics", "Kernels", "LanguageModel", "Tokenization"],
       swiftSettings: safeSettings),
     .target(
       name: "Runs", dependencies: ["Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "System"],
@@ -59,13 +60,15 @@ let package = Package(
     .target(
       name: "Tuning",
       dependencies: [
-        "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System", "Tokenization",
+        "ChatTemplates", "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System",
+        "Tokenization",
       ],
       swiftSettings: safeSettings),
     .target(
       name: "Insights",
       dependencies: [
-        "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System", "Tokenization", "Tuning",
+        "ChatTemplates", "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System",
+        "Tokenization", "Tuning",
       ],
       swiftSettings: safeSettings),
     .target(
@@ -85,6 +88,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Diagnostics", "FileFormats", "Method", "System"], path: "Tests/TestSupport"),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+    .testTarget(
+      name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "Diagnostics", "FileFormats", "TestSupport"]),
     .testTarget(name: "SystemTests", dependencies: ["Diagnostics", "System", "TestSupport"]),
     .testTarget(name: "FileFormatsTests", dependencies: ["Diagnostics", "FileFormats", "System", "TestSupport"]),
     .testTarget(name: "KernelsTests", dependencies: ["FileFormats", "Kernels", "TestSupport"]),
@@ -93,7 +98,9 @@ let package = Package(
       dependencies: ["Diagnostics", "FileFormats", "Kernels", "LanguageModel", "System", "TestSupport"]),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Diagnostics", "FileFormats", "System", "TestSupport", "Tokenization"]),
-    .testTarget(name: "MethodTests", dependencies: ["FileFormats", "Method", "TestSupport"]),
+    .testTarget(
+      name: "MethodTests",
+      dependencies: ["ChatTemplates", "Diagnostics", "FileFormats", "Method", "TestSupport", "Tokenization"]),
     .testTarget(
       name: "RunsTests", dependencies: ["Diagnostics", "FileFormats", "Method", "Runs", "System", "TestSupport"]),
     .testTarget(
@@ -128,7 +135,7 @@ if Context.environment["CPT_FUZZING"] != nil, let program = package.targets.firs
       name: "cpt", dependencies: program.dependencies, exclude: ["Main.swift"],
       swiftSettings: safeSettings + [.unsafeFlags(["-enable-testing"])]),
     .executableTarget(
-      name: "Fuzzing", dependencies: program.dependencies + ["cpt"], path: "Tests/Fuzzing",
+      name: "Fuzzing", dependencies: program.dependencies + ["ChatTemplates", "cpt"], path: "Tests/Fuzzing",
       exclude: ["corpus", "tokens.dict"]),
   ]
 }

@@ -54,8 +54,16 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
     of: adapter, for: "template and labels must come from a configuration")
   endAtSignals()
   var reader = try RecordReader(path, format: format)
-  let column = try reader.column(
-    arguments["--text-column"] ?? configuration.data.textColumn, remedy: "--text-column names the column of the text")
+  let input = configuration.template.inputPattern
+  if arguments.has("--text-column"), !input.fields.contains("") {
+    throw InputError.usage(
+      "--text-column",
+      "chooses the column of {} in template.input, which takes \(input.fields.map { "{\($0)}" }.joined(separator: ", ")) instead"
+    )
+  }
+  let columns = try InputColumns(
+    of: reader, input: input, textColumn: arguments["--text-column"] ?? configuration.data.textColumn,
+    remedy: "--text-column names the column of the text")
   let classifier = try Classifier(configuration, adapter: adapter, team: team)
   let rows = try LabelledRows(of: reader, labels: classifier.labels, asJSON: arguments.has("--json"))
   let output = try PredictionOutput(destination)
@@ -76,7 +84,7 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
     }
     func add(_ record: DataRecord) throws {
       try rows.check(record)
-      let row = try classifier.candidates(of: record.text(in: column), at: record.place)
+      let row = try classifier.candidates(of: columns.texts(of: record), at: record.place)
       try pack.append(row)
       if row.isTruncated { progress.truncated += 1 }
       records.append(record)

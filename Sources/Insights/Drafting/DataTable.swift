@@ -24,8 +24,6 @@ struct DataTable {
   private(set) var places: [String] = []
   /// How the file differs from plain UTF-8 with the format's usual separator or layout, in words.
   let peculiarities: [String]
-  /// A Python expression that reads the file; nil if pandas has none.
-  let pandasExpression: String?
   /// The reader of the file, if it has a header.
   private let reader: RecordReader
 
@@ -69,7 +67,6 @@ struct DataTable {
     if places.count == 1, let first, case .object(let json, _) = first.content { try first.refuseTable(json) }
     self.reader = reader
     peculiarities = reader.peculiarities
-    pandasExpression = reader.pandasExpression
   }
 
   /// The column of a name.

@@ -27,6 +27,8 @@ package struct DataConfiguration: Sendable, Equatable {
   package var validationFold: Int?
   package var testFraction: Double?
   package var textColumn = "text"
+  /// The pattern of the template that takes the columns.
+  package internal(set) var input = Template().inputPattern
   package var labelColumn = "label"
   package var labelWords: [LabelWord]?
   package var contextExamples = 10

@@ -13,6 +13,8 @@ package struct DataRow: Sendable, Equatable {
   /// "train.tsv:12", for messages.
   package let place: String
   package let content: Content
+  /// The text of each column that the input takes, if it takes several: `content` then has them as one text.
+  package var columns: [String] = []
 
   var isText: Bool { if case .text = content { true } else { false } }
 }
@@ -21,13 +23,18 @@ package struct DataRow: Sendable, Equatable {
 package enum DataFile {
   /// All rows of a file, by its ending: `.jsonl` (or `.json`), `.csv`, `.tsv`.
   ///
+  /// `input` is the template's pattern, which names columns or takes the text column.
+  ///
   /// A JSON row is an object with the text and label columns, or with `input_ids` and `input_type_mask`; all rows of a
   /// file are of one kind.
   /// - Throws: `InputError` with file and line.
-  package static func rows(of file: String, textColumn: String, labelColumn: String) throws -> [DataRow] {
+  package static func rows(
+    of file: String, input: TemplatePattern = Template().inputPattern, textColumn: String, labelColumn: String
+  ) throws -> [DataRow] {
     var reader = try RecordReader(file, format: .ofRows(in: file))
     let remedy = "set data.text_column and data.label_column"
-    let text = try reader.column(textColumn, remedy: remedy), label = try reader.column(labelColumn, remedy: remedy)
+    let text = try InputColumns(of: reader, input: input, textColumn: textColumn, remedy: remedy)
+    let label = try reader.column(labelColumn, remedy: remedy)
     var rows: [DataRow] = []
     while let record = try reader.next()?.get() {
       let row: DataRow
@@ -37,8 +44,9 @@ package enum DataFile {
         throw InputError.badData(
           record.place, "has no \"input_ids\", and the rows before it hold tokens; keep tokens and texts in two files")
       } else {
+        let found = try text.texts(of: record)
         row = DataRow(
-          place: record.place, content: .text(try record.text(in: text), label: try record.label(in: label)))
+          place: record.place, content: .text(found.text, label: try record.label(in: label)), columns: found.columns)
       }
       if let first = rows.first, first.isText, !row.isText {
         throw InputError.badData(

@@ -15,7 +15,9 @@ struct SplitRows {
   init(_ configuration: DataConfiguration, seed: Int, _ needed: Set<Split>) throws {
     func read(_ file: String?) throws -> [DataRow] {
       try file.map {
-        try DataFile.rows(of: $0, textColumn: configuration.textColumn, labelColumn: configuration.labelColumn)
+        try DataFile.rows(
+          of: $0, input: configuration.input, textColumn: configuration.textColumn,
+          labelColumn: configuration.labelColumn)
       } ?? []
     }
     func isDrawn(_ split: Split, _ fraction: Double?) -> Bool { needed.contains(split) && fraction != nil }
