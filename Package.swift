@@ -61,8 +61,9 @@ let package = Package(
     .target(
       name: "Tokenization", dependencies: ["COniguruma", "CUTF8Proc", "Diagnostics", "FileFormats", "System"],
       swiftSettings: safeSettings),
+    .target(name: "ChatTemplates", dependencies: ["Diagnostics"], swiftSettings: safeSettings),
     .target(
-      name: "Method", dependencies: ["Diagnostics", "Kernels", "LanguageModel", "Tokenization"],
+      name: "Method", dependencies: ["ChatTemplates", "Diagnostics", "Kernels", "LanguageModel", "Tokenization"],
       swiftSettings: safeSettings),
     .target(
       name: "Runs", dependencies: ["Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "System"],
@@ -70,13 +71,15 @@ let package = Package(
     .target(
       name: "Tuning",
       dependencies: [
-        "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System", "Tokenization",
+        "ChatTemplates", "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System",
+        "Tokenization",
       ],
       swiftSettings: safeSettings),
     .target(
       name: "Insights",
       dependencies: [
-        "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System", "Tokenization", "Tuning",
+        "ChatTemplates", "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System",
+        "Tokenization", "Tuning",
       ],
       swiftSettings: safeSettings),
     .target(
@@ -88,7 +91,7 @@ let package = Package(
       swiftSettings: safeSettings),
     .target(
       name: "ContextTuning",
-      dependencies: ["Diagnostics", "FileFormats", "Kernels", "Runs", "System", "Tuning"],
+      dependencies: ["Diagnostics", "FileFormats", "Kernels", "Method", "Runs", "System", "Tuning"],
       swiftSettings: safeSettings),
     .systemLibrary(name: "CContextTuning"),
     .target(name: "CInterface", dependencies: ["CContextTuning", "ContextTuning", "Diagnostics"]),
@@ -118,6 +121,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Diagnostics", "FileFormats", "Method", "System"], path: "Tests/TestSupport"),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
+    .testTarget(
+      name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "Diagnostics", "FileFormats", "TestSupport"]),
     .testTarget(name: "SystemTests", dependencies: ["Diagnostics", "System", "TestSupport"]),
     .testTarget(name: "FileFormatsTests", dependencies: ["Diagnostics", "FileFormats", "System", "TestSupport"]),
     .testTarget(name: "KernelsTests", dependencies: ["FileFormats", "Kernels", "TestSupport"]),
@@ -126,7 +131,9 @@ let package = Package(
       dependencies: ["Diagnostics", "FileFormats", "Kernels", "LanguageModel", "System", "TestSupport"]),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Diagnostics", "FileFormats", "System", "TestSupport", "Tokenization"]),
-    .testTarget(name: "MethodTests", dependencies: ["FileFormats", "Method", "TestSupport"]),
+    .testTarget(
+      name: "MethodTests",
+      dependencies: ["ChatTemplates", "Diagnostics", "FileFormats", "Method", "TestSupport", "Tokenization"]),
     .testTarget(
       name: "RunsTests", dependencies: ["Diagnostics", "FileFormats", "Method", "Runs", "System", "TestSupport"]),
     .testTarget(
@@ -160,6 +167,6 @@ if Context.environment["CPT_FUZZING"] != nil, let commands = package.targets.fir
   commands.swiftSettings = safeSettings + [.unsafeFlags(["-enable-testing"])]
   package.targets.append(
     .executableTarget(
-      name: "Fuzzing", dependencies: commands.dependencies + ["Commands"], path: "Tests/Fuzzing",
+      name: "Fuzzing", dependencies: commands.dependencies + ["ChatTemplates", "Commands"], path: "Tests/Fuzzing",
       exclude: ["corpus", "tokens.dict"]))
 }

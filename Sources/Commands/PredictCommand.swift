@@ -2,6 +2,7 @@ import Diagnostics
 import FileFormats
 import Glibc
 import Kernels
+import Method
 import System
 import Tuning
 
@@ -72,7 +73,14 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
     of: adapter, for: "template and labels must come from a configuration")
   endAtSignals()
   var input = try PredictionInput(path, format, texts, hasHeader: configuration.data.hasHeader)
-  let column = try input.column(arguments["--text-column"] ?? configuration.data.textColumn)
+  let pattern = configuration.template.inputPattern
+  if arguments.has("--text-column"), !pattern.fields.contains("") {
+    throw InputError.usage(
+      "--text-column",
+      "chooses the column of {} in template.input, which takes \(pattern.fields.map { "{\($0)}" }.joined(separator: ", ")) instead"
+    )
+  }
+  let columns = try input.columns(pattern, textColumn: arguments["--text-column"] ?? configuration.data.textColumn)
   try input.skip(firstRow - 1)
   let classifier = try Classifier(configuration, adapter: adapter, team: team)
   let rows = try LabelledRows(
@@ -99,7 +107,7 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
       }
       func add(_ record: DataRecord) throws {
         try rows.check(record)
-        let row = try classifier.candidates(of: record.text(in: column), at: record.place)
+        let row = try classifier.candidates(of: columns.texts(of: record), at: record.place)
         try pack.append(row)
         if row.isTruncated { progress.truncated += 1 }
         records.append(record)
@@ -156,8 +164,9 @@ private struct PredictionInput {
     self.texts = texts
   }
 
-  func column(_ name: String) throws -> RecordColumn {
-    try reader?.column(name, remedy: "--text-column names the column of the text") ?? .ofLines
+  func columns(_ pattern: TemplatePattern, textColumn: String) throws -> InputColumns {
+    try InputColumns(
+      of: reader, input: pattern, textColumn: textColumn, remedy: "--text-column names the column of the text")
   }
 
   mutating func next(beforeWaiting: () throws -> Void = {}) throws -> Result<DataRecord, any Error>? {

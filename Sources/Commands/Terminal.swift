@@ -73,7 +73,7 @@ final class Terminal {
     var lines = [""]
     for word in line.split(separator: " ", omittingEmptySubsequences: false) {
       let longer = lines[lines.count - 1] + (lines[lines.count - 1].isEmpty ? "" : " ") + word
-      if cpt.columns(of: longer) <= columns || lines[lines.count - 1].isEmpty {
+      if Commands.columns(of: longer) <= columns || lines[lines.count - 1].isEmpty {
         lines[lines.count - 1] = longer
       } else {
         lines.append(String(word))

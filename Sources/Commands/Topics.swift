@@ -53,7 +53,8 @@ let topics: [Topic] = [
       The rows are in a .csv (commas; fields in double quotes may contain commas and
       line breaks), a .tsv (tabs; quotes are ordinary characters) or a .jsonl file
       (one object per line). The first line of a .csv or .tsv names the columns.
-      data.text_column and data.label_column select two of them; others are ignored.
+      data.text_column and data.label_column select two of them; others are ignored,
+      unless template.input names them: "Title: {title}\\nBody: {body}".
 
         cpt init --data tickets.csv --model gpt2
 

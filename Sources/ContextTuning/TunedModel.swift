@@ -1,5 +1,6 @@
 import Diagnostics
 import Kernels
+import Method
 import Runs
 import System
 import Tuning
@@ -56,6 +57,12 @@ public final class TunedModel: Sendable {
           adapter.folder + "/config.json", "not found; expected the configuration that a run writes beside its adapter")
       }
       let configuration = try adapter.configuration(file: file, model: options.model)
+      let fields = configuration.template.inputPattern.fields
+      guard fields.count == 1 else {
+        throw InputError.badData(
+          "template.input",
+          "takes \(fields.count) columns, and a text is classified as a whole; use cpt predict")
+      }
       let team = try ThreadTeam(forProcess: options.threads)
       return (adapter, team, try Classifier(configuration, adapter: adapter, team: team))
     }
@@ -160,7 +167,7 @@ extension TunedModel {
     deliver: @escaping @Sendable (Result<[Classification], any Error>) -> Void
   ) throws -> ScoringQueue.Request? {
     let rows = try texts.enumerated().map { index, text in
-      try classifier.candidates(of: text, at: texts.count == 1 ? "text" : "text \(index + 1)")
+      try classifier.candidates(of: (text, []), at: texts.count == 1 ? "text" : "text \(index + 1)")
     }
     guard !rows.isEmpty else {
       deliver(.success([]))

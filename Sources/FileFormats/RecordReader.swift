@@ -368,24 +368,6 @@ package struct RecordReader {
 
   private var rowsInJQ: String { json?.isList == true ? ".[] | " : "" }
 
-  /// A Python expression that reads the file `sys.argv[1]` as a table of texts with named columns; nil if pandas has
-  /// none.
-  package var pandasExpression: String? {
-    guard hasHeader else { return nil }
-    let encoding = input.conversions.contains("UTF-16") ? ", encoding=\"utf-16\"" : ""
-    let texts = ", dtype=str, keep_default_na=False\(encoding)"
-    switch (format, table) {
-    case (.csv, .quoted(let separator)):
-      let text = JSON.string(String(Character(Unicode.Scalar(separator)))).compact
-      return "pandas.read_csv(sys.argv[1], sep=\(text)\(texts)\(isSeparatorNamed ? ", skiprows=1" : ""))"
-    case (.tsv, _): return "pandas.read_csv(sys.argv[1], sep=\"\\t\", quoting=3\(texts))"
-    case (.jsonl, _) where isSplitAtLines || json?.isList == true:
-      return
-        "pandas.read_json(sys.argv[1], dtype=False, convert_dates=False\(isSplitAtLines ? ", lines=True" : "")\(encoding))"
-    default: return nil
-    }
-  }
-
   /// JSON without the line breaks between its parts.
   private func oneLine(_ text: String) -> String {
     if isSplitAtLines { return text }
@@ -399,8 +381,8 @@ package struct RecordReader {
 extension DataRecord {
   /// The text of a record.
   ///
-  /// - Throws: `InputError.badData` when there is none, it is empty, or the key is repeated.
-  package func text(in column: RecordColumn) throws -> String {
+  /// - Throws: `InputError.badData` when there is none, the key is repeated, or it is empty and may not be.
+  package func text(in column: RecordColumn, allowsEmpty: Bool = false) throws -> String {
     let text: String
     switch content {
     case .line(let line): text = line
@@ -416,7 +398,7 @@ extension DataRecord {
       }
       text = found
     }
-    guard !isBlank(text) else { throw InputError.badData(place, "the text is empty") }
+    guard allowsEmpty || !isBlank(text) else { throw InputError.badData(place, "the text is empty") }
     return text
   }
 

@@ -169,7 +169,8 @@ struct GGUFTokenizer {
       preTokenizer: preTokenizer, model: .bytePairEncoding(model), decoder: decoder,
       special: MarkerTokens(
         beginningOfText: beginning, endOfText: try token("eos_token_id"),
-        beginsTexts: try beginning != nil && metadata.flag("tokenizer.ggml.add_bos_token") ?? beginsTexts))
+        beginsTexts: try beginning != nil && metadata.flag("tokenizer.ggml.add_bos_token") ?? beginsTexts,
+        named: try namedTokens()))
   }
 
   // MARK: - Merges
@@ -272,6 +273,16 @@ struct GGUFTokenizer {
   }
 
   private func match(of id: Int) -> Match? { types.isEmpty ? nil : Match(rawValue: types[id]) }
+
+  /// The special tokens by their keys in a tokenizer_config.json.
+  private func namedTokens() throws -> [String: String] {
+    let keys = [
+      ("bos_token", "bos_token_id"), ("eos_token", "eos_token_id"), ("unk_token", "unknown_token_id"),
+      ("pad_token", "padding_token_id"),
+    ]
+    let tokens = try keys.compactMap { name, key in try token(key).map { (name, $0) } }
+    return Dictionary(tokens) { first, _ in first }
+  }
 
   /// The content of the token that a key names; nil if it names none.
   private func token(_ key: String) throws -> String? {

@@ -22,6 +22,8 @@ struct MarkerTokens: Sendable {
   var endOfText: String?
   /// Whether the tokenizer puts the first of them before a text.
   var beginsTexts = false
+  /// The special tokens that have keys, such as `bos_token`, by these.
+  var named: [String: String] = [:]
 }
 
 /// Converts text to tokens and back, exactly like Hugging Face tokenizers with the same files.

@@ -108,7 +108,7 @@ private struct TokenizerParts {
       normalizer: normalizer, preTokenizer: preTokenizer, model: model, decoder: decoder,
       special: MarkerTokens(
         beginningOfText: try settings.token("bos_token")?.content, endOfText: try settings.token("eos_token")?.content,
-        beginsTexts: beginsTexts))
+        beginsTexts: beginsTexts, named: try settings.namedTokens()))
   }
 }
 

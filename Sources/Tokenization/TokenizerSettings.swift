@@ -184,12 +184,23 @@ struct TokenizerSettings {
     return AddedToken(content: paddingToken, isSpecial: true, isNormalized: false)
   }
 
-  /// The special tokens: those with a key, which ends with `_token`, and the extra ones.
-  private func specialTokens() throws -> (named: [AddedToken], extra: [AddedToken]) {
+  /// The keys of all special tokens that have one, which ends with `_token`.
+  private var tokenKeys: [String] {
     let otherKeys =
       tokenizerClass.specialTokens.keys.sorted().filter { key in !members.contains { $0.key == key } }
       + members.filter { $0.key.hasSuffix("_token") && ($0.value.string != nil || $0.value.object != nil) }.map(\.key)
-    var named = try (Self.keys + otherKeys.filter { !Self.keys.contains($0) }).compactMap { try token($0) }
+    return Self.keys + otherKeys.filter { !Self.keys.contains($0) }
+  }
+
+  /// The special tokens that have a key, by these.
+  func namedTokens() throws -> [String: String] {
+    let tokens = try tokenKeys.compactMap { key in try token(key).map { (key, $0.content) } }
+    return Dictionary(tokens) { first, _ in first }
+  }
+
+  /// The special tokens: those with a key, and the extra ones.
+  private func specialTokens() throws -> (named: [AddedToken], extra: [AddedToken]) {
+    var named = try tokenKeys.compactMap { try token($0) }
     func read(_ values: [JSON], _ token: (JSON) -> AddedToken?) throws -> [AddedToken] {
       try values.map { value in
         if let token = token(value) { return token }

@@ -53,7 +53,9 @@ import TestSupport
       $0.set("training", "warmup_ratio", .number(0.1))
     },
     Mistake(65, "contradicts \"data.validation\"") { $0.set("data", "validation_fraction", .number(0.1)) },
-    Mistake(65, "\"template.input\" must be a string with one {}") { $0.set("template", "input", .string("no place")) },
+    Mistake(65, "\"template.input\" must be a string with {} or {column} in it") {
+      $0.set("template", "input", .string("no place"))
+    },
     Mistake(65, "has no column \"txt\"; did you mean \"text\"?") { $0.set("data", "text_column", .string("txt")) },
     Mistake(65, "train.tsv:18: the text is empty") { $0.train.append((" ", "billing")) },
     Mistake(65, "train.tsv:18: the label (column \"label\") is empty") { $0.train.append(("x", "")) },

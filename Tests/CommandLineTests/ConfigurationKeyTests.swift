@@ -74,6 +74,8 @@ import TestSupport
     Case("template.tokenization", .string("whole"), .run),
     Case("template.end_of_text", .bool(true), .run),
     Case("template.beginning_of_text", .bool(true), .run),
+    Case("template.chat", .bool(true), .refused("has no chat template")),
+    Case("template.system", .string("a"), .refused("needs \"template.chat\"")),
     Case("data.train", .string("nowhere.tsv"), .refused("nowhere.tsv: cannot be opened")),
     Case("data.validation", .null, .fact("validation_examples", 4, 0)),
     Case("data.test", .string("nowhere.tsv"), .refused("nowhere.tsv: cannot be opened")),

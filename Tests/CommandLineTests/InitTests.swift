@@ -345,23 +345,18 @@ import TestSupport
     }
   }
 
-  /// The line that joins two texts reads the file as it is.
-  @Test(arguments: [
-    ("a.csv", ",", #"pandas.read_csv(sys.argv[1], sep=",", dtype=str"#),
-    ("a.csv", ";", #"pandas.read_csv(sys.argv[1], sep=";", dtype=str"#),
-    ("a.tsv", "\t", #"pandas.read_csv(sys.argv[1], sep="\t", quoting=3, dtype=str"#), ("a.jsonl", "", "lines=True"),
-  ])
-  func twoTextsAreJoinedFromTheirFile(name: String, separator: String, expression: String) throws {
+  /// The pattern for several columns of text is one that the configuration takes.
+  @Test func severalTextsAreProposed() throws {
     try withTemporaryFolder { folder in
-      let rows = (0..<40).map { ["a title of \($0)", "the body of \($0) is", $0 % 2 == 0 ? "x" : "y"] }
-      let names = ["title", "body", "label"]
-      let lines =
-        separator.isEmpty
-        ? rows.map { row in JSON.object(zip(names, row).map { .init($0, .string($1)) }).compact }
-        : ([names] + rows).map { $0.joined(separator: separator) }
-      let outcome = try initialize(lines.joined(separator: "\n"), named: name, in: folder)
-      #expect(
-        outcome.output.contains(expression) && outcome.output.contains(" \(name) title body"), "\(outcome.output)")
+      let rows = (0..<40).map { "a title of \($0),the body of \($0) is,\($0 % 2 == 0 ? "x" : "y")" }
+      let outcome = try initialize(
+        (["title,the_body,label"] + rows).joined(separator: "\n"), named: "a.csv", in: folder)
+      let start = try #require(outcome.output.firstRange(of: "to use both, set template.input to "))
+      let pattern = try #require(outcome.output[start.upperBound...].split(separator: "\n").first)
+      #expect(pattern == #""Title: {title}\nThe body: {the_body}""#, "\(outcome.output)")
+      let written = try Configuration(
+        file: folder + "/cpt.json", overrides: [("template.input", try JSON(parsing: Array(pattern.utf8), file: ""))])
+      #expect(written.template.inputPattern.fields == ["title", "the_body"])
     }
   }
 

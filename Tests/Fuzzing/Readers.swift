@@ -1,3 +1,4 @@
+import ChatTemplates
 import Diagnostics
 import FileFormats
 import Insights
@@ -51,6 +52,11 @@ struct Reader: Sendable {
       files: ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"]
     ) { input in
       try use(Tokenizer(path: input.path), of: input.path)
+    },
+    Reader(name: "chat-template") { input in
+      let template = try ChatTemplate(String(decoding: input.bytes, as: UTF8.self), place: "f")
+      let turns = [ChatMessage(role: "user", content: " Hi\n"), ChatMessage(role: "assistant", content: "yes")]
+      for count in 1...2 { _ = try template.render(Array(turns.prefix(count)), addsGenerationPrompt: count == 1) }
     },
     Reader(name: "rows") { input in
       for ending in ["csv", "tsv", "jsonl", "txt"] {

@@ -47,7 +47,7 @@ package struct ComparisonRun {
       files = isTested ? [data.test, data.testFraction == nil ? nil : data.train] : [data.validation, data.train]
       fractions = [data.testFraction, isTested && data.testFraction == nil ? nil : data.validationFraction]
       limit = isTested ? data.maxTestExamples : nil
-      columns = [data.textColumn, data.labelColumn]
+      columns = [data.labelColumn] + data.input.fields.map { $0.isEmpty ? data.textColumn : $0 }
     }
   }
 

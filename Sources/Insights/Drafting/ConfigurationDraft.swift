@@ -106,6 +106,15 @@ package struct ConfigurationDraft: Sendable {
   }
 
   private static func entries(of template: Template, isFirst: Bool, _ model: ModelSurvey?) -> [Entry] {
+    if template.isChat {
+      return [
+        Entry(
+          "chat", .bool(true),
+          "turns in the model's chat template (this model assigns the labels a higher probability this way)"),
+        Entry("input", .string(template.input), "the user's turn"),
+        Entry("output", .string(template.output), "the assistant's turn"),
+      ]
+    }
     let way =
       switch template.tokenization {
       case .whole: "a label's word begins with its space, as in the texts models learn from; \"pieces\" is PEFT's way"

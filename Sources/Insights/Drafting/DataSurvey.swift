@@ -1,5 +1,6 @@
 import Diagnostics
 import FileFormats
+import Method
 import Runs
 import Tuning
 
@@ -192,16 +193,14 @@ extension DataSurvey {
         || other.column.shareOfPhrases > 0.5 && 2 * other.column.distinct > other.column.filled
     }.map(\.column.name)
     if let other = others.first {
-      var sentence =
-        "the text might also be \(quoted(other)): --text-column \(shellWord(other)); only one column is read, so join "
-        + "columns first to use " + (others.count == 1 ? "both" : "them (\(others.count + 1))")
-      // Names that are too long for a line, or too many, would be cut.
-      let joined = columns.map(\.name).filter(Set([best.column.name] + others).contains).map(shellWord)
-      if let read = table.pandasExpression, joined.reduce(0, { $0 + $1.utf8.count }) < 200, file.utf8.count < 200 {
-        let script =
-          "import pandas, sys; t = \(read); t[\"joined\"] = t[sys.argv[2:]].fillna(\"\").agg(\" \".join, axis=1); "
-          + "t.to_csv(\"joined.csv\", index=False)"
-        sentence += ": python3 -c \(shellWord(script)) \(shellWord(file)) \(joined.joined(separator: " "))"
+      var sentence = "the text might also be \(quoted(other)): --text-column \(shellWord(other))"
+      let names = columns.map(\.name).filter(Set([best.column.name] + others).contains)
+      let pattern = names.map { "\(DraftTemplates.name(of: $0, otherwise: "Text")): {\($0)}" }.joined(separator: "\n")
+      // Names that are too long for a line, too many or with braces cannot be shown so.
+      if pattern.utf8.count < 200, TemplatePattern(pattern)?.fields == names {
+        sentence +=
+          "; to use \(others.count == 1 ? "both" : "all \(names.count)"), set template.input to "
+          + JSON.string(pattern).compact
       }
       notes.append(sentence)
     }

@@ -24,8 +24,6 @@ struct DataTable {
   private(set) var places: [String] = []
   /// How the file differs from plain UTF-8 with the format's usual separator or layout, in words.
   let peculiarities: [String]
-  /// A Python expression that reads the file; nil if pandas has none.
-  let pandasExpression: String?
   /// Whether the first line names the columns; true for JSON, whose keys do.
   let hasHeader: Bool
   private let isTable: Bool
@@ -88,7 +86,6 @@ struct DataTable {
     self.hasHeader = reader.hasHeader
     isTable = reader.header != nil
     peculiarities = reader.peculiarities
-    pandasExpression = reader.pandasExpression
   }
 
   /// The column of a name.

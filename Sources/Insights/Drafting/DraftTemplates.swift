@@ -4,15 +4,18 @@ import Method
 ///
 /// On two lines, as in texts that models learn from: "Review: …", "Sentiment: …", named by the columns, with a blank
 /// line between examples. On one line: "input: … output: …" with the end-of-text token between examples, PEFT's way.
-/// Each tokenized whole and in pieces.
+/// Each tokenized whole and in pieces. As a chat, if the model has a chat template: "Review: …" and "Sentiment:" are the
+/// user's turn.
 struct DraftTemplates {
   let all: [Template]
 
   init(data: DataSurvey, model: ModelSurvey?) {
     var lines = Template()
-    lines.input = Self.name(of: data.textColumn, otherwise: "Text") + ": {}"
+    let text = Self.name(of: data.textColumn, otherwise: "Text")
+    let label = Self.name(of: data.labelColumn, otherwise: "Label")
+    lines.input = text + ": {}"
     lines.intraSeparator = "\n"
-    lines.output = Self.name(of: data.labelColumn, otherwise: "Label") + ": {}"
+    lines.output = label + ": {}"
     lines.interSeparator = "\n\n"
     lines.emitsInterSeparator = true
     lines.addsEndOfText = false
@@ -21,7 +24,11 @@ struct DraftTemplates {
       oneLine.addsEndOfText = false
       oneLine.emitsInterSeparator = true
     }
-    all = [lines, oneLine].flatMap { template in
+    var chat = Template()
+    chat.isChat = true
+    chat.input = "\(text): {}\n\(label):"
+    chat.output = "{}"
+    let texts = [lines, oneLine].flatMap { template in
       [Template.Tokenization.whole, .pieces].map { tokenization in
         var template = template
         template.tokenization = tokenization
@@ -29,12 +36,15 @@ struct DraftTemplates {
         return template
       }
     }
+    all = texts + (model?.hasChatTemplate == true ? [chat] : [])
   }
 
   /// A column's name as a heading: "ticket_text" → "Ticket text".
-  private static func name(of column: String, otherwise fallback: String) -> String {
+  static func name(of column: String, otherwise fallback: String) -> String {
     let words = column.split { $0 == "_" || $0.isWhitespace }.joined(separator: " ")
-    guard words.contains(where: \.isLetter), !words.contains("{}"), words.count <= 40, let first = words.first else {
+    guard words.contains(where: \.isLetter), !words.contains(where: { $0 == "{" || $0 == "}" }), words.count <= 40,
+      let first = words.first
+    else {
       return fallback
     }
     return first.uppercased() + words.dropFirst()
@@ -43,5 +53,7 @@ struct DraftTemplates {
 
 extension Template {
   /// The layout for the user: "two lines, whole".
-  package var layout: String { "\(intraSeparator == "\n" ? "two lines" : "one line"), \(tokenization.rawValue)" }
+  package var layout: String {
+    isChat ? "chat" : "\(intraSeparator == "\n" ? "two lines" : "one line"), \(tokenization.rawValue)"
+  }
 }

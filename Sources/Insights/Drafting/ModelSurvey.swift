@@ -1,6 +1,8 @@
+import ChatTemplates
 import LanguageModel
 import Method
 import Tokenization
+import Tuning
 
 /// The facts about a model and its tokens of some texts that a first configuration needs.
 package struct ModelSurvey: Sendable {
@@ -15,6 +17,8 @@ package struct ModelSurvey: Sendable {
   package let hasEndOfText: Bool
   /// Whether the tokenizer puts the beginning-of-text token before what it encodes.
   package let expectsBeginningOfText: Bool
+  /// Whether there is a chat template that can lay out examples.
+  package let hasChatTemplate: Bool
 
   /// Opens a model and encodes texts.
   ///
@@ -30,6 +34,12 @@ package struct ModelSurvey: Sendable {
     let endOfText = try? specialTokens.id(of: .endOfText, tokenizer: tokenizer)
     hasEndOfText = endOfText != nil
     expectsBeginningOfText = specialTokens.expectsBeginningOfText(tokenizer: tokenizer)
+    var chat = Template()
+    chat.isChat = true
+    let chatEncoder = try? ExampleEncoder(
+      template: chat, tokenizer: tokenizer, endOfText: nil, beginningOfText: nil,
+      chatTemplate: ChatTemplate(path: path, tokenizer: tokenizer))
+    hasChatTemplate = chatEncoder != nil
     let encoder = try ExampleEncoder(
       template: DraftTemplates(data: data, model: nil).all[0], tokenizer: tokenizer, endOfText: nil,
       beginningOfText: nil)

@@ -31,7 +31,7 @@ package struct Configuration: Sendable, Equatable {
   package var projection = ProjectionRadii()
 
   // Ours.
-  package var template = Template()
+  package var template = Template() { didSet { data.input = template.inputPattern } }
   package var data = DataConfiguration()
   package var training = TrainingConfiguration()
   package var promptTuning = PromptTuningConfiguration()
@@ -155,6 +155,12 @@ extension Configuration {
       ignoredKeys = members.map(\.key).filter { !known.contains($0) }
     }
     try read(json, origin)
+    if template.isChat {
+      // The chat template has words of its own around the turns.
+      let given = json["template"]
+      if given?["input"] == nil { template.input = "{}" }
+      if given?["output"] == nil { template.output = "{}" }
+    }
     try validate(origin)
     let isRead = file == Self.standardInput || file.hasPrefix("/dev/") || isStream(file)
     resolvePaths(relativeTo: isRead ? "." : folder(of: file))
@@ -248,6 +254,7 @@ extension Configuration {
         "needs \"data.train_on\" \"context\" or \"all\": with \"rest\", no step trains on an example of the context")
     }
     if let mask { try require(mask.allSatisfy { $0 <= 1 }, "cpt_mask", "must hold only 0 and 1") }
+    try template.validate(origin.inside("template"), labelColumn: data.labelColumn)
     try data.validate(origin.inside("data"))
     try training.validate(origin.inside("training"))
     try promptTuning.validate(origin.inside("prompt_tuning"))

@@ -95,11 +95,18 @@ extension FieldType where Value == Int {
 }
 
 extension FieldType where Value == String {
-  /// A string with exactly one `{}`.
-  static var pattern: FieldType {
+  /// The pattern of an input.
+  static var inputPattern: FieldType {
     FieldType(
-      expected: "a string with one {} in it",
-      read: { json in json.string.flatMap { Template.parts(of: $0) == nil ? nil : $0 } }, write: JSON.string)
+      expected: "a string with {} or {column} in it ({{ and }} are braces)",
+      read: { json in json.string.flatMap { TemplatePattern($0) == nil ? nil : $0 } }, write: JSON.string)
+  }
+
+  /// A string with exactly one `{}`.
+  static var outputPattern: FieldType {
+    FieldType(
+      expected: "a string with one {} in it ({{ and }} are braces)",
+      read: { json in json.string.flatMap { TemplatePattern($0)?.fields == [""] ? $0 : nil } }, write: JSON.string)
   }
 }
 

@@ -50,6 +50,8 @@ package struct DataConfiguration: Sendable, Equatable {
   package var testFraction: Double?
   package var hasHeader = true
   package var textColumn = "text"
+  /// The pattern of the template that takes the columns.
+  package internal(set) var input = Template().inputPattern
   package var labelColumn = "label"
   package var labelWords: [LabelWord]?
   package var contextExamples = 10

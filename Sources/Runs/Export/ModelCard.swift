@@ -137,8 +137,15 @@ package struct ModelCard {
       tokenizer = AutoTokenizer.from_pretrained(base_model)
       model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_model), adapter).eval()
       """
-    return "## Use\n\n```python\n\(opening)\n\(isClassifier ? classification : generation)\n```"
+    return
+      "## Use\n\n```python\n\(opening)\n\(isClassifier && !isChat ? classification : generation)\n```\(isChat ? Self.remarkOnChats : "")"
   }
+
+  private var isChat: Bool { record?.configuration.template.isChat ?? false }
+
+  private static let remarkOnChats =
+    "\n\nThe context is a conversation in the model's chat template, and a text to label is its next turn of the user; "
+    + "`cpt predict` does this."
 
   private var generation: String {
     """
@@ -150,22 +157,41 @@ package struct ModelCard {
   /// Code that scores whole labels as `Evaluator` does.
   private var classification: String {
     let template = record?.configuration.template ?? Template()
-    let input = Template.parts(of: template.input) ?? ("", ""), output = Template.parts(of: template.output) ?? ("", "")
-    let between = input.after + template.intraSeparator + output.before
+    let output = text(of: template.outputPattern.parts), names = template.inputPattern.fields
+    // What a row is: its text, or an object with several columns.
+    let row = names.count == 1 ? "text" : "row"
+    let columns = names.map { $0.isEmpty ? record?.configuration.data.textColumn ?? "text" : $0 }
+    let sample =
+      names.count == 1
+      ? "\"a text\"" : JSON.object(columns.map { .init($0, .string("a text")) }).compact
+    // Python for the text before the first field, each field and the text after it.
+    var parts = [""], next = 0
+    for part in template.inputPattern.parts {
+      switch part {
+      case .text(let text): parts[parts.count - 1] += text
+      case .field:
+        parts += [names.count == 1 ? "text" : "row[\(quoted(columns[next]))]", ""]
+        next += 1
+      }
+    }
+    func python(_ parts: [String]) -> [String] { parts.enumerated().map { $0 % 2 == 0 ? quoted($1) : $1 } }
+    let pieces = (python(parts) + [quoted(template.intraSeparator), quoted(output.before)]).joined(separator: ", ")
+    parts[parts.count - 1] += template.intraSeparator + output.before
+    let whole = python(parts).joined(separator: " + ")
     let words = JSON.object(labels.map { .init($0.label, .string($0.word)) }).compact
     let encoding =
       template.tokenization == .pieces
       ? """
-      def encode(text, word):
+      def encode(\(row), word):
           def ids(*parts):  # each part on its own, as in training
               return [i for part in parts if part for i in tokenizer(part, add_special_tokens=False)["input_ids"]]
-          before = ids(\(quoted(input.before)), text, \(quoted(input.after)), \(quoted(template.intraSeparator)), \(quoted(output.before)))
+          before = ids(\(pieces))
           label = ids(word)
           return before + label, range(len(before), len(before) + len(label))
       """
       : """
-      def encode(text, word):
-          before = \(quoted(input.before)) + text + \(quoted(between))
+      def encode(\(row), word):
+          before = \(whole)
           found = tokenizer(before + word + \(quoted(output.after)), add_special_tokens=False, return_offsets_mapping=True)
           label = [k for k, (start, end) in enumerate(found["offset_mapping"])
                    if start < len(before + word) and (end > len(before) or start >= len(before.rstrip()))]
@@ -179,18 +205,27 @@ package struct ModelCard {
       \(encoding)
 
       @torch.no_grad()
-      def classify(text):
+      def classify(\(row)):
           scores = {}
           for label, word in labels.items():
-              ids, positions = encode(text, word)
+              ids, positions = encode(\(row), word)
               tokens = torch.tensor([ids])
               logits = model(input_ids=tokens, attention_mask=torch.ones_like(tokens)).logits[0, -len(ids):]
               log_probabilities = logits.log_softmax(-1)
               scores[label] = sum(log_probabilities[k - 1, ids[k]].item() for k in positions)
           return max(scores, key=scores.get)
 
-      print(classify("a text"))
+      print(classify(\(sample)))
       """
+  }
+
+  /// The text before and after a pattern's field.
+  private func text(of parts: [TemplatePattern.Part]) -> (before: String, after: String) {
+    var texts = ["", ""], place = 0
+    for part in parts {
+      if case .text(let text) = part { texts[place] += text } else { place = 1 }
+    }
+    return (texts[0], texts[1])
   }
 
   private var template: String? {

@@ -15,6 +15,8 @@ package struct DataRow: Sendable, Equatable {
   /// "train.tsv:12", for messages.
   package let place: String
   package let content: Content
+  /// The text of each column that the input takes, if it takes several: `content` then has them as one text.
+  package var columns: [String] = []
 
   var isText: Bool { if case .text = content { true } else { false } }
 }
@@ -57,6 +59,8 @@ package struct DataFile {
 
   /// Reads all rows of a file, by its ending: `.jsonl` (or `.json`), `.csv`, `.tsv`.
   ///
+  /// `input` is the template's pattern, which names columns or takes the text column.
+  ///
   /// A JSON row is an object with the text and label columns, or with `input_ids` and `input_type_mask`; all rows of a
   /// file are of one kind.
   ///
@@ -67,7 +71,8 @@ package struct DataFile {
   package init(_ file: String, _ configuration: DataConfiguration) throws {
     var reader = try RecordReader(file, format: .ofRows(in: file), hasHeader: configuration.hasHeader)
     let remedy = "set data.text_column and data.label_column"
-    let text = try reader.column(configuration.textColumn, remedy: remedy)
+    let text = try InputColumns(
+      of: reader, input: configuration.input, textColumn: configuration.textColumn, remedy: remedy)
     let label = try reader.column(configuration.labelColumn, remedy: remedy)
     let classes = configuration.classNames
     var rows: [DataRow] = []
@@ -81,9 +86,10 @@ package struct DataFile {
           record.place, "has no \"input_ids\", and the rows before it hold tokens; keep tokens and texts in two files")
       } else {
         let name = try record.label(in: label)
+        let found = try text.texts(of: record)
         row = DataRow(
-          place: record.place,
-          content: .text(try record.text(in: text), label: classes[ExactText(name)] ?? name))
+          place: record.place, content: .text(found.text, label: classes[ExactText(name)] ?? name),
+          columns: found.columns)
       }
       if let first = rows.first, first.isText, !row.isText {
         throw InputError.badData(

@@ -121,7 +121,8 @@ package struct RowEncoder: Sendable {
       try refuseTokensAmongWords(row)
       return try fitted(tokens, at: row.place)
     case .text(let text, let label):
-      return try fitted(encode(text, labels[index(of: label, row.place)].word, at: row.place), at: row.place)
+      return try fitted(
+        encode(text, row.columns, labels[index(of: label, row.place)].word, at: row.place), at: row.place)
     }
   }
 
@@ -212,7 +213,7 @@ package struct RowEncoder: Sendable {
     switch row.content {
     case .text(let text, let name):
       label = try index(of: name, row.place)
-      candidates = try self.candidates(of: text, at: row.place)
+      candidates = try self.candidates(of: text, columns: row.columns, at: row.place)
     case .tokens(let tokens):
       try refuseTokensAmongWords(row)
       let own = Self.labelTokens(of: tokens)
@@ -226,9 +227,14 @@ package struct RowEncoder: Sendable {
 
   /// An unlabelled text with each candidate label.
   ///
+  /// - Parameters:
+  ///   - text: the text, or the texts of several columns as one.
+  ///   - columns: the text of each column that the input takes; empty: the text in each.
+  ///   - place: the row, for messages.
+  /// - Returns: the row.
   /// - Throws: `InputError.badData` naming its place.
-  package func candidates(of text: String, at place: String) throws -> CandidateRow {
-    try candidateRow(place, text: text, labels.map { try encode(text, $0.word, at: place) })
+  package func candidates(of text: String, columns: [String] = [], at place: String) throws -> CandidateRow {
+    try candidateRow(place, text: text, labels.map { try encode(text, columns, $0.word, at: place) })
   }
 
   private func candidateRow(_ place: String, text: String?, _ candidates: [TypedTokens]) throws -> CandidateRow {
@@ -249,7 +255,7 @@ package struct RowEncoder: Sendable {
   func requireLabelsToTellApart(in rows: [DataRow], labelColumn: String) throws {
     // Labels that come as tokens are PEFT's own; only an evaluation compares them.
     guard let first = rows.first, case .text(let text, let label) = first.content else { return }
-    try refuseLabelsThatBeginOthers(in: candidates(of: text, at: first.place).candidates)
+    try refuseLabelsThatBeginOthers(in: candidates(of: text, columns: first.columns, at: first.place).candidates)
     let found = Set(
       rows.compactMap { row in if case .text(_, let label) = row.content { ExactText(label) } else { nil } })
     if found.count == 1 {
@@ -277,7 +283,7 @@ package struct RowEncoder: Sendable {
         + "never win; choose words that do not begin each other")
   }
 
-  private func encode(_ text: String, _ word: String, at place: String) throws -> TypedTokens {
+  private func encode(_ text: String, _ columns: [String], _ word: String, at place: String) throws -> TypedTokens {
     guard let encoder else {
       throw InputError.missing(place, "holds text and there is no tokenizer; set tokenizer_name_or_path")
     }
@@ -292,7 +298,7 @@ package struct RowEncoder: Sendable {
         )
       }
     }
-    return try encoder.encode(text: text, label: word)
+    return try encoder.encode(columns.isEmpty ? [text] : columns, label: word)
   }
 
   private func unknownLabel(_ label: String, _ place: String) -> InputError {

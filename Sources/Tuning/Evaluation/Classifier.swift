@@ -35,11 +35,11 @@ package struct Classifier: Sendable {
     Evaluator(decoder: prompted.model.decoder, workspace: Workspace(), team: team, head: head)
   }
 
-  /// A text as tokens, once with each label.
+  /// The texts of a row, as ``InputColumns`` has them, as tokens, once with each label.
   ///
   /// - Throws: `InputError.badData` naming its place, when it does not fit the model.
-  package func candidates(of text: String, at place: String) throws -> CandidateRow {
-    try encoder.candidates(of: text, at: place)
+  package func candidates(of texts: (text: String, columns: [String]), at place: String) throws -> CandidateRow {
+    try encoder.candidates(of: texts.text, columns: texts.columns, at: place)
   }
 
   /// Computes the context and calls `body` with an empty pack and a function that scores packs by log probability.

@@ -93,6 +93,10 @@ package struct PromptedModel: Sendable {
   package func tokens(of text: String, from source: Source, isRaw: Bool, usesContext: Bool) throws -> [Int] {
     let isEnough = isRaw ? usesContext || !text.isEmpty : text.contains { !$0.isWhitespace }
     guard isEnough else { throw source.error("the text is empty") }
+    guard isRaw || encoder.fieldCount == 1 else {
+      throw source.error(
+        "is one text, and template.input takes \(encoder.fieldCount) columns; write the whole prompt and use --raw")
+    }
     let ids =
       try (usesContext ? [] : encoder.beginning)
       + (isRaw ? tokenizer.encode(text).map(\.id) : encoder.prompt(text: text, labels: labelWords))

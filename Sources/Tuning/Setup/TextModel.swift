@@ -1,3 +1,4 @@
+import ChatTemplates
 import Diagnostics
 import Kernels
 import LanguageModel
@@ -53,6 +54,12 @@ package struct TextModel: Sendable {
     let tokenizer = try Tokenizer(path: tokenizerFolder)
     self.tokenizer = tokenizer
     let template = configuration.template
+    if template.isChat, purpose != .tokens {
+      exampleEncoder = try ExampleEncoder(
+        template: template, tokenizer: tokenizer, endOfText: nil, beginningOfText: nil,
+        chatTemplate: ChatTemplate(path: tokenizerFolder, tokenizer: tokenizer))
+      return
+    }
     exampleEncoder = try ExampleEncoder(
       template: template, tokenizer: tokenizer,
       endOfText: template.addsEndOfText && purpose == .examples
@@ -70,10 +77,14 @@ package struct TextModel: Sendable {
     20_000_000 + (tokenizerFolder.map { Tokenizer.heldBytes(at: $0) } ?? 0)
   }
 
-  /// The context of rows that follow no examples: the token at the beginning of a text, or else at its end.
+  /// The context of rows that follow no examples: what precedes the first turn of a chat, or else the token at the
+  /// beginning of a text, or at its end.
   ///
   /// - Throws: `InputError.badData` when the files define neither.
   func markerContext() throws -> Context {
+    if let beginning = exampleEncoder?.beginning, exampleEncoder?.isChat == true, !beginning.isEmpty {
+      return Context(examples: [], beginning: beginning)
+    }
     let ids = [SpecialTokens.Marker.beginningOfText, .endOfText].lazy.compactMap { marker in
       try? specialTokens.id(of: marker, tokenizer: tokenizer)
     }
@@ -101,5 +112,20 @@ package struct TextModel: Sendable {
       labels: labels, rows: rows, encoder: exampleEncoder, vocabularySize: model.decoder.vocabularySize,
       maximumPositions: model.decoder.maximumPositions ?? .max, contextCount: contextCount,
       truncation: truncation)
+  }
+}
+
+extension ChatTemplate {
+  /// The chat template of a tokenizer's folder or file.
+  ///
+  /// - Throws: `InputError.badData` when there is none, or for what is wrong or not supported.
+  package init(path: String, tokenizer: Tokenizer) throws {
+    guard let source = try ChatTemplateSource(path: path, tokenizer: tokenizer) else {
+      throw InputError.badData(
+        "template.chat",
+        "is true, and \(path) has no chat template (chat_template.jinja, or \"chat_template\" in "
+          + "tokenizer_config.json or in a GGUF file); set it to false, or add the template")
+    }
+    try self.init(source.text, place: source.file, variables: source.variables)
   }
 }
