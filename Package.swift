@@ -15,6 +15,10 @@ let instructionSet = Context.environment["CPT_MARCH"] ?? "native"
 let machineSettings: [SwiftSetting] =
   instructionSet.isEmpty ? [] : [.unsafeFlags(["-Xcc", architectureFlag + instructionSet])]
 
+/// `scripts/install` names the commit that it builds.
+let commitSettings: [SwiftSetting] =
+  Context.environment["CPT_COMMIT"].map { $0.isEmpty ? [] : [.unsafeFlags(["-Xcc", "-DCPT_COMMIT=" + $0])] } ?? []
+
 /// Everything but the numerical core, the byte decoders and the calls of utf8proc and Oniguruma is written without unsafe constructs,
 /// and stays so.
 let safeSettings: [SwiftSetting] = [.strictMemorySafety()]
@@ -54,7 +58,7 @@ let package = Package(
     .target(name: "Diagnostics", swiftSettings: safeSettings),
     .target(name: "System", dependencies: ["CZlib", "Diagnostics"]),
     .target(name: "FileFormats", dependencies: ["Diagnostics", "System"]),
-    .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: machineSettings),
+    .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: machineSettings + commitSettings),
     .target(
       name: "LanguageModel", dependencies: ["Diagnostics", "FileFormats", "Kernels", "System"],
       swiftSettings: machineSettings),

@@ -14,6 +14,17 @@
 #define CPT_HAS_WIDE_REGISTERS 0
 #endif
 
+// The commit that an installed program was built from; empty for a build in the working tree.
+static inline const char *cpt_commit(void) {
+#ifdef CPT_COMMIT
+#define CPT_TEXT(x) #x
+#define CPT_TEXT_OF(x) CPT_TEXT(x)
+  return CPT_TEXT_OF(CPT_COMMIT);
+#else
+  return "";
+#endif
+}
+
 // What the kernels are compiled for.
 static inline const char *cpt_instruction_set(void) {
 #if defined(__AVX512F__)

@@ -4,7 +4,9 @@ import Kernels
 import System
 
 /// What `cpt --version` prints: the version, what the program was compiled for and by, and the library of matrix products.
-func versionWithBuild() -> String { "cpt \(version)\n" + buildFacts.text }
+func versionWithBuild() -> String {
+  "cpt \(version)\(commit.isEmpty ? "" : " (\(commit))")\n" + buildFacts.text
+}
 
 private var buildFacts: [Fact] {
   [

@@ -30,6 +30,9 @@ extension Command {
 private func runServe(_ arguments: Arguments) throws -> Int32 {
   var settings = Server.Settings()
   settings.host = arguments["--host"] ?? settings.host
+  guard settings.host.allSatisfy({ !$0.isWhitespace && $0 != "/" }) else {
+    throw InputError.usage("--host", "expected a name or an address such as 0.0.0.0, found \"\(settings.host)\"")
+  }
   settings.port = try arguments.integer("--port", from: 0) ?? settings.port
   guard settings.port <= 65535 else {
     throw InputError.usage("--port", "must be at most 65535, found \(settings.port)")
@@ -53,7 +56,7 @@ private func runServe(_ arguments: Arguments) throws -> Int32 {
     model = try TunedModel(checkpoint: checkpoint, options: options)
   } catch {
     terminal.clear()
-    throw error
+    throw ContextTuningError(error).inputError
   }
   terminal.clear()
   let server = Server(model, settings: settings)

@@ -44,6 +44,15 @@ public struct ContextTuningError: Error, Sendable, Equatable, CustomStringConver
     }
   }
 
+  /// The same as an error of the command line.
+  package var inputError: InputError {
+    switch kind {
+    case .input: .badData("", description)
+    case .missingFile: .missing("", description)
+    case .busy, .late, .failure: .failure("", description)
+    }
+  }
+
   /// Does some work of the engine.
   static func wrapping<Result>(_ work: () throws -> Result) throws -> Result {
     do { return try work() } catch { throw ContextTuningError(error) }

@@ -148,6 +148,7 @@ struct TextInput {
           + command(["iconv -f \(encoding) -t UTF-8"], middle: "utf8"))
     }
     encoding = mark?.encoding ?? .utf8
+    hasMark = mark != nil
     return Array(bytes.dropFirst(mark?.bytes.count ?? 0))
   }
 

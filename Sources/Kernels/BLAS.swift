@@ -26,6 +26,9 @@ package var matrixLibrary: String {
   return "\(version), kernel \(String(cString: openblas_get_corename())), \(threads)"
 }
 
+/// The commit that an installed program was built from; empty for a build in the working tree.
+package var commit: String { String(cString: cpt_commit()) }
+
 /// The instruction set that the kernels are compiled for.
 package var instructionSet: String { String(cString: cpt_instruction_set()) }
 

@@ -242,6 +242,21 @@ import TestSupport
         Case("--json", to: ["run", "--output", "j.html", "--overwrite"], effect: .says("\"untrained_accuracy\"")),
         help,
       ]),
+    // ServeTests has their effects on a running server.
+    Command(
+      name: "serve", usual: ["--checkpoint", "run/best", "--port", "0"],
+      cases: [
+        checkpoint, model,
+        Case("--host", "http://localhost", effect: .refuses("--host: expected a name or an address")),
+        Case("--port", "70000", to: ["--checkpoint", "run"], effect: .refuses("--port: must be at most 65535")),
+        Case("--token-file", "nowhere", effect: .refuses("nowhere: cannot be opened")),
+        Case("--max-waiting", "0", effect: .refuses("--max-waiting: must be a whole number of at least 1")),
+        Case("--max-texts", "0", effect: .refuses("--max-texts: must be a whole number of at least 1")),
+        Case("--max-body", "0", effect: .refuses("--max-body: must be a whole number of at least 1")),
+        Case("--timeout", "0", effect: .refuses("--timeout: must be a whole number of at least 1")),
+        Case("--threads", "1025", effect: .refuses("threads: must be 1 to 1024, found 1025")),
+        help,
+      ]),
     Command(name: "completions", usual: ["bash"], cases: [help]),
     Command(name: "man", usual: [], cases: [Case("--help", effect: .says("usage:"))]),
     Command(

@@ -152,8 +152,8 @@ import TestSupport
       let run = try Program.run(["train", "--config", "cpt.json"] + flags, in: folder)
       #expect(run.status == 0, "\(run.errors)")
       let predicted = try Program.run(["predict", "--checkpoint", "run/best", "--data", name], in: folder)
-      #expect(predicted.output.split(separator: "\n").count == 41, "\(predicted.errors)")
-      #expect(predicted.output.hasPrefix(["1", "2", "prediction"].joined(separator: separator)))
+      #expect(predicted.output.split(whereSeparator: \.isNewline).count == 41, "\(predicted.errors)")
+      #expect(predicted.output.hasPrefix(mark + ["1", "2", "prediction"].joined(separator: separator)))
       // Who names the columns is believed; a column may be named by its number.
       let told = try Program.run(
         [

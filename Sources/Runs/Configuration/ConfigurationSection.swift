@@ -37,7 +37,7 @@ extension ConfigurationSection {
 }
 
 extension Configuration {
-  /// What to write instead of an unknown key: keys of this name elsewhere, else the nearest in its section, else the
+  /// What to write instead of an unknown key: the nearest in its section, else keys of this name elsewhere, else the
   /// nearest of all.
   fileprivate static func suggestion(for key: String, among names: [String]) -> String {
     let paths = descriptions.map(\.path)
@@ -45,9 +45,9 @@ extension Configuration {
     func answer(_ paths: [String]) -> String {
       "; did you mean \(paths.map { "\"\($0)\"" }.joined(separator: " or "))?"
     }
+    if let near = nearest(to: key, among: names) { return answer([near]) }
     let same = paths.filter { name($0) == key }
     if !same.isEmpty { return answer(same) }
-    if let near = nearest(to: key, among: names) { return answer([near]) }
     if let near = nearest(to: key, among: paths.map(name)) { return answer(paths.filter { name($0) == near }) }
     return Diagnostics.suggestion(for: key, among: names)
   }

@@ -74,7 +74,7 @@ package struct TextModel: Sendable {
 
   /// Bytes that the program and the tokenizer hold (measured).
   package static func heldBytes(tokenizerFolder: String?) -> Int {
-    20_000_000 + (tokenizerFolder.map { Tokenizer.heldBytes(at: $0) } ?? 0)
+    25_000_000 + (tokenizerFolder.map { Tokenizer.heldBytes(at: $0) } ?? 0)
   }
 
   /// The context of rows that follow no examples: what precedes the first turn of a chat, or else the token at the
