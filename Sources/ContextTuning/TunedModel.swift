@@ -130,6 +130,7 @@ extension TunedModel {
   /// - Parameters:
   ///   - texts: the texts.
   ///   - deadline: when an answer is of no use any more; nil: never.
+  /// - Returns: an answer for each text.
   /// - Throws: ``ContextTuningError``; then there is no answer to any of the texts.
   public func classify(
     _ texts: [String], deadline: ContinuousClock.Instant? = nil
@@ -213,6 +214,7 @@ extension TunedModel {
   ///   - prompt: the text.
   ///   - options: how it is continued.
   ///   - deadline: when the text is of no use any more; nil: never.
+  /// - Returns: the text that follows.
   /// - Throws: ``ContextTuningError``.
   public func complete(
     _ prompt: String, options: CompletionOptions = CompletionOptions(), deadline: ContinuousClock.Instant? = nil
