@@ -102,7 +102,7 @@ let package = Package(
     .target(
       name: "Serving",
       dependencies: [
-        "ContextTuning", "Diagnostics", "FileFormats", "System",
+        "ContextTuning", "Diagnostics", "FileFormats", "System", "Tuning",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),

@@ -132,13 +132,11 @@ struct Arguments {
   /// - Throws: `InputError.usage` when the addresses that the process may use do not suffice for them.
   func team(earlier: Int? = nil, profile: Profile? = nil) throws -> ThreadTeam {
     let asked = try integer("--threads", from: 1)
-    let threads = asked ?? earlier ?? Cores.available
-    guard threads <= 1024 else { throw InputError.usage("--threads", "must be at most 1024, found \(threads)") }
-    try Memory.checkAddresses(threads: threads)
+    let team = try ThreadTeam(forProcess: asked ?? earlier, askedBy: "--threads", profile: profile)
+    let threads = team.threads
     if let asked, let earlier, asked != earlier {
       note("--threads: the run used \(earlier) so far; with \(asked) its numbers round differently from here on")
     }
-    let team = ThreadTeam(threads: threads, profile: profile, reservesMemory: Memory.hasLimitedAddresses)
     if team.started < threads {
       note("the system started \(team.started) of \(threads) threads (ulimit -u); the results are the same, but slower")
     }

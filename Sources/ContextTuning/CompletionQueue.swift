@@ -1,78 +1,38 @@
 import Diagnostics
-import Synchronization
 import System
 import Tuning
-
-/// Whether a caller has lost interest.
-final class Cancellation: Sendable {
-  private let state = Atomic(false)
-
-  var isCancelled: Bool { state.load(ordering: .relaxed) }
-
-  func cancel() { state.store(true, ordering: .relaxed) }
-}
 
 /// Texts of many callers that one thread continues, one after the other.
 final class CompletionQueue: Sendable {
   struct Request: Sendable {
     let prompt: String
     let options: CompletionOptions
-    let deadline: ContinuousClock.Instant?
-    let cancellation: Cancellation
+    let caller: Caller
+    /// Gets the answer, once.
     let deliver: @Sendable (Result<Completion, any Error>) -> Void
-
-    init(
-      _ prompt: String, _ options: CompletionOptions, deadline: ContinuousClock.Instant?,
-      cancellation: Cancellation = Cancellation(), deliver: @escaping @Sendable (Result<Completion, any Error>) -> Void
-    ) {
-      self.prompt = prompt
-      self.options = options
-      self.deadline = deadline
-      self.cancellation = cancellation
-      self.deliver = deliver
-    }
-
-    /// - Throws: `ScoringQueue.Refusal.isLate` when nobody waits for the text.
-    func requireWanted() throws {
-      guard !cancellation.isCancelled, deadline.map({ $0 > .now }) ?? true else { throw ScoringQueue.Refusal.isLate }
-    }
   }
 
-  private struct State {
-    var waiting: [Request] = []
-    var hasEnded = false
-  }
+  private let waiting: BoundedQueue<Request>
 
-  private let limit: Int
-  private let state = Monitor(State())
-
-  init(limit: Int) { self.limit = limit }
+  /// - Parameter limit: most texts that wait.
+  init(limit: Int) { waiting = BoundedQueue(limit: limit) }
 
   /// Texts that wait now.
-  var count: Int { state.change { $0.waiting.count } }
+  var count: Int { waiting.count }
 
-  /// - Throws: `ScoringQueue.Refusal`.
-  func add(_ request: Request) throws {
-    try state.change { state in
-      if state.hasEnded { throw ScoringQueue.Refusal.hasEnded }
-      guard state.waiting.count < limit else { throw ScoringQueue.Refusal.isFull }
-      state.waiting.append(request)
-    }
-  }
+  /// - Throws: `QueueIsFull`.
+  func add(_ request: Request) throws { try waiting.add([request]) }
 
   /// Takes no more texts; those that wait are still continued.
-  func end() { state.change { $0.hasEnded = true } }
+  func end() { waiting.end() }
 
   /// Continues texts as they come, until the queue has ended and is empty. The context is computed for the first one.
   func serve(_ model: PromptedModel) {
     var start: TextGenerator.Start?
-    while let request = state.wait(for: { state -> Request?? in
-      if !state.waiting.isEmpty { return .some(state.waiting.removeFirst()) }
-      return state.hasEnded ? .some(nil) : nil
-    }) {
+    while let request = waiting.next() {
       request.deliver(
         Result {
-          try request.requireWanted()
+          try request.caller.requireWaiting()
           let warm = start ?? model.start(usesContext: true)
           start = warm
           return try Self.complete(request, model, after: warm)
@@ -95,7 +55,7 @@ final class CompletionQueue: Sendable {
     let promptTokens = try model.tokens(of: request.prompt, from: .request, isRaw: isRaw, usesContext: true).count
     var generator = try model.generator(
       after: request.prompt, from: .request, isRaw: isRaw, usesContext: true, start: start, settings: settings)
-    while try generator.next() != nil { try request.requireWanted() }
+    while try generator.next() != nil { try request.caller.requireWaiting() }
     guard let ending = generator.ending else { preconditionFailure("a text that has no next piece has ended") }
     return Completion(
       text: generator.text, promptTokens: promptTokens, tokens: generator.tokens.count,

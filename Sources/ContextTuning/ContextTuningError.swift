@@ -1,4 +1,5 @@
 import Diagnostics
+import System
 import Tuning
 
 /// Something that could not be done, as one line: where, what was expected, what was found, what to do.
@@ -37,9 +38,8 @@ public struct ContextTuningError: Error, Sendable, Equatable, CustomStringConver
         case .failure: .failure
         }
       self.init(kind, error.description)
-    case ScoringQueue.Refusal.isFull: self.init(.busy, "too many texts wait; try again later")
-    case ScoringQueue.Refusal.isLate: self.init(.late, "the time for an answer was over")
-    case ScoringQueue.Refusal.hasEnded: self.init(.failure, "the model takes no more texts")
+    case is Caller.IsGone: self.init(.late, "the time for an answer was over")
+    case is QueueIsFull: self.init(.busy, "too many texts wait; try again later")
     default: self.init(.failure, "\(error)")
     }
   }

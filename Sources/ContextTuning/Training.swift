@@ -2,7 +2,6 @@ import Diagnostics
 import FileFormats
 import Kernels
 import Runs
-import System
 import Tuning
 
 /// Tunes the context of a configuration's model on its labelled rows, as `cpt train` does.
@@ -74,7 +73,7 @@ public struct Training {
       guard let folder = configuration.outputDirectory else {
         throw InputError.badData(file, "has no \"output_dir\"; expected a folder for the results")
       }
-      return (configuration, folder, try ThreadTeam(forProcess: threads))
+      return (configuration, folder, try ThreadTeam(forProcess: threads, askedBy: "threads"))
     }
   }
 
@@ -115,19 +114,5 @@ public struct Training {
     } catch let error as InputError {
       throw ContextTuningError(error)
     }
-  }
-}
-
-extension ThreadTeam {
-  /// As many threads as asked for, or as there are cores for this process.
-  ///
-  /// - Throws: ``ContextTuningError`` when there cannot be so many.
-  init(forProcess threads: Int?) throws {
-    let threads = threads ?? Cores.available
-    guard (1...1024).contains(threads) else {
-      throw ContextTuningError(.input, "threads: must be 1 to 1024, found \(threads)")
-    }
-    try Memory.checkAddresses(threads: threads)
-    self.init(threads: threads, reservesMemory: Memory.hasLimitedAddresses)
   }
 }

@@ -63,7 +63,7 @@ public final class TunedModel: Sendable {
           "template.input",
           "takes \(fields.count) columns, and a text is classified as a whole; use cpt predict")
       }
-      let team = try ThreadTeam(forProcess: options.threads)
+      let team = try ThreadTeam(forProcess: options.threads, askedBy: "threads")
       return (adapter, team, try Classifier(configuration, adapter: adapter, team: team))
     }
     self.classifier = classifier
@@ -116,7 +116,7 @@ extension TunedModel {
   /// - Throws: ``ContextTuningError``; then there is no answer to any of the texts.
   public func classify(_ texts: [String]) throws -> [Classification] {
     let result = Monitor<Result<[Classification], any Error>?>(nil)
-    try start(texts, deadline: nil) { answer in result.change { $0 = answer } }
+    try start(texts, for: Caller()) { answer in result.change { $0 = answer } }
     return try ContextTuningError.wrapping { try result.wait { $0 }.get() }
   }
 
@@ -135,54 +135,38 @@ extension TunedModel {
   public func classify(
     _ texts: [String], deadline: ContinuousClock.Instant? = nil
   ) async throws -> [Classification] {
-    let cancellation = Monitor<(isCancelled: Bool, request: ScoringQueue.Request?)>((false, nil))
+    let caller = Caller(until: deadline)
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         do {
-          let request = try start(texts, deadline: deadline) { answer in
+          try start(texts, for: caller) { answer in
             continuation.resume(with: answer.mapError { ContextTuningError($0) })
           }
-          let isCancelled = cancellation.change { state in
-            state.request = request
-            return state.isCancelled
-          }
-          if isCancelled { request?.cancel() }
         } catch {
           continuation.resume(throwing: ContextTuningError(error))
         }
       }
     } onCancel: {
-      let request = cancellation.change { state in
-        state.isCancelled = true
-        return state.request
-      }
-      request?.cancel()
+      caller.leave()
     }
   }
 
-  /// Adds texts to the queue; `deliver` gets the answers, once, unless an error is thrown here. nil: there are no texts, and it
-  /// has the answers already.
-  @discardableResult
+  /// Adds texts to the queue; `deliver` gets the answers, once, unless an error is thrown here.
   private func start(
-    _ texts: [String], deadline: ContinuousClock.Instant?,
-    deliver: @escaping @Sendable (Result<[Classification], any Error>) -> Void
-  ) throws -> ScoringQueue.Request? {
+    _ texts: [String], for caller: Caller, deliver: @escaping @Sendable (Result<[Classification], any Error>) -> Void
+  ) throws {
     let rows = try texts.enumerated().map { index, text in
       try classifier.candidates(of: (text, []), at: texts.count == 1 ? "text" : "text \(index + 1)")
     }
-    guard !rows.isEmpty else {
-      deliver(.success([]))
-      return nil
-    }
+    if rows.isEmpty { return deliver(.success([])) }
     let labels = labels, truncated = rows.map(\.isTruncated)
-    let request = ScoringQueue.Request(rows, deadline: deadline) { scores in
+    let request = ScoringQueue.Request(rows, for: caller) { scores in
       deliver(
         scores.map { scores in
           scores.indices.map { Classification(scores[$0], labels: labels, isTruncated: truncated[$0]) }
         })
     }
     try scoring.add(request)
-    return request
   }
 }
 
@@ -203,7 +187,9 @@ extension TunedModel {
     let result = Monitor<Result<Completion, any Error>?>(nil)
     try ContextTuningError.wrapping {
       try completions.add(
-        CompletionQueue.Request(prompt, options, deadline: nil) { answer in result.change { $0 = answer } })
+        CompletionQueue.Request(prompt: prompt, options: options, caller: Caller()) { answer in
+          result.change { $0 = answer }
+        })
     }
     return try ContextTuningError.wrapping { try result.wait { $0 }.get() }
   }
@@ -221,12 +207,12 @@ extension TunedModel {
   ) async throws -> Completion {
     try refuseHead()
     try options.validate()
-    let cancellation = Cancellation()
+    let caller = Caller(until: deadline)
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         do {
           try completions.add(
-            CompletionQueue.Request(prompt, options, deadline: deadline, cancellation: cancellation) { answer in
+            CompletionQueue.Request(prompt: prompt, options: options, caller: caller) { answer in
               continuation.resume(with: answer.mapError { ContextTuningError($0) })
             })
         } catch {
@@ -234,7 +220,7 @@ extension TunedModel {
         }
       }
     } onCancel: {
-      cancellation.cancel()
+      caller.leave()
     }
   }
 }

@@ -3,6 +3,7 @@ import FileFormats
 import HTTPTypes
 import HummingbirdCore
 import NIOCore
+import Tuning
 
 /// What the server answers at which path.
 struct Routes: Sendable {
@@ -15,15 +16,15 @@ struct Routes: Sendable {
     let method: HTTPRequest.Method
     /// Whether it needs no token.
     var isOpen = false
-    let answer: @Sendable (Routes, Request) async throws -> Answer
+    let answer: @Sendable (Routes, Request, any EventLoop) async throws -> Answer
   }
 
   private static let all = [
-    Route(path: "/", method: .get, isOpen: true) { _, _ in BrowserPage.answer },
-    Route(path: "/health", method: .get, isOpen: true) { routes, _ in routes.health },
-    Route(path: "/metrics", method: .get) { routes, _ in routes.metricsText },
-    Route(path: "/v1/classify", method: .post) { try await $0.classify($1) },
-    Route(path: "/v1/completions", method: .post) { try await $0.complete($1) },
+    Route(path: "/", method: .get, isOpen: true) { _, _, _ in BrowserPage.answer },
+    Route(path: "/health", method: .get, isOpen: true) { routes, _, _ in routes.health },
+    Route(path: "/metrics", method: .get) { routes, _, _ in routes.metricsText },
+    Route(path: "/v1/classify", method: .post) { try await $0.classify($1, on: $2) },
+    Route(path: "/v1/completions", method: .post) { try await $0.complete($1, on: $2) },
   ]
 
   var paths: [String] { Self.all.map(\.path) }
@@ -31,7 +32,7 @@ struct Routes: Sendable {
   /// Whether a path needs no token.
   func isOpen(_ path: String) -> Bool { Self.all.contains { $0.path == path && $0.isOpen } }
 
-  func answer(_ request: Request, _ path: String) async throws -> Answer {
+  func answer(_ request: Request, _ path: String, on eventLoop: any EventLoop) async throws -> Answer {
     guard let route = Self.all.first(where: { $0.path == path }) else {
       throw RequestError(.notFound, "there is nothing at \"\(path)\"; expected one of \(paths.joined(separator: ", "))")
     }
@@ -40,7 +41,7 @@ struct Routes: Sendable {
         .methodNotAllowed, "\(path) takes \(route.method.rawValue), not \(request.method.rawValue)",
         headers: [.allow: route.method.rawValue])
     }
-    return try await route.answer(self, request)
+    return try await route.answer(self, request, eventLoop)
   }
 
   private var health: Answer {
@@ -56,7 +57,7 @@ struct Routes: Sendable {
   }
 
   /// The object in a request's body; its keys must be among these.
-  private func object(of request: Request, keys: Set<String>) async throws -> JSON {
+  private func object(of request: Request, on eventLoop: any EventLoop, keys: Set<String>) async throws -> JSON {
     let type = request.headers[.contentType]?.prefix { $0 != ";" }.lowercased() ?? ""
     guard type.filter({ $0 != " " }) == "application/json" else {
       throw RequestError(.unsupportedMediaType, "expected the header \"Content-Type: application/json\"")
@@ -67,7 +68,7 @@ struct Routes: Sendable {
     if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw tooLarge }
     let bytes: [UInt8]
     do {
-      bytes = try await within(settings.timeout) {
+      bytes = try await within(settings.timeout, on: eventLoop) {
         var buffer = try await request.body.collect(upTo: limit)
         return buffer.readBytes(length: buffer.readableBytes) ?? []
       }
@@ -88,8 +89,8 @@ struct Routes: Sendable {
     return json
   }
 
-  private func classify(_ request: Request) async throws -> Answer {
-    let body = try await object(of: request, keys: ["input"])
+  private func classify(_ request: Request, on eventLoop: any EventLoop) async throws -> Answer {
+    let body = try await object(of: request, on: eventLoop, keys: ["input"])
     guard let input = body["input"], let texts = input.texts else {
       throw RequestError(.badRequest, "\"input\": expected a text or a list of texts")
     }
@@ -106,9 +107,9 @@ struct Routes: Sendable {
       ]))
   }
 
-  private func complete(_ request: Request) async throws -> Answer {
+  private func complete(_ request: Request, on eventLoop: any EventLoop) async throws -> Answer {
     let body = try await object(
-      of: request,
+      of: request, on: eventLoop,
       keys: [
         "prompt", "max_tokens", "temperature", "top_p", "top_k", "seed", "stop", "template", "stream", "n", "model",
       ])
@@ -191,17 +192,24 @@ extension Classification {
 private struct TimeoutError: Error {}
 
 /// The result of some work, if it ends in time; its task is cancelled otherwise.
+///
+/// The event loop forgets a timer that is cancelled; a task that sleeps would hold its memory until the time is over.
 private func within<Result: Sendable>(
-  _ duration: Duration, _ work: @escaping @Sendable () async throws -> Result
+  _ duration: Duration, on eventLoop: any EventLoop, _ work: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
-  try await withThrowingTaskGroup(of: Result.self) { group in
-    group.addTask(operation: work)
-    group.addTask {
-      try await Task.sleep(for: duration)
-      throw TimeoutError()
-    }
-    defer { group.cancelAll() }
-    guard let first = try await group.next() else { throw TimeoutError() }
-    return first
+  let caller = Caller()
+  let task = Task(operation: work)
+  let timer = eventLoop.scheduleTask(in: TimeAmount(duration)) {
+    caller.leave()
+    task.cancel()
   }
+  defer { timer.cancel() }
+  let result = await withTaskCancellationHandler {
+    await task.result
+  } onCancel: {
+    task.cancel()
+  }
+  // Of a body that did not come whole, cancelled work has what came.
+  do { try caller.requireWaiting() } catch { throw TimeoutError() }
+  return try result.get()
 }

@@ -58,8 +58,8 @@ package struct Server: Sendable {
         address: .hostname(settings.host, port: settings.port),
         availableConnectionsDelegate: MaximumConnections(settings.maximumConnections)),
       eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger,
-      responder: { request, writer, _ in
-        let response = await respond(to: request)
+      responder: { request, writer, channel in
+        let response = await respond(to: request, on: channel.eventLoop)
         try await writer.write(response: response.head, body: response.body)
       },
       onServerRunning: { channel in isListening(channel.localAddress?.port ?? settings.port) })
@@ -74,13 +74,13 @@ package struct Server: Sendable {
     }
   }
 
-  private func respond(to request: Request) async -> Response {
+  private func respond(to request: Request, on eventLoop: any EventLoop) async -> Response {
     let start = ContinuousClock.now
     let path = request.uri.path
     var answer: Answer
     do {
       try authorize(request, path)
-      answer = try await routes.answer(request, path)
+      answer = try await routes.answer(request, path, on: eventLoop)
     } catch {
       answer = Answer(error)
     }

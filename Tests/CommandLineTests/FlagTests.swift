@@ -254,7 +254,9 @@ import TestSupport
         Case("--max-texts", "0", effect: .refuses("--max-texts: must be a whole number of at least 1")),
         Case("--max-body", "0", effect: .refuses("--max-body: must be a whole number of at least 1")),
         Case("--timeout", "0", effect: .refuses("--timeout: must be a whole number of at least 1")),
-        Case("--threads", "1025", effect: .refuses("threads: must be 1 to 1024, found 1025")),
+        Case(
+          "--threads", "1025",
+          effect: .refuses("threads: must be a whole number of at least 1 and at most 1024, found 1025")),
         help,
       ]),
     Command(name: "completions", usual: ["bash"], cases: [help]),

@@ -215,7 +215,11 @@ import TestSupport
     try await withServer(["--timeout", "2"]) { server, _ in
       let text = WorkingExample(in: "").train[0].0
       let many = JSON.object([.init("input", .array((0..<200).map { .string("\(text) \($0)") }))]).compact
-      // Its body never comes.
+      // A body that does not come whole.
+      let slow = try server.send(
+        "POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{}"
+      )
+      #expect(slow.hasPrefix("HTTP/1.1 408 "), "\(slow)")
       Thread.detachNewThread {
         _ = try? server.send(
           "POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n"

@@ -4,65 +4,29 @@ import System
 
 /// Rows of many callers that wait for one thread to score them, as many at a time as a pack holds.
 package final class ScoringQueue: Sendable {
-  /// Why rows were not scored, other than for what they hold.
-  package enum Refusal: Error, Sendable {
-    /// More rows wait than may.
-    case isFull
-    /// The queue takes no more rows.
-    case hasEnded
-    /// The caller's time was over before their turn.
-    case isLate
-  }
-
   /// A row of a request.
   private struct Waiting {
     let request: Request
     let index: Int
   }
 
-  private struct State {
-    var waiting: [Waiting] = []
-    /// Rows at the front of `waiting` that were taken.
-    var taken = 0
-    var hasEnded = false
+  private let waiting: BoundedQueue<Waiting>
 
-    var count: Int { waiting.count - taken }
-
-    mutating func next() -> Waiting? {
-      guard taken < waiting.count else { return nil }
-      taken += 1
-      defer {
-        if taken * 2 > waiting.count {
-          waiting.removeFirst(taken)
-          taken = 0
-        }
-      }
-      return waiting[taken - 1]
-    }
-  }
-
-  /// Most rows that wait.
-  package let limit: Int
-  private let state = Monitor(State())
-
-  package init(limit: Int) { self.limit = limit }
+  /// - Parameter limit: most rows that wait.
+  package init(limit: Int) { waiting = BoundedQueue(limit: limit) }
 
   /// Rows that wait now.
-  package var count: Int { state.change { $0.count } }
+  package var count: Int { waiting.count }
 
   /// Adds the rows of a request, all or none.
   ///
-  /// - Throws: `Refusal`.
+  /// - Throws: `QueueIsFull`.
   package func add(_ request: Request) throws {
-    try state.change { state in
-      if state.hasEnded { throw Refusal.hasEnded }
-      guard state.count + request.rows.count <= limit else { throw Refusal.isFull }
-      state.waiting += request.rows.indices.map { Waiting(request: request, index: $0) }
-    }
+    try waiting.add(request.rows.indices.map { Waiting(request: request, index: $0) })
   }
 
   /// Takes no more rows; those that wait are still scored.
-  package func end() { state.change { $0.hasEnded = true } }
+  package func end() { waiting.end() }
 
   /// Scores rows as they come, until the queue has ended and is empty.
   ///
@@ -70,20 +34,19 @@ package final class ScoringQueue: Sendable {
   ///   - emptyPack: a pack without rows.
   ///   - scores: scores a pack.
   package func serve(from emptyPack: CandidatePack, _ scores: (CandidatePack) throws -> [CandidateScores]) {
-    while let first = state.wait(for: { state in state.next().map { .some($0) } ?? (state.hasEnded ? .some(nil) : nil) }
-    ) {
+    while let first = waiting.next() {
       var pack = emptyPack
       var batch: [Waiting] = []
       var next: Waiting? = first
       while let row = next {
         do {
-          try row.request.requireWanted()
+          try row.request.requireWaiting()
           try pack.append(row.request.rows[row.index])
           batch.append(row)
         } catch {
           row.request.finish(row.index, .failure(error))
         }
-        next = pack.isFull ? nil : state.change { $0.next() }
+        next = pack.isFull ? nil : waiting.nextIfAny()
       }
       answer(batch, of: pack, from: emptyPack, scores)
     }
@@ -119,37 +82,32 @@ extension ScoringQueue {
       var scores: [CandidateScores?]
       var missing: Int
       var error: (any Error)?
-      var isWanted = true
     }
 
     fileprivate let rows: [CandidateRow]
-    private let deadline: ContinuousClock.Instant?
+    private let caller: Caller
     private let state: Mutex<State>
     private let deliver: @Sendable (Result<[CandidateScores], any Error>) -> Void
 
     /// - Parameters:
     ///   - rows: the rows, at least one.
-    ///   - deadline: when the caller no longer waits.
+    ///   - caller: who waits for them.
     ///   - deliver: gets the scores of the rows, or the error of the first of them that has one, once.
     package init(
-      _ rows: [CandidateRow], deadline: ContinuousClock.Instant? = nil,
+      _ rows: [CandidateRow], for caller: Caller,
       deliver: @escaping @Sendable (Result<[CandidateScores], any Error>) -> Void
     ) {
       precondition(!rows.isEmpty)
       self.rows = rows
-      self.deadline = deadline
+      self.caller = caller
       self.deliver = deliver
       state = Mutex(State(scores: rows.map { _ in nil }, missing: rows.count))
     }
 
-    /// Its rows need no scores any more.
-    package func cancel() { state.withLock { $0.isWanted = false } }
-
-    /// - Throws: `Refusal.isLate` when nobody waits for the row.
-    fileprivate func requireWanted() throws {
-      guard state.withLock({ $0.isWanted && $0.error == nil }), deadline.map({ $0 > .now }) ?? true else {
-        throw Refusal.isLate
-      }
+    /// - Throws: `Caller.IsGone` when nobody waits for the rows any more, or the error of one of them.
+    fileprivate func requireWaiting() throws {
+      try caller.requireWaiting()
+      if let error = state.withLock({ $0.error }) { throw error }
     }
 
     fileprivate func finish(_ index: Int, _ result: Result<CandidateScores, any Error>) {
