@@ -53,7 +53,7 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
   if truncated > 0 {
     note("\(truncated) of \(examples.count) rows are truncated to fit the model's window")
   }
-  for sentence in setup.skipped.sentences { writeToStandardError("note: \(messageLine(sentence))\n") }
+  for sentence in setup.skipped.sentences { note(sentence) }
   let predictions = try arguments.destination("--predictions", isFolder: false)
   let scoring = arguments.choice("--scoring", default: Scoring.acc)
   let terminal = Terminal()

@@ -152,6 +152,23 @@ import Tuning
     #expect(counts(folded.training)["c"] == 1 && counts(folded.validation)["c"] == 1)
   }
 
+  /// Even where the rows that a split still lacks go to a label with a larger remainder.
+  @Test(arguments: 0..<4)
+  func aRareLabelDoesNotWaitForARemainder(seed: Int) throws {
+    let table =
+      (0..<60).map { ("text \($0)", "a") } + (0..<9).map { ("some \($0)", "b") } + (0..<3).map { ("few \($0)", "c") }
+    let rows = try drawn(table, seed: seed) { $0.testFraction = 0.1 }
+    #expect(counts(rows.test) == ["a": 6, "b": 1, "c": 1])
+  }
+
+  /// A text with more rows than a share lacks is not taken if it is the last one.
+  @Test(arguments: 0..<12)
+  func theLastTextOfALabelIsLeft(seed: Int) throws {
+    let table = ["x", "y", "z", "z", "z"].map { ($0, "a") } + (0..<5).map { ("text \($0)", "b") }
+    let rows = try drawn(table, seed: seed) { $0.testFraction = 0.8 }
+    #expect((counts(rows.training)["a"] ?? 0) > 0 && (counts(rows.training)["b"] ?? 0) > 0)
+  }
+
   /// 4, 2.4 and 1.6 rows of 8.
   @Test(arguments: 0..<4)
   func sharesAreThoseOfTheFile(seed: Int) throws {
