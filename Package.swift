@@ -30,6 +30,9 @@ let package = Package(
     .library(name: "ContextTuning", targets: ["ContextTuning"]),
     .library(name: "CPT", type: .dynamic, targets: ["CInterface", "Commands"]),
   ],
+  traits: [
+    .trait(name: "MPI", description: "Ranks on one machine or many, started by mpirun or srun.")
+  ],
   dependencies: [
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -55,12 +58,21 @@ let package = Package(
       name: "COniguruma",
       providers: [.apt(["libonig-dev"])]
     ),
+    .systemLibrary(
+      name: "CMPI",
+      pkgConfig: Context.environment["CPT_MPI"] ?? "mpi-c",
+      providers: [.apt(["libopenmpi-dev"])]
+    ),
     .target(name: "Diagnostics", swiftSettings: safeSettings),
     .target(name: "System", dependencies: ["CZlib", "Diagnostics"]),
-    .target(name: "FileFormats", dependencies: ["Diagnostics", "System"]),
-    .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: machineSettings + commitSettings),
     .target(
-      name: "LanguageModel", dependencies: ["Diagnostics", "FileFormats", "Kernels", "System"],
+      name: "Collectives",
+      dependencies: ["Diagnostics", "System", .target(name: "CMPI", condition: .when(traits: ["MPI"]))]),
+    .target(name: "FileFormats", dependencies: ["Diagnostics", "System"]),
+    .target(
+      name: "Kernels", dependencies: ["COpenBLAS", "Collectives"], swiftSettings: machineSettings + commitSettings),
+    .target(
+      name: "LanguageModel", dependencies: ["Collectives", "Diagnostics", "FileFormats", "Kernels", "System"],
       swiftSettings: machineSettings),
     .target(
       name: "Tokenization", dependencies: ["COniguruma", "CUTF8Proc", "Diagnostics", "FileFormats", "System"],
@@ -75,15 +87,15 @@ let package = Package(
     .target(
       name: "Tuning",
       dependencies: [
-        "ChatTemplates", "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System",
-        "Tokenization",
+        "ChatTemplates", "Collectives", "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs",
+        "System", "Tokenization",
       ],
       swiftSettings: safeSettings),
     .target(
       name: "Insights",
       dependencies: [
-        "ChatTemplates", "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System",
-        "Tokenization", "Tuning",
+        "ChatTemplates", "Collectives", "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs",
+        "System", "Tokenization", "Tuning",
       ],
       swiftSettings: safeSettings),
     .target(
@@ -114,7 +126,8 @@ let package = Package(
     .target(
       name: "Commands",
       dependencies: [
-        "CUTF8Proc", "ContextTuning", "Diagnostics", "FileFormats", "Insights", "Kernels", "LanguageModel", "Method",
+        "CUTF8Proc", "Collectives", "ContextTuning", "Diagnostics", "FileFormats", "Insights", "Kernels",
+        "LanguageModel", "Method",
         "Reporting",
         "Runs", "Serving", "System", "Tokenization", "Tuning",
       ],
@@ -123,16 +136,19 @@ let package = Package(
       name: "cpt", dependencies: ["Commands"],
       swiftSettings: safeSettings),
     .target(
-      name: "TestSupport", dependencies: ["Diagnostics", "FileFormats", "Method", "System"], path: "Tests/TestSupport"),
+      name: "TestSupport", dependencies: ["Collectives", "Diagnostics", "FileFormats", "Method", "System"],
+      path: "Tests/TestSupport"),
     .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"]),
     .testTarget(
       name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "Diagnostics", "FileFormats", "TestSupport"]),
     .testTarget(name: "SystemTests", dependencies: ["Diagnostics", "System", "TestSupport"]),
     .testTarget(name: "FileFormatsTests", dependencies: ["Diagnostics", "FileFormats", "System", "TestSupport"]),
-    .testTarget(name: "KernelsTests", dependencies: ["FileFormats", "Kernels", "TestSupport"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Collectives", "FileFormats", "Kernels", "TestSupport"]),
     .testTarget(
       name: "LanguageModelTests",
-      dependencies: ["Diagnostics", "FileFormats", "Kernels", "LanguageModel", "System", "TestSupport"]),
+      dependencies: [
+        "Collectives", "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "System", "TestSupport",
+      ]),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Diagnostics", "FileFormats", "System", "TestSupport", "Tokenization"]),
     .testTarget(

@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 /// Text padded with spaces on the right.
 func padded(_ text: String, to width: Int) -> String {

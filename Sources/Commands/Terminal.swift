@@ -121,13 +121,6 @@ final class Terminal {
   }
 }
 
-/// An environment variable, nil if it is unset or empty.
-func environment(_ name: String) -> String? {
-  guard let value = unsafe getenv(name) else { return nil }
-  let text = unsafe String(cString: value)
-  return text.isEmpty ? nil : text
-}
-
 /// A heading, bold on a terminal unless `NO_COLOR` is set (https://no-color.org).
 func heading(_ text: String) -> String {
   let isBold = isatty(STDOUT_FILENO) == 1 && environment("TERM") != "dumb" && environment("NO_COLOR") == nil

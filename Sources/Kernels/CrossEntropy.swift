@@ -1,7 +1,11 @@
+import Collectives
 import Glibc
 
 @inline(always)
 func logarithm(_ x: Float) -> Float { logf(x) }
+
+@inline(always)
+private func exponential(_ x: Float) -> Float { expf(x) }
 
 /// A token to score after a row: `weight · -log softmax(logits[row])[token]`.
 package struct Target: Sendable, Equatable {
@@ -48,37 +52,88 @@ package func logSoftmax(_ x: Matrix, on team: ThreadTeam) {
   }
 }
 
+/// The part of a vocabulary whose logits one of several ranks has.
+package struct VocabularyPart: Sendable {
+  /// The tokens of this rank's columns.
+  package let tokens: Range<Int>
+  /// The number of tokens of the whole vocabulary.
+  package let count: Int
+  package let ranks: any Communicator
+
+  package init(tokens: Range<Int>, of count: Int, ranks: any Communicator) {
+    self.tokens = tokens
+    self.count = count
+    self.ranks = ranks
+  }
+
+  /// The whole vocabulary.
+  package init(whole count: Int) { self.init(tokens: 0..<count, of: count, ranks: SoleRank.only) }
+}
+
 /// Scores targets and, with `gradient`, replaces the logits with the gradient of Σ weight · -logProbability.
 ///
-/// logits: [R, V]; overwritten, by d(Σ)/d(logits) = Σ weight · (softmax - onehot) when `gradient`.
-/// Several targets may share a row.
-package func crossEntropy(_ logits: Matrix, _ targets: [Target], gradient: Bool, on team: ThreadTeam) -> [TargetScore] {
-  let V = logits.columns
+/// logits: [R, V], of the vocabulary's part; overwritten, by d(Σ)/d(logits) = Σ weight · (softmax - onehot) when
+/// `gradient`. Several targets may share a row. With several ranks, log Σ exp is that of all their logits.
+package func crossEntropy(
+  _ logits: Matrix, _ targets: [Target], of part: VocabularyPart, gradient: Bool, on team: ThreadTeam
+) -> [TargetScore] {
+  let V = logits.columns, first = part.tokens.lowerBound
+  precondition(V == part.tokens.count, "each column is a token's")
   var ofRow = [[Int]](repeating: [], count: logits.rows)
   for (index, target) in targets.enumerated() {
-    precondition(0 <= target.row && target.row < logits.rows && 0 <= target.token && target.token < V)
+    precondition(0 <= target.row && target.row < logits.rows && 0 <= target.token && target.token < part.count)
     ofRow[target.row].append(index)
   }
   let groups = ofRow
-  var scores = [TargetScore](repeating: TargetScore(), count: targets.count)
-  scores.withUnsafeMutableBufferPointer { buffer in
-    let scores = UncheckedSendable(buffer)
-    team.items(.crossEntropy, logits.rows, scratch: 0) { row, _ in
-      let line = logits.base + row * logits.stride
-      let largest = maximum(V, line)
-      let found = groups[row].map { line[targets[$0].token] }
-      let total = exponentials(V, line, minus: largest, into: line)
-      let logSum = largest + logarithm(total)
-      var weight: Float = 0
-      for (index, logit) in zip(groups[row], found) {
-        scores.value[index] = TargetScore(logProbability: logit - logSum, isMostProbable: logit >= largest)
-        weight += targets[index].weight
+  // Of each row its largest logit and Σ exp(logit - largest); of each target its logit. Then those of all ranks.
+  var largest = [Float](repeating: 0, count: logits.rows), totals = largest
+  var found = [Float](repeating: -.infinity, count: targets.count)
+  largest.withUnsafeMutableBufferPointer { ofLargest in
+    totals.withUnsafeMutableBufferPointer { ofTotals in
+      found.withUnsafeMutableBufferPointer { ofFound in
+        let largest = UncheckedSendable(ofLargest), totals = UncheckedSendable(ofTotals)
+        let found = UncheckedSendable(ofFound)
+        team.items(.crossEntropy, logits.rows, scratch: 0) { row, _ in
+          let line = logits.base + row * logits.stride
+          for index in groups[row] where part.tokens.contains(targets[index].token) {
+            found.value[index] = line[targets[index].token - first]
+          }
+          largest.value[row] = maximum(V, line)
+          totals.value[row] = exponentials(V, line, minus: largest.value[row], into: line)
+        }
       }
-      guard gradient else { return }
-      let scale = weight / total
-      map(V, line, into: line) { $0 * scale }
-      for index in groups[row] { line[targets[index].token] -= targets[index].weight }
     }
   }
-  return scores
+  /// exp(this rank's largest - the largest of all ranks), by row.
+  var factors = [Float](repeating: 1, count: logits.rows)
+  if part.ranks.size > 1 {
+    team.measured(.communication) {
+      let all = part.ranks.gather(largest + totals + found), R = logits.rows
+      for row in 0..<R {
+        let highest = all.reduce(-Float.infinity) { max($0, $1[row]) }
+        totals[row] = all.reduce(0) { $0 + $1[R + row] * exponential($1[row] - highest) }
+        factors[row] = exponential(largest[row] - highest)
+        largest[row] = highest
+      }
+      for target in found.indices { found[target] = all.reduce(-Float.infinity) { max($0, $1[2 * R + target]) } }
+    }
+  }
+  if gradient {
+    let factors = factors, totals = totals
+    team.items(.crossEntropy, logits.rows, scratch: 0) { row, _ in
+      let line = logits.base + row * logits.stride
+      let weight = groups[row].reduce(Float(0)) { $0 + targets[$1].weight }
+      let scale = weight / totals[row] * factors[row]
+      map(V, line, into: line) { $0 * scale }
+      for index in groups[row] where part.tokens.contains(targets[index].token) {
+        line[targets[index].token - first] -= targets[index].weight
+      }
+    }
+  }
+  return targets.indices.map { index in
+    let row = targets[index].row
+    return TargetScore(
+      logProbability: found[index] - (largest[row] + logarithm(totals[row])),
+      isMostProbable: found[index] >= largest[row])
+  }
 }

@@ -19,6 +19,7 @@ package final class Profile: Sendable {
     case crossEntropy = "cross entropy"
     case rows = "copies, bias, residual"
     case quantization = "quantization"
+    case communication = "sums over ranks"
   }
 
   /// The totals of one kernel so far.

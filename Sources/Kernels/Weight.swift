@@ -105,15 +105,59 @@ package struct Weight: @unchecked Sendable {
       storage: Matrix(rows: 1, columns: values.count, values: values))
   }
 
-  /// The part that computes a range of outputs.
+  /// The part that computes a range of outputs; of outputs in runs or in heads, whole ones or a part of one run.
   package func outputs(_ range: Range<Int>) -> Weight {
-    precondition(
-      range.lowerBound >= 0 && range.upperBound <= outputs && order == .same, "outputs \(range) of \(outputs)")
-    let isInputMajor = layout == .inputMajor
+    precondition(range.lowerBound >= 0 && range.upperBound <= outputs, "outputs \(range) of \(outputs)")
+    if layout == .inputMajor {
+      return part(outputs: range.count, firstColumn: firstColumn + range.lowerBound, order: order)
+    }
+    switch order {
+    case .same: break
+    case .runs(let length, _):
+      let first = range.lowerBound / length * length
+      if range.upperBound <= first + length {
+        return part(outputs: range.count, firstRow: firstRow + order.stored(range.lowerBound), order: .same)
+      }
+      precondition(range.lowerBound == first && range.count % length == 0, "outputs \(range) cut a run of \(length)")
+    case .pairedHalves(let headSize):
+      precondition(
+        range.lowerBound % headSize == 0 && range.count % headSize == 0, "outputs \(range) cut a head of \(headSize)")
+    }
+    return part(outputs: range.count, firstRow: firstRow + order.stored(range.lowerBound), order: order)
+  }
+
+  /// The part that reads a range of inputs.
+  package func inputs(_ range: Range<Int>) -> Weight {
+    precondition(range.lowerBound >= 0 && range.upperBound <= inputs, "inputs \(range) of \(inputs)")
+    return layout == .inputMajor
+      ? part(inputs: range.count, firstRow: firstRow + range.lowerBound, order: order)
+      : part(inputs: range.count, firstColumn: firstColumn + range.lowerBound, order: order)
+  }
+
+  private func part(
+    inputs: Int? = nil, outputs: Int? = nil, firstRow: Int? = nil, firstColumn: Int? = nil, order: RowOrder
+  ) -> Weight {
+    Weight(
+      base: base, format: format, inputs: inputs ?? self.inputs, outputs: outputs ?? self.outputs, layout: layout,
+      stride: stride, firstRow: firstRow ?? self.firstRow, firstColumn: firstColumn ?? self.firstColumn, order: order,
+      owner: owner)
+  }
+
+  /// A part in memory of its own if its numbers lie between others, or in memory that is kept for it alone; where the part
+  /// does not begin and end with whole blocks, it stays.
+  package func separated() -> Weight {
+    let (rows, columns) = storedShape, size = format.block.numbers
+    guard columns < stride || owner is FloatMemory, firstColumn % size == 0, columns % size == 0 else { return self }
+    let rowBytes = format.bytes(ofRow: columns), storedBytes = format.bytes(ofRow: stride)
+    let memory = FloatMemory(count: (rows * rowBytes + 3) / 4)
+    let target = UnsafeMutableRawPointer(memory.base), start = format.bytes(ofRow: firstColumn)
+    for row in 0..<rows {
+      let place = base + (firstRow + order.stored(row)) * storedBytes + start
+      (target + row * rowBytes).copyMemory(from: place, byteCount: rowBytes)
+    }
     return Weight(
-      base: base, format: format, inputs: inputs, outputs: range.count, layout: layout, stride: stride,
-      firstRow: firstRow + (isInputMajor ? 0 : range.lowerBound),
-      firstColumn: firstColumn + (isInputMajor ? range.lowerBound : 0), owner: owner)
+      base: UnsafeRawPointer(memory.base), format: format, inputs: inputs, outputs: outputs, layout: layout,
+      stride: columns, owner: memory)
   }
 
   /// The part of an output-major weight that computes `run` of every `step` outputs, beginning with output `first`:

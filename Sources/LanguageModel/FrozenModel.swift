@@ -1,3 +1,4 @@
+import Collectives
 import Diagnostics
 import FileFormats
 import Kernels
@@ -9,7 +10,10 @@ package struct FrozenModel: Sendable {
   package let path: String
   /// The `model_type` of config.json, or the one that stands for a GGUF file's architecture.
   package let family: String
+  /// With several ranks, this rank's part.
   package let decoder: Decoder
+  /// `Decoder.fingerprint` of the whole, if the decoder is a part.
+  private let fingerprintOfWhole: String?
   /// Every tensor of its files, used or not.
   package let tensors: [StoredTensor]
   /// The name that a GGUF file says the model has; nil for a folder.
@@ -20,8 +24,11 @@ package struct FrozenModel: Sendable {
   /// - Parameters:
   ///   - path: a folder with config.json and safetensors, a GGUF file, or a folder with one.
   ///   - team: the threads that convert the blocks' weight matrices to 8 bits; nil: keep the stored format.
-  /// - Throws: `InputError` naming the missing or wrong file, key or tensor.
-  package init(path: String, quantizing team: ThreadTeam? = nil) throws {
+  ///   - ranks: the ranks that each have a part of the model.
+  /// - Throws: `InputError` naming the missing or wrong file, key or tensor, or when there are more ranks than heads.
+  package init(
+    path: String, quantizing team: ThreadTeam? = nil, cutOver ranks: any Communicator = SoleRank.only
+  ) throws {
     let expected =
       "expected a model: a GGUF file, or a folder of Hugging Face (config.json, model.safetensors, tokenizer.json)"
     guard fileExists(path) else { throw InputError.missing(path, "no such file or folder; \(expected)") }
@@ -51,7 +58,23 @@ package struct FrozenModel: Sendable {
     }
     self.path = path
     tensors = source.tensors
-    decoder = try family.decoder(configuration, CheckpointFiles(source, quantizing: team))
+    let whole = try family.decoder(configuration, CheckpointFiles(source, quantizing: team))
     try gguf?.refuseUnused()
+    guard ranks.size > 1 else {
+      decoder = whole
+      fingerprintOfWhole = nil
+      return
+    }
+    guard ranks.size <= whole.mostParts else {
+      throw InputError.usage(
+        "--tensor-parallel", "is \(ranks.size), and \(path) has \(whole.mostParts) attention heads; use at most as many"
+      )
+    }
+    fingerprintOfWhole = whole.fingerprint
+    let tensors = source.tensors
+    decoder = whole.part(of: ranks) { for tensor in tensors { tensor.file.release(tensor.bytes) } }
   }
+
+  /// A hash of the model's shapes and of some of its numbers, the same on every rank.
+  package var fingerprint: String { fingerprintOfWhole ?? decoder.fingerprint }
 }

@@ -11,9 +11,11 @@ package enum Cores {
       + [affinity].compactMap { $0 } + ControlGroups().cores
   }
 
-  /// Cores that the scheduler may run this process on.
+  /// The cores that the scheduler may run this process on, as bits of hexadecimal digits; nil where that is not known.
+  package static var affinityMask: String? { statusField("Cpus_allowed:").map(String.init) }
+
   private static var affinity: Limit? {
-    guard let mask = statusField("Cpus_allowed:") else { return nil }
+    guard let mask = affinityMask else { return nil }
     return Limit(mask.reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) }, source: "processor affinity")
   }
 }

@@ -23,3 +23,10 @@ package func restart(setting name: String, to value: String) {
   unsafe execv("/proc/self/exe", CommandLine.unsafeArgv)
   // The system refused: the libraries stay as they are.
 }
+
+/// An environment variable, nil if it is unset or empty.
+package func environment(_ name: String) -> String? {
+  guard let value = unsafe getenv(name) else { return nil }
+  let text = unsafe String(cString: value)
+  return text.isEmpty ? nil : text
+}

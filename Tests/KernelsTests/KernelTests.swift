@@ -231,7 +231,7 @@ extension ActivationTests {
     ]
     func scores(_ logits: [Float], _ matrix: Matrix? = nil) -> [TargetScore] {
       let matrix = matrix ?? Matrix(rows: R, columns: V, values: logits)
-      return crossEntropy(matrix, targets, gradient: true, on: team)
+      return crossEntropy(matrix, targets, of: VocabularyPart(whole: matrix.columns), gradient: true, on: team)
     }
     let matrix = Matrix(rows: R, columns: V, values: logits)
     let found = scores(logits, matrix)
@@ -249,7 +249,10 @@ extension ActivationTests {
 
   @Test func ofNonFiniteLogitsIsNotFinite() {
     let matrix = Matrix(rows: 1, columns: 20, values: [Float](repeating: 0, count: 19) + [.nan])
-    #expect(!crossEntropy(matrix, [Target(row: 0, token: 2)], gradient: false, on: team)[0].logProbability.isFinite)
+    #expect(
+      !crossEntropy(
+        matrix, [Target(row: 0, token: 2)], of: VocabularyPart(whole: matrix.columns), gradient: false, on: team)[0]
+        .logProbability.isFinite)
   }
 }
 

@@ -7,15 +7,23 @@ import TestSupport
 private let team = ThreadTeam(threads: 2)
 
 /// A context of 7 tokens whose embeddings are free, and leaves under it.
-private struct Tree {
+struct Tree {
   static let context = [5, 17, 3, 8, 41, 9, 60]
   static let leaves = [[1, 2, 3, 4], [50], [7, 8, 9, 10, 11, 12], [59, 58]]
   /// Row in the context and the token that follows it.
   static let contextTargets = [(2, 8, Float(0.4)), (5, 60, Float(0.9)), (6, 33, Float(0.2))]
 
   let model: Decoder
+  private let team: ThreadTeam
 
-  init(_ folder: String = fixtures + "/parity/model") throws { model = try FrozenModel(path: folder).decoder }
+  init(_ folder: String = fixtures + "/parity/model") throws {
+    self.init(try FrozenModel(path: folder).decoder, on: ThreadTeam(threads: 2))
+  }
+
+  init(_ model: Decoder, on team: ThreadTeam) {
+    self.model = model
+    self.team = team
+  }
 
   var embeddings: [Float] { model.embedding.rows(of: Self.context) }
 
@@ -104,7 +112,7 @@ private struct Tree {
 }
 
 /// A model of GPT-2's and one of every other family.
-private let models =
+let models =
   [fixtures + "/parity/model"] + ((try? FamilyGoldens().cases) ?? []).map(\.folder)
 
 @Suite struct TokenTreeTests {

@@ -6,15 +6,21 @@ package struct Head: Sendable {
   package let norm: NormWeights?
   /// The projection from the width of the hidden states to that of the embeddings; nil if they are equal.
   package let projection: LinearLayer?
-  /// To the vocabulary, output-major [vocabulary, width].
+  /// To the vocabulary, or to this rank's part of it, output-major [vocabulary, width].
   package let vocabulary: LinearLayer
+  /// The tokens that `vocabulary` has.
+  package let part: VocabularyPart
   /// Logits l become cap · tanh(l / cap); nil: no cap.
   package let softCap: Float?
 
-  package init(norm: NormWeights?, projection: LinearLayer? = nil, vocabulary: LinearLayer, softCap: Float? = nil) {
+  package init(
+    norm: NormWeights?, projection: LinearLayer? = nil, vocabulary: LinearLayer, part: VocabularyPart? = nil,
+    softCap: Float? = nil
+  ) {
     self.norm = norm
     self.projection = projection
     self.vocabulary = vocabulary
+    self.part = part ?? VocabularyPart(whole: vocabulary.weight.outputs)
     self.softCap = softCap
   }
 }
@@ -26,8 +32,6 @@ struct HeadActivations {
 }
 
 extension Head {
-  private var vocabularySize: Int { vocabulary.weight.outputs }
-
   /// The scores of targets, whose rows are those of `top`, and the activations for a backward, if there will be one.
   ///
   /// top: [R, D], the last block's output.
@@ -58,6 +62,7 @@ extension Head {
 
   /// The log-probability of every token of the vocabulary after each row, [R, vocabulary]. top: [R, D].
   func logProbabilities(_ top: Matrix, workspace: Workspace, on team: ThreadTeam) -> Matrix {
+    precondition(part.ranks.size == 1, "the log-probabilities are of the whole vocabulary")
     let lines = logits(of: hiddenStates(top, workspace: workspace, on: team), workspace: workspace, on: team)
     logSoftmax(lines, on: team)
     return lines
@@ -69,7 +74,8 @@ extension Head {
   private func score(
     _ hidden: Matrix, _ targets: [Target], gradient: Matrix?, workspace: Workspace, on team: ThreadTeam
   ) -> [TargetScore] {
-    let chunk = max(1, (16 << 20) / vocabularySize)
+    // As many rows on every rank.
+    let chunk = max(1, (16 << 20) * part.ranks.size / part.count)
     var scores = [TargetScore](repeating: TargetScore(), count: targets.count)
     for start in stride(from: 0, to: hidden.rows, by: chunk) {
       let rows = start..<min(start + chunk, hidden.rows)
@@ -82,6 +88,7 @@ extension Head {
       }
       for (member, score) in zip(members, found) { scores[member] = score }
     }
+    if let gradient { sum(gradient, over: part.ranks, on: team) }
     return scores
   }
 
@@ -89,13 +96,13 @@ extension Head {
     _ hidden: Matrix, _ targets: [Target], gradient: Matrix?, workspace: Workspace, on team: ThreadTeam
   ) -> [TargetScore] {
     let logits = logits(of: hidden, workspace: workspace, on: team)
-    guard let gradient else { return crossEntropy(logits, targets, gradient: false, on: team) }
+    guard let gradient else { return crossEntropy(logits, targets, of: part, gradient: false, on: team) }
     let capped = softCap.map { cap in
       let kept = workspace.matrix(logits.rows, logits.columns)
       copy(logits, into: kept, on: team)
       return (cap: cap, logits: kept)
     }
-    let scores = crossEntropy(logits, targets, gradient: true, on: team)
+    let scores = crossEntropy(logits, targets, of: part, gradient: true, on: team)
     if let capped { softCapBackward(logits, capped: capped.logits, at: capped.cap, on: team) }
     guard let projection else {
       vocabulary.backward(logits, into: gradient, on: team)
@@ -109,7 +116,7 @@ extension Head {
 
   /// The logits of hidden rows, [R, vocabulary]. hidden: [R, D], after the norm.
   private func logits(of hidden: Matrix, workspace: Workspace, on team: ThreadTeam) -> Matrix {
-    let logits = workspace.matrix(hidden.rows, vocabularySize)
+    let logits = workspace.matrix(hidden.rows, part.tokens.count)
     workspace.scoped {
       var rows = hidden
       if let projection {

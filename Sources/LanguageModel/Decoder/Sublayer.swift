@@ -1,3 +1,4 @@
+import Collectives
 import Kernels
 
 /// The computation of a sublayer between its norms: attention or feed-forward.
@@ -55,15 +56,20 @@ package struct Sublayer<Body: Sendable>: Sendable {
   /// nil: none.
   package let normAfter: NormWeights?
   package let join: Join
+  /// The ranks that each have a part of the body: the body's result, and the gradient of what it reads, are the sums of
+  /// theirs.
+  package let ranks: any Communicator
 
   package init(
-    normBefore: NormWeights? = nil, _ body: Body, normAfter: NormWeights? = nil, joining join: Join = .input
+    normBefore: NormWeights? = nil, _ body: Body, normAfter: NormWeights? = nil, joining join: Join = .input,
+    over ranks: any Communicator = SoleRank.only
   ) {
     precondition(join != .beforeNorm || normAfter != nil, "a normalised sum needs a norm")
     self.normBefore = normBefore
     self.body = body
     self.normAfter = normAfter
     self.join = join
+    self.ranks = ranks
   }
 }
 
@@ -99,20 +105,29 @@ extension Sublayer where Body: SublayerBody {
       let read = a.before?.forward(in: workspace, on: team) ?? a.input
       let base = given ?? a.rows.gathered(join == .normedInput ? read : a.input, in: workspace, on: team)
       guard let after = a.after else {
-        return body.forward(read, a.body, rows: a.rows, addingTo: base, into: target, in: pass)
+        return runBody(read, a, addingTo: base, into: target, in: pass)
       }
       if join == .beforeNorm {
-        body.forward(read, a.body, rows: a.rows, addingTo: base, into: after.x, in: pass)
+        runBody(read, a, addingTo: base, into: after.x, in: pass)
         // Also without a target: the backward needs the norm's statistics.
         after.forward(into: target ?? workspace.matrix(after.x.rows, after.x.columns), on: team)
       } else {
-        body.forward(read, a.body, rows: a.rows, addingTo: nil, into: after.x, in: pass)
+        runBody(read, a, addingTo: nil, into: after.x, in: pass)
         let result = after.forward(in: workspace, on: team)
         guard let target else { return }
         copy(base, into: target, on: team)
         add(result, to: target, on: team)
       }
     }
+  }
+
+  /// target = base + B(x), of all ranks; the first adds the base.
+  private func runBody(
+    _ x: Matrix, _ a: SublayerActivations<Body>, addingTo base: Matrix?, into target: Matrix?, in pass: LayerPass
+  ) {
+    body.forward(
+      x, a.body, rows: a.rows, addingTo: ranks.rank == 0 ? base : nil, into: target, in: pass)
+    if let target { sum(target, over: ranks, on: pass.team) }
   }
 
   /// The gradient of `forward` with respect to some rows of its input.
@@ -143,6 +158,7 @@ extension Sublayer where Body: SublayerBody {
         }
       }
       guard let dRead = body.backward(dResult, a.body, rows: a.rows, inputRows: inputRows, in: pass) else { return }
+      sum(dRead, over: ranks, on: team)
       let dInput = dInput.rows(inputRows)
       a.rows.scatter(dBase, inputRows, into: dInput, on: team)
       guard let before = a.before?.rows(inputRows) else { return add(dRead, to: dInput, on: team) }

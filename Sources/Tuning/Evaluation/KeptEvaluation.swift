@@ -129,7 +129,7 @@ extension EvaluationSetup {
     func add(_ tokens: TypedTokens) {
       for value in tokens.ids + tokens.types + [-1] { fingerprint.add(value) }
     }
-    fingerprint.add(model.decoder.fingerprint)
+    fingerprint.add(model.fingerprint)
     for label in encoder.labelNames { fingerprint.add(label) }
     add(prompt.context.tokens)
     add(prompt.initial)

@@ -190,7 +190,7 @@ package struct Trainer {
     }
     guard let newest = run.checkpointSteps.last else { return }
     try state.read(
-      from: run.checkpoint(newest), data: fingerprint, model: setup.model.decoder.fingerprint, totalSteps: totalSteps)
+      from: run.checkpoint(newest), data: fingerprint, model: setup.model.fingerprint, totalSteps: totalSteps)
     resumedStep = state.step
     // A caller that gives other threads has been told what that does.
     state.computation.threads = setup.team.threads
@@ -356,7 +356,7 @@ package struct Trainer {
   private func write(to folder: String) throws {
     try state.write(
       to: folder, configuration: configuration, model: AdapterModel(setup.model), data: fingerprint,
-      modelFingerprint: setup.model.decoder.fingerprint)
+      modelFingerprint: setup.model.fingerprint)
   }
 
   /// A hash of every token the run depends on: a run can only resume on the data it started with.
