@@ -1,3 +1,5 @@
+import Glibc
+
 /// A group of processes that compute together, and the operations in which they exchange numbers.
 ///
 /// All ranks of the group call the collective operations (`sum`, `gather`, `split`) in the same order.
@@ -62,8 +64,23 @@ extension Communicator {
     }
   }
 
+  /// Whether all ranks say so; the same answer on every rank.
+  package func all(_ isSo: Bool) -> Bool {
+    size == 1 ? isSo : gather([isSo ? 1 : 0] as [UInt8]).allSatisfy { $0 == [1] }
+  }
+
   /// The text that each rank gives, in the order of ranks.
   package func gather(_ text: String) -> [String] {
     gather(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
+  }
+}
+
+extension Communicator {
+  /// The next message; the processor is free while there is none.
+  package func nextMessage() -> (bytes: [UInt8], sender: Int) {
+    while true {
+      if let message = receive() { return message }
+      usleep(500)
+    }
   }
 }

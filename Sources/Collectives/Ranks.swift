@@ -44,8 +44,9 @@ package struct Ranks: Sendable {
   ///   - value: it, or a hash of it.
   ///   - remedy: what to do.
   /// - Throws: `InputError.failure` naming the first rank where it differs from rank 0.
-  package func requireSame(_ what: String, _ value: String, remedy: String) throws {
-    let values = all.gather(value)
+  package func requireSame(_ what: String, _ value: @autoclosure () -> String, remedy: String) throws {
+    if all.size == 1 { return }
+    let values = all.gather(value())
     guard let rank = values.indices.first(where: { values[$0] != values[0] }) else { return }
     func short(_ text: String) -> String { text.count > 100 ? String(text.prefix(100)) + "…" : text }
     throw InputError.failure(

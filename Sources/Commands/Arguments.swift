@@ -1,3 +1,4 @@
+import Collectives
 import Diagnostics
 import FileFormats
 import Glibc
@@ -14,12 +15,15 @@ struct Arguments {
   private let flags: [Flag]
   /// The words that are not flags.
   private(set) var operands: [String] = []
+  /// The processes that were started together.
+  let world: any Communicator
 
   /// Parses the words after a command's name: `--flag value`, `--flag=value`, `--switch`, `word`. Reads no file.
   ///
   /// - Throws: `InputError.usage` for an unknown or repeated flag, a missing or superfluous value, a word that is not one
   ///   of a flag's choices, a missing flag, too many or too few words.
-  init(_ words: [String], of command: Command) throws {
+  init(_ words: [String], of command: Command, in world: any Communicator = SoleRank.only) throws {
+    self.world = world
     flags = command.flags
     var rest = words[...]
     func wrong(_ place: String, _ problem: String) -> InputError {
@@ -126,13 +130,18 @@ struct Arguments {
     return choice
   }
 
+  /// How the processes share the work, with the model cut over those of `--tensor-parallel`.
+  func ranks() throws -> Ranks { try Ranks(world, tensorParallel: integer("--tensor-parallel", from: 1) ?? 1) }
+
   /// The threads to compute with: as many as `--threads` says, else as an earlier part of the run used, else as there are
-  /// cores for this process.
+  /// cores for this process, or for each of the processes on the machine.
   ///
   /// - Throws: `InputError.usage` when the addresses that the process may use do not suffice for them.
   func team(earlier: Int? = nil, profile: Profile? = nil) throws -> ThreadTeam {
     let asked = try integer("--threads", from: 1)
-    let team = try ThreadTeam(forProcess: asked ?? earlier, askedBy: "--threads", profile: profile)
+    let team = try ThreadTeam(
+      forProcess: asked ?? earlier ?? (world.size > 1 ? world.threadsOfRank : nil), askedBy: "--threads",
+      profile: profile)
     let threads = team.threads
     if let asked, let earlier, asked != earlier {
       note("--threads: the run used \(earlier) so far; with \(asked) its numbers round differently from here on")

@@ -88,6 +88,8 @@ struct Command: Sendable {
   var operands: Operands?
   /// Its flags, in the order of the help.
   let flags: [Flag]
+  /// Whether processes that mpirun or srun starts together share its work.
+  var runsOnRanks = false
   /// Runs the command and returns the exit status.
   let run: @Sendable (Arguments) throws -> Int32
 }
@@ -105,6 +107,10 @@ extension Flag {
   /// `--threads`: the number of threads.
   static let threads = Flag(
     name: "--threads", value: .number("N"), help: "number of threads (default: all cores allowed)")
+  /// `--tensor-parallel`: the ranks that a model is cut over.
+  static let tensorParallel = Flag(
+    name: "--tensor-parallel", value: .number("N"),
+    help: "with mpirun: cut the model over N ranks each (default: 1)")
   /// `--progress`: how progress is shown.
   static let progress = Flag(
     name: "--progress", value: .choice("STYLE", ProgressStyle.self),

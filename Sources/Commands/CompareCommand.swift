@@ -32,6 +32,7 @@ extension Command {
       Flag(name: "--overwrite", help: "remove an earlier comparison from the folder first"),
       .threads, .progress, .json, .help,
     ],
+    runsOnRanks: true,
     run: runCompare)
 }
 
@@ -62,9 +63,9 @@ private func runCompare(_ arguments: Arguments) throws -> Int32 {
     throw InputError.usage(
       "--set", "\"\(unknown)\" is not a method of this comparison" + suggestion(for: unknown, among: names))
   }
-  var run = try ComparisonRun(
+  let run = try ComparisonRun(
     study, isStudy: arguments["--study"] != nil, settings: arguments.all("--set"), folder: arguments.outputFolder(),
-    earlier: arguments.earlierRun, team: { try arguments.team(earlier: $0) })
+    earlier: arguments.earlierRun, ranks: arguments.world, team: { try arguments.team(earlier: $0) })
   try run.prepare()
 
   catchSignals()

@@ -29,8 +29,9 @@ extension Command {
         name: "--fail-under", value: .number("SHARE"), help: "exit with status 2 if the accuracy (0 to 1) is below it"),
       Flag(name: "--predictions", value: .file, help: "write one JSON line per row; - prints them"),
       Flag(name: "--overwrite", help: "replace the file of --predictions"),
-      .threads, .progress, .json, .help,
+      .tensorParallel, .threads, .progress, .json, .help,
     ],
+    runsOnRanks: true,
     run: runEval)
 }
 
@@ -46,8 +47,10 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     split = .test
   }
   let threshold = try arguments.share("--threshold"), required = try arguments.share("--fail-under")
+  let ranks = try arguments.ranks()
   let setup = try EvaluationSetup(
-    configuration, adapter: adapter, split: split, team: arguments.team())
+    configuration, adapter: adapter, split: split, team: arguments.team(), ranks: ranks)
+  try ranks.requireSame("model, prompt and rows", setup.fingerprint, remedy: "give every machine the same files")
   let examples = setup.examples
   let truncated = examples.count { $0.row.isTruncated }
   if truncated > 0 {
@@ -60,7 +63,7 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
   func predict(_ name: String, _ prompt: TunedPrompt, _ head: ClassifierHead?) throws -> ScoredPredictions {
     defer { terminal.clear() }
     let evaluator = Evaluator(
-      decoder: setup.model.decoder, workspace: Workspace(), team: setup.team, head: head)
+      decoder: setup.model.decoder, workspace: Workspace(), team: setup.team, ranks: ranks, head: head)
     return try evaluator.withContext(of: prompt) { scorer in
       let predictions = try scorer.predict(examples) { terminal.rows(name, $0, of: examples.count) }
       return try ScoredPredictions(predictions, scorer.priors(of: setup.encoder), scoring)
@@ -78,7 +81,7 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
   let lines = tuned.chosen.enumerated().map { index, prediction in
     PredictionRecord(prediction, baseline: baseline?.chosen[index], labels: labels)
   }
-  if let file = predictions { try write(lines.map { $0.json.compact + "\n" }.joined(), to: file) }
+  if let file = predictions, ranks.isFirst { try write(lines.map { $0.json.compact + "\n" }.joined(), to: file) }
   let result = EvaluationResult(
     method: method, scoring: scoring, tuned: ClassificationReport(tuned.chosen, labels: labels),
     baseline: baseline.map { ClassificationReport($0.chosen, labels: labels) },
@@ -87,7 +90,7 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
     coverage: threshold.map { threshold in
       (Coverage(tuned.chosen, threshold: threshold), baseline.map { Coverage($0.chosen, threshold: threshold) })
     }, seconds: seconds)
-  if let kept = KeptEvaluations(of: adapter) {
+  if ranks.isFirst, let kept = KeptEvaluations(of: adapter) {
     do {
       let evaluation = KeptEvaluation(
         of: setup, split: split, data: arguments["--data"], scoring: scoring, results: result.json)

@@ -1,3 +1,4 @@
+import Collectives
 import Diagnostics
 import FileFormats
 import Glibc
@@ -33,11 +34,13 @@ extension Command {
       Flag(name: "--config", value: .file, help: "template and labels, if the checkpoint has no configuration"),
       .model,
       .set,
+      .tensorParallel,
       .threads,
       .progress,
       Flag(name: "--json", help: "write JSON lines, whatever the input format"),
       .help,
     ],
+    runsOnRanks: true,
     run: runPredict)
 }
 
@@ -71,6 +74,11 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   let adapter = try arguments.adapter()
   let configuration = try arguments.configuration(
     of: adapter, for: "template and labels must come from a configuration")
+  let ranks = try arguments.ranks()
+  if !ranks.isFirst {
+    try Classifier(configuration, adapter: adapter, team: team, ranks: ranks).follow(scoring, ranks)
+    return 0
+  }
   endAtSignals()
   var input = try PredictionInput(path, format, texts, hasHeader: configuration.data.hasHeader)
   let pattern = configuration.template.inputPattern
@@ -82,7 +90,8 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   }
   let columns = try input.columns(pattern, textColumn: arguments["--text-column"] ?? configuration.data.textColumn)
   try input.skip(firstRow - 1)
-  let classifier = try Classifier(configuration, adapter: adapter, team: team)
+  let classifier = try Classifier(configuration, adapter: adapter, team: team, ranks: ranks)
+  try classifier.requireSame(on: ranks)
   let rows = try LabelledRows(
     of: input.reader, labels: classifier.labels, threshold: threshold, asJSON: arguments.has("--json"))
   let output = try PredictionOutput(destination)
@@ -93,23 +102,20 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   var lost: InputError?
   do {
     try classifier.withScorer(scoring) { emptyPack, scores in
-      var pack = emptyPack
+      var rounds = RowRounds(classifier, ranks, from: emptyPack)
       var records: [DataRecord] = []
       /// The row of the input that the last of them is.
       var lastOfPack = 0
-      func finishPack() throws {
+      func finishRound() throws {
         if records.isEmpty { return }
-        let predictions = try scores(pack)
+        let predictions = try rounds.finish(scores)
         try output.write(zip(records, predictions).map(rows.line).joined(), upTo: lastOfPack)
         progress.add(records.count, withoutAnswer: predictions.count { $0.confidence < threshold })
-        pack = emptyPack
         records = []
       }
       func add(_ record: DataRecord) throws {
         try rows.check(record)
-        let row = try classifier.candidates(of: columns.texts(of: record), at: record.place)
-        try pack.append(row)
-        if row.isTruncated { progress.truncated += 1 }
+        if try rounds.append(columns.texts(of: record), at: record.place) { progress.truncated += 1 }
         records.append(record)
         lastOfPack = input.rows
       }
@@ -118,12 +124,12 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
       func next() throws -> Result<DataRecord, any Error>? {
         do {
           // Answer the rows that have arrived before waiting for more.
-          return try input.next(beforeWaiting: finishPack)
+          return try input.next(beforeWaiting: finishRound)
         } catch let error as InputError where arguments.has("--skip-bad") {
           lost = error
           return nil
         } catch {
-          try finishPack()
+          try finishRound()
           throw error
         }
       }
@@ -133,12 +139,13 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
         } catch let error as InputError where arguments.has("--skip-bad") {
           progress.skip(error)
         } catch {
-          try finishPack()
+          try finishRound()
           throw error
         }
-        if pack.isFull { try finishPack() }
+        if rounds.isFull { try finishRound() }
       }
-      try finishPack()
+      try finishRound()
+      rounds.end()
     }
     try output.finish()
   } catch {
@@ -149,6 +156,20 @@ private func runPredict(_ arguments: Arguments) throws -> Int32 {
   progress.end()
   if let lost { throw lost }
   return 0
+}
+
+extension Classifier {
+  /// Labels rows with the first rank, which reads them.
+  fileprivate func follow(_ scoring: Scoring, _ ranks: Ranks) throws {
+    try requireSame(on: ranks)
+    try withScorer(scoring) { emptyPack, scores in
+      try RowRounds(self, ranks, from: emptyPack).follow(scores)
+    }
+  }
+
+  fileprivate func requireSame(on ranks: Ranks) throws {
+    try ranks.requireSame("model and prompt", fingerprint, remedy: "give every machine the same files")
+  }
 }
 
 /// The rows to label: those of a file or of standard input, or texts of the command line.

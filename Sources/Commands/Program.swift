@@ -1,3 +1,4 @@
+import Collectives
 import Diagnostics
 import Glibc
 import System
@@ -19,14 +20,30 @@ package enum Program {
     signal(SIGPIPE, SIG_IGN)
     // A file that grows beyond `ulimit -f` is an error of the call that writes.
     signal(SIGXFSZ, SIG_IGN)
+    var world: any Communicator = SoleRank.only
     do {
       try Memory.checkStack()
-      return ended(with: try run(Array(commandLineWords.dropFirst())))
+      world = try World.join()
+      isSilent = world.rank > 0
+      let status = try run(Array(commandLineWords.dropFirst()), in: world)
+      World.leave(world)
+      return ended(with: status)
     } catch let error as InputError {
-      return ended(with: error.kind.rawValue, "\(error)")
+      return failed(with: error.kind.rawValue, "\(error)", in: world)
     } catch {
-      return ended(with: 1, "\(error)")
+      return failed(with: 1, "\(error)", in: world)
     }
+  }
+
+  /// Tells an error, and ends the other ranks, which may wait for this one.
+  private static func failed(with status: Int32, _ error: String, in world: any Communicator) -> Int32 {
+    if world.size == 1 { return ended(with: status, error) }
+    // What is wrong for all is said once, by the first.
+    if world.rank > 0 { usleep(UInt32(500_000 + min(world.rank, 400) * 1000)) }
+    isSilent = false
+    _ = ended(with: status, "rank \(world.rank) on \(World.hostName): \(error)")
+    World.abort(world, status: status)
+    return status
   }
 
   /// The exit status, once the end has been told: an error is one line on standard error, or part of the last event.
@@ -39,7 +56,7 @@ package enum Program {
     return status
   }
 
-  private static func run(_ words: [String]) throws -> Int32 {
+  private static func run(_ words: [String], in world: any Communicator) throws -> Int32 {
     guard let first = words.first else {
       writeToStandardError(overview() + "\n")
       return InputError.Kind.usage.rawValue
@@ -53,10 +70,13 @@ package enum Program {
       return 0
     default:
       let command = try command(first)
-      let arguments = try Arguments(Array(words.dropFirst()), of: command)
+      let arguments = try Arguments(Array(words.dropFirst()), of: command, in: world)
       if arguments.has("--help") {
         try printPiece(command.helpText + "\n")
         return 0
+      }
+      guard command.runsOnRanks || world.size == 1 else {
+        throw InputError.usage(first, "runs as one process, found \(world.size) ranks; start it without mpirun or srun")
       }
       if command.flags.contains(where: { $0.name == Flag.progress.name }) {
         progressStyle = arguments.choice(Flag.progress.name, default: .auto)

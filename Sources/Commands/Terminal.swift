@@ -22,6 +22,15 @@ enum ProgressStyle: String, CaseIterable {
 /// The style of this process, which the command line chooses once: notes come from many places.
 private let styleOfProcess = Mutex(ProgressStyle.auto)
 
+/// Whether this process prints nothing: of ranks, only the first speaks, but for errors.
+private let isSilentProcess = Atomic(false)
+
+/// Whether this process prints nothing but an error.
+var isSilent: Bool {
+  get { isSilentProcess.load(ordering: .relaxed) }
+  set { isSilentProcess.store(newValue, ordering: .relaxed) }
+}
+
 /// How this process shows progress.
 var progressStyle: ProgressStyle {
   get { styleOfProcess.withLock { $0 } }
@@ -48,7 +57,7 @@ final class Terminal {
 
   /// The terminal of standard error.
   init() {
-    style = progressStyle
+    style = isSilent ? .none : progressStyle
     isInteractive =
       style == .bar || style == .auto && isatty(STDERR_FILENO) == 1 && environment("TERM") != "dumb"
   }
@@ -129,6 +138,11 @@ func heading(_ text: String) -> String {
 
 /// Writes a text to standard error.
 func writeToStandardError(_ text: String) {
+  if !isSilent { writeError(text) }
+}
+
+/// Writes a text to standard error, from a silent process too.
+func writeError(_ text: String) {
   _ = writeAll(Array(text.utf8), to: STDERR_FILENO)
 }
 
@@ -183,6 +197,7 @@ func printPiece(_ text: String) throws -> Bool {
 
 @discardableResult
 private func printPiece(_ bytes: [UInt8]) throws -> Bool {
+  if isSilent { return true }
   if writeAll(bytes, to: STDOUT_FILENO) { return true }
   guard errno == EPIPE else {
     throw InputError.failure("standard output", "cannot be written: \(unsafe String(cString: strerror(errno)))")

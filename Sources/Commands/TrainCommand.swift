@@ -1,3 +1,4 @@
+import Collectives
 import Diagnostics
 import FileFormats
 import Insights
@@ -23,8 +24,9 @@ extension Command {
         name: "--stop-after", value: .number("STEP"), help: "end after this step with a checkpoint, to resume later"),
       Flag(name: "--dry-run", help: "print configuration, tokens, memory, steps; compute nothing"),
       Flag(name: "--profile", help: "print the time per operation"),
-      .threads, .progress, .json, .help,
+      .tensorParallel, .threads, .progress, .json, .help,
     ],
+    runsOnRanks: true,
     run: runTrain)
 }
 
@@ -41,7 +43,8 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
   let run = RunDirectory(output)
   let earlier = arguments.has("--resume") ? try run.newestState() : nil
   let team = try arguments.team(earlier: earlier?.computation?.threads, profile: profile)
-  let setup = try TrainingSetup(configuration, team: team)
+  let ranks = try arguments.ranks()
+  let setup = try TrainingSetup(configuration, team: team, ranks: ranks)
   var trainer = try Trainer(setup, run: run)
   let stopAfter = try arguments.integer("--stop-after", from: 1)
   var notes = trainer.findings(of: setup)
@@ -54,6 +57,7 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
       : printResult(resolved.pretty + "\n\n" + facts.text)
     return 0
   }
+  if let computation = earlier?.computation { note(aboutRanks: ranks, since: computation) }
   let isExclusive = try trainer.begin(arguments.earlierRun)
   if !isExclusive { note(inFolderWithoutLocks: run.path) }
   showNotes()
@@ -94,6 +98,18 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
     try printResult(text(of: summary, in: run))
   }
   return summary.wasInterrupted ? receivedSignal().map { 128 + $0 } ?? 0 : 0
+}
+
+/// Says that a run goes on with other ranks.
+private func note(aboutRanks ranks: Ranks, since earlier: Computation) {
+  func words(_ data: Int, _ tensor: Int) -> String {
+    "\(data * tensor) rank\(data * tensor == 1 ? "" : "s")" + (tensor > 1 ? " (\(tensor) for each model)" : "")
+  }
+  let (data, tensor) = (earlier.dataRanks ?? 1, earlier.tensorRanks ?? 1)
+  if (data, tensor) == (ranks.data.size, ranks.tensor.size) { return }
+  note(
+    "the run used \(words(data, tensor)) so far; with \(words(ranks.data.size, ranks.tensor.size)) its numbers round "
+      + "differently from here on")
 }
 
 private func text(of summary: TrainingSummary, in run: RunDirectory) -> String {

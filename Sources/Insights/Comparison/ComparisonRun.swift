@@ -1,5 +1,7 @@
+import Collectives
 import Diagnostics
 import FileFormats
+import Glibc
 import Kernels
 import Method
 import Runs
@@ -11,7 +13,10 @@ import Tuning
 ///
 /// Seeds are the outermost loop: the first seed of all conditions and methods is finished before the second begins, so that a
 /// comparison that was stopped early compares as much as it can.
-package struct ComparisonRun {
+///
+/// With several ranks, the first hands cells and candidates out, one at a time to whoever has nothing to do, computes some
+/// itself, and writes what comes of all of them.
+package final class ComparisonRun {
   /// The progress of a comparison.
   package enum Event {
     /// A cell or a candidate begins: its folder's name.
@@ -55,6 +60,19 @@ package struct ComparisonRun {
   private let folder: String
   private let earlier: EarlierRun
   private let team: ThreadTeam
+  private let ranks: any Communicator
+  /// The parts of the study, and those that are done or that a rank has begun.
+  private let work: [StudyWork]
+  private var begun: Set<Int> = []
+  /// What `run` tells its caller.
+  private var report: (Event) -> Void = { _ in }
+  /// Ranks that wait for something to do, and those that have left.
+  private var waiting: [Int] = []
+  private var left: Set<Int> = []
+  /// Whether a rank was stopped.
+  private var isStopped = false
+  /// The error of a message from another rank.
+  private var messageError: (any Error)?
   private var comparison: Comparison
   private var times = ComparisonTimes()
   /// The sole use of the folder.
@@ -72,11 +90,12 @@ package struct ComparisonRun {
   ///   - settings: the arguments of `--set`, to be recorded.
   ///   - folder: the folder of the comparison; nil: the study's.
   ///   - earlier: what to do with a comparison in the folder.
+  ///   - ranks: the processes that share the cells; the folder is one that all of them see.
   ///   - makeTeam: makes the threads to compute with, as many as an earlier part of the comparison used.
   /// - Throws: `InputError` for a mistake in a configuration.
   package init(
     _ study: Study, isStudy: Bool, settings: [String], folder: String?, earlier: EarlierRun,
-    team makeTeam: (_ earlier: Int?) throws -> ThreadTeam
+    ranks: any Communicator = SoleRank.only, team makeTeam: (_ earlier: Int?) throws -> ThreadTeam
   ) throws {
     var splits: Set<Split> = [], hasOtherRows = false
     for condition in study.conditions {
@@ -116,6 +135,8 @@ package struct ComparisonRun {
     self.study = study
     self.folder = folder
     self.earlier = earlier
+    self.ranks = ranks
+    work = study.work
     let goesOn = earlier == .resume && fileExists(folder + "/" + Comparison.file)
     team = try makeTeam(goesOn ? Comparison(folder: folder).threads : nil)
     comparison = Comparison()
@@ -139,7 +160,8 @@ package struct ComparisonRun {
   /// A folder is created and locked only when a first cell can be trained.
   ///
   /// - Throws: `InputError` when it is in use or holds other files, or cells with other settings.
-  package mutating func prepare() throws {
+  package func prepare() throws {
+    guard ranks.rank == 0 else { return }
     if earlier == .resume || results.hasLock { lock = try results.take(earlier) } else { try results.check(earlier) }
     if earlier == .resume, holdsComparison {
       try takeOver(Comparison(folder: folder))
@@ -209,7 +231,7 @@ package struct ComparisonRun {
   }
 
   /// Reuses finished cells, including those of other methods and seeds.
-  private mutating func takeOver(_ earlier: Comparison) throws {
+  private func takeOver(_ earlier: Comparison) throws {
     guard earlier.split == comparison.split else {
       throw InputError.usage("--resume", "the comparison in \(folder) uses the \(earlier.split.rawValue) rows")
     }
@@ -250,7 +272,7 @@ package struct ComparisonRun {
   }
 
   /// Checks that a finished run has the planned settings, and the rows that its files hold now.
-  private mutating func check(_ name: String, against planned: Configuration, data: String?) throws {
+  private func check(_ name: String, against planned: Configuration, data: String?) throws {
     let file = RunDirectory(folder + "/" + name).configurationFile
     guard fileExists(file) else {
       throw InputError.usage(
@@ -278,7 +300,7 @@ package struct ComparisonRun {
   }
 
   /// A hash of the files with a cell's rows.
-  private mutating func fingerprint(of data: DataConfiguration) throws -> String {
+  private func fingerprint(of data: DataConfiguration) throws -> String {
     var fingerprint = Fingerprint()
     for path in [data.train, data.validation, data.test] {
       if let path, fileHashes[path] == nil { fileHashes[path] = try Fingerprint(of: readBytes(of: path)).text }
@@ -306,46 +328,169 @@ package struct ComparisonRun {
   /// Trains and evaluates every cell that is not finished.
   ///
   /// - Throws: `InputError` of a cell's run; cells finished before are kept.
-  package mutating func run(shouldStop: () -> Bool, report: (Event) -> Void) throws -> Outcome {
-    for seed in study.seeds {
-      for condition in study.conditions {
-        for method in study.methods {
-          if let cell = comparison.cell(condition, method.name, seed: seed) {
-            report(.skipped(cell))
-            continue
-          }
-          guard try finish(condition, method, seed, shouldStop: shouldStop, report: report) else {
-            return Outcome(comparison: comparison, times: times, wasInterrupted: true)
-          }
-        }
-      }
+  package func run(shouldStop: () -> Bool, report: @escaping (Event) -> Void) throws -> Outcome {
+    self.report = report
+    defer { self.report = { _ in } }
+    if ranks.rank > 0 {
+      try runForFirstRank(shouldStop: shouldStop)
+      return Outcome(comparison: comparison, times: times, wasInterrupted: false)
+    }
+    // Other ranks begin once the folder is ours.
+    if ranks.size > 1 { try takeFolder() }
+    for (index, part) in work.enumerated() {
+      guard case .cell(let condition, let method, let seed) = part,
+        let cell = comparison.cell(condition, method.name, seed: seed)
+      else { continue }
+      begun.insert(index)
+      report(.skipped(cell))
+    }
+    while !isStopped, let own = try nextAssignment(shouldStop: shouldStop) {
+      let result = try result(
+        of: own,
+        shouldStop: {
+          // Between two steps there is time for the others.
+          self.answer()
+          return shouldStop() || self.messageError != nil
+        })
+      if let messageError { throw messageError }
+      try record(result)
+    }
+    while left.count < ranks.size - 1 {
+      answer()
+      if let messageError { throw messageError }
+      usleep(500)
     }
     // Its summaries may be those of another version.
-    try write()
-    return Outcome(comparison: comparison, times: times, wasInterrupted: false)
+    if !isStopped { try write() }
+    return Outcome(comparison: comparison, times: times, wasInterrupted: isStopped)
   }
 
-  /// Chooses the settings of a cell, trains it and evaluates it; false when it was stopped.
-  private mutating func finish(
-    _ condition: Condition, _ method: Study.Variant, _ seed: Int, shouldStop: () -> Bool, report: (Event) -> Void
-  ) throws -> Bool {
-    let choices = study.choices(of: method)
-    for (index, choice) in choices.enumerated() where choices.count > 1 {
-      let isDone = comparison.candidates(condition, method.name).contains { $0.number == index + 1 }
-      guard try isDone || validate(condition, method, choice, number: index + 1, shouldStop: shouldStop, report: report)
-      else { return false }
+  /// Does what the first rank hands out, until nothing is left.
+  private func runForFirstRank(shouldStop: () -> Bool) throws {
+    hasBegun = true
+    ranks.send([], to: 0)
+    while let assignment = StudyAssignment(ranks.nextMessage().bytes) {
+      let result = try result(of: assignment, shouldStop: shouldStop)
+      ranks.send(result.bytes, to: 0)
+      if result == .stopped { return }
     }
-    let choice = comparison.chosen(condition, method.name).map { choices[$0.number - 1] } ?? choices[0]
+  }
+
+  /// What this rank does next; nil when all is done or in others' hands, or the command was stopped.
+  private func nextAssignment(shouldStop: () -> Bool) throws -> StudyAssignment? {
+    while true {
+      answer()
+      if let messageError { throw messageError }
+      if isStopped || shouldStop() {
+        isStopped = true
+        return nil
+      }
+      if let assignment = firstReady() { return assignment }
+      if begun.count == work.count { return nil }
+      // A method's cells wait for its candidates, which other ranks have.
+      usleep(500)
+    }
+  }
+
+  /// The first part that nobody has begun and that waits for no other; it counts as begun.
+  private func firstReady() -> StudyAssignment? {
+    for (index, part) in work.enumerated() where !begun.contains(index) {
+      var choice = 0
+      switch part {
+      case .candidate(let condition, let method, let number):
+        if comparison.candidates(condition, method.name).contains(where: { $0.number == number + 1 }) {
+          begun.insert(index)
+          continue
+        }
+        choice = number
+      case .cell(let condition, let method, _):
+        let choices = study.choices(of: method).count, known = comparison.candidates(condition, method.name).count
+        if choices > 1 {
+          guard known == choices, let chosen = comparison.chosen(condition, method.name) else { continue }
+          choice = chosen.number - 1
+        }
+      }
+      begun.insert(index)
+      return StudyAssignment(work: index, choice: choice)
+    }
+    return nil
+  }
+
+  /// Takes the messages that have arrived, and gives ranks that wait something to do.
+  ///
+  /// An error goes into `messageError`: the caller may be in the middle of a step.
+  private func answer() {
+    do {
+      while let message = ranks.receive() {
+        guard !message.bytes.isEmpty else {
+          waiting.append(message.sender)
+          continue
+        }
+        let result = try StudyResult(message.bytes, from: message.sender)
+        try record(result)
+        if result == .stopped { left.insert(message.sender) } else { waiting.append(message.sender) }
+      }
+      while let rank = waiting.first {
+        if !isStopped, let assignment = firstReady() {
+          ranks.send(assignment.bytes, to: rank)
+        } else if isStopped || begun.count == work.count {
+          ranks.send([], to: rank)
+          left.insert(rank)
+        } else {
+          return
+        }
+        waiting.removeFirst()
+      }
+    } catch { messageError = error }
+  }
+
+  /// Computes a part of the study.
+  private func result(of assignment: StudyAssignment, shouldStop: () -> Bool) throws -> StudyResult {
+    switch work[assignment.work] {
+    case .candidate(let condition, let method, let index):
+      return try validated(condition, method, index: index, shouldStop: shouldStop).map { .candidate($0) } ?? .stopped
+    case .cell(let condition, let method, let seed):
+      let choice = study.choices(of: method)[assignment.choice]
+      return try finished(condition, method, seed, choice: choice, shouldStop: shouldStop)
+        .map { .cell($0.cell, $0.times) } ?? .stopped
+    }
+  }
+
+  /// Writes a result, this rank's or another's.
+  private func record(_ result: StudyResult) throws {
+    switch result {
+    case .cell(let cell, let ofCell):
+      comparison.cells.append(cell)
+      times.cells.removeAll { $0.folder == cell.folder }
+      times.cells.append(ofCell)
+      try writeAtomically(times.json.pretty + "\n", to: folder + "/" + ComparisonTimes.file)
+      try write()
+      try RunDirectory(folder + "/" + cell.folder).removeCheckpoints()
+      report(.finished(cell, trainingSeconds: ofCell.trainingSeconds))
+    case .candidate(let candidate):
+      comparison.candidates.append(candidate)
+      try write()
+      report(.validated(candidate))
+    case .stopped: isStopped = true
+    }
+  }
+
+  /// Trains and evaluates a cell; nil when it was stopped.
+  private func finished(
+    _ condition: Condition, _ method: Study.Variant, _ seed: Int, choice: [(path: String, value: JSON)],
+    shouldStop: () -> Bool
+  ) throws -> (cell: Comparison.Cell, times: ComparisonTimes.Cell)? {
     var cell = Comparison.Cell(condition: condition, method: method.name, seed: seed)
     let configuration = try configuration(condition, method, seed: seed, choice: choice)
-    guard let run = try train(configuration, in: cell.folder, shouldStop: shouldStop, report: report) else {
-      return false
-    }
+    guard let run = try train(configuration, in: cell.folder, shouldStop: shouldStop) else { return nil }
     let clock = ContinuousClock(), start = clock.now
     let examples = try run.setup.examples(of: comparison.split)
     let labels = run.setup.encoder.labelNames
     try run.evaluator.withContext(of: run.prompt) { scorer in
-      let predictions = try scorer.predict(examples) { report(.scoring(rows: $0, of: examples.count)) }
+      let predictions = try scorer.predict(examples) {
+        report(.scoring(rows: $0, of: examples.count))
+        if ranks.rank == 0 { answer() }
+      }
       let priors = scorer.priors(of: run.setup.encoder)
       cell.scorings = Scoring.allCases.compactMap { scoring in
         priors.predictions(predictions, by: scoring).map {
@@ -375,29 +520,23 @@ package struct ComparisonRun {
     cell.rowsLearntFrom = configuration.training.method == .icl ? rows.context.count : rows.learntFrom
     cell.steps = run.steps
     cell.parameters = run.head?.parameterCount ?? (run.steps == 0 ? 0 : run.prompt.trainedCount)
-    comparison.cells.append(cell)
-    times.cells.removeAll { $0.folder == cell.folder }
-    times.cells.append(
-      .init(
-        folder: cell.folder, trainingSeconds: run.seconds,
-        evaluationSeconds: (clock.now - start) / .seconds(1)))
-    try writeAtomically(times.json.pretty + "\n", to: folder + "/" + ComparisonTimes.file)
-    try write()
-    try RunDirectory(folder + "/" + cell.folder).removeCheckpoints()
-    report(.finished(cell, trainingSeconds: run.seconds))
-    return true
+    let seconds = (clock.now - start) / .seconds(1)
+    return (
+      cell,
+      ComparisonTimes.Cell(folder: cell.folder, trainingSeconds: run.seconds, evaluationSeconds: seconds)
+    )
   }
 
   /// Most of the rows trained on that the loss on them is measured on.
   private static let trainingRowsMeasured = 100
 
-  /// Trains a combination of values and measures it on validation rows; false when it was stopped.
-  private mutating func validate(
-    _ condition: Condition, _ method: Study.Variant, _ choice: [(path: String, value: JSON)], number: Int,
-    shouldStop: () -> Bool, report: (Event) -> Void
-  ) throws -> Bool {
+  /// Trains a combination of values and measures it on validation rows; nil when it was stopped.
+  private func validated(
+    _ condition: Condition, _ method: Study.Variant, index: Int, shouldStop: () -> Bool
+  ) throws -> Comparison.Candidate? {
+    let choice = study.choices(of: method)[index]
     var candidate = Comparison.Candidate(
-      condition: condition, method: method.name, number: number, settings: Self.settings(choice))
+      condition: condition, method: method.name, number: index + 1, settings: Self.settings(choice))
     let configuration = try study.configuration(condition, method, seed: study.seeds[0], choice: choice)
     var results: [ClassificationReport] = []
     for fold in 0..<(configuration.data.validationFolds ?? 1) {
@@ -406,7 +545,7 @@ package struct ComparisonRun {
         part.data.validationFold = fold
         name += "-fold-\(fold + 1)"
       }
-      guard let run = try train(part, in: name, shouldStop: shouldStop, report: report) else { return false }
+      guard let run = try train(part, in: name, shouldStop: shouldStop) else { return nil }
       let examples = try run.setup.examples(of: .validation)
       results.append(
         ClassificationReport(
@@ -416,10 +555,7 @@ package struct ComparisonRun {
     candidate.accuracy = results.reduce(0) { $0 + $1.accuracy } / Double(results.count)
     candidate.loss = results.reduce(0) { $0 + $1.loss } / Double(results.count)
     candidate.dataFingerprint = try fingerprint(of: configuration.data)
-    comparison.candidates.append(candidate)
-    try write()
-    report(.validated(candidate))
-    return true
+    return candidate
   }
 
   /// A finished run: what it was made from, and its prompt, the best one if there are validation rows, or its head.
@@ -434,8 +570,8 @@ package struct ComparisonRun {
   }
 
   /// Trains a run in a folder of the comparison, or goes on with it; nil when it was stopped.
-  private mutating func train(
-    _ configuration: Configuration, in name: String, shouldStop: () -> Bool, report: (Event) -> Void
+  private func train(
+    _ configuration: Configuration, in name: String, shouldStop: () -> Bool
   ) throws -> FinishedRun? {
     report(.began(name))
     var configuration = configuration
@@ -443,12 +579,7 @@ package struct ComparisonRun {
     configuration.outputDirectory = directory.path
     let setup = try TrainingSetup(configuration, team: team)
     var trainer = try Trainer(setup, run: directory)
-    if lock == nil { lock = try results.take(earlier) }
-    if lock?.isExclusive == false, !hasBegun { report(.folderWithoutLocks) }
-    // An earlier comparison goes once a cell of this one can be trained.
-    if earlier == .overwrite, !hasBegun { try removeComparison() }
-    hasBegun = true
-    try write()
+    if ranks.rank == 0 { try takeFolder() }
     try trainer.begin(.resumeIfAny)
     let summary = try trainer.train(shouldStop: shouldStop) { report(.training($0)) }
     if summary.wasInterrupted { return nil }
@@ -462,7 +593,16 @@ package struct ComparisonRun {
       steps: summary.step, seconds: summary.elapsedSeconds)
   }
 
-  private mutating func write() throws {
+  /// Takes the folder, if it is not ours yet. An earlier comparison in it goes once a cell of this one can be trained.
+  private func takeFolder() throws {
+    if lock == nil { lock = try results.take(earlier) }
+    if lock?.isExclusive == false, !hasBegun { report(.folderWithoutLocks) }
+    if earlier == .overwrite, !hasBegun { try removeComparison() }
+    hasBegun = true
+    try write()
+  }
+
+  private func write() throws {
     comparison.sort()
     try writeAtomically(comparison.json.pretty + "\n", to: folder + "/" + Comparison.file)
   }

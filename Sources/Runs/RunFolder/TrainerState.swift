@@ -71,8 +71,12 @@ package struct Computation: Sendable, Equatable {
   package var recomputesActivations: Bool
   /// Maximum tokens that an evaluation computes at a time.
   package var evaluationPackTokens: Int
-  /// Number of threads.
+  /// Number of threads, of each rank.
   package var threads: Int
+  /// Number of ranks that shared the examples of a step; nil for one.
+  package var dataRanks: Int?
+  /// Number of ranks that had a part of the model each; nil for one.
+  package var tensorRanks: Int?
 
   package init(packExamples: Int, recomputesActivations: Bool, evaluationPackTokens: Int, threads: Int) {
     self.packExamples = packExamples
@@ -128,6 +132,8 @@ extension Computation: Record {
     Field(
       "evaluation_pack_tokens", \.evaluationPackTokens, .integer(from: 1),
       "most tokens that an evaluation computes at a time"),
-    Field("threads", \.threads, .integer(from: 1), "number of threads"),
+    Field("threads", \.threads, .integer(from: 1), "number of threads, of each rank"),
+    .optional("data_ranks", \.dataRanks, .integer(from: 2), "number of ranks that shared the examples of a step"),
+    .optional("tensor_ranks", \.tensorRanks, .integer(from: 2), "number of ranks with a part of the model each"),
   ]
 }

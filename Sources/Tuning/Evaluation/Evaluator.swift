@@ -1,3 +1,4 @@
+import Collectives
 import Kernels
 import LanguageModel
 import Method
@@ -7,6 +8,8 @@ package struct Evaluator {
   private let decoder: Decoder
   private let workspace: Workspace
   private let team: ThreadTeam
+  /// Those of one data group compute other packs than those of another.
+  private let ranks: Ranks
   /// Maximum tokens of the rows that are scored together.
   let packTokens: Int
   /// Predicts labels from hidden states, instead of the probabilities of their words.
@@ -16,13 +19,14 @@ package struct Evaluator {
   static let packSizes = [1024, 256, 64, 1]
 
   package init(
-    decoder: Decoder, workspace: Workspace, team: ThreadTeam, packTokens: Int = packSizes[0],
+    decoder: Decoder, workspace: Workspace, team: ThreadTeam, ranks: Ranks = .sole, packTokens: Int = packSizes[0],
     head: ClassifierHead? = nil
   ) {
     self.decoder = decoder
     self.head = head
     self.workspace = workspace
     self.team = team
+    self.ranks = ranks
     self.packTokens = packTokens
   }
 
@@ -34,7 +38,8 @@ package struct Evaluator {
     return try workspace.scoped {
       try body(
         ContextScorer(
-          over: rows, packTokens: packTokens, head: head, decoder: decoder, workspace: workspace, team: team))
+          over: rows, packTokens: packTokens, head: head, decoder: decoder, workspace: workspace, team: team,
+          ranks: ranks))
     }
   }
 
@@ -47,9 +52,11 @@ package struct Evaluator {
     try Measurement(threads: team.threads) { workspace, team in
       let rows = workspace.matrix(contextCount, decoder.width)
       let scorer = ContextScorer(
-        over: rows, packTokens: packTokens, head: nil, decoder: decoder, workspace: workspace, team: team)
-      try scorer.forEachPack(of: examples, from: scorer.emptyPack(endsBeforeLabels: readsStates)) { pack in
-        workspace.scoped { if readsStates { _ = scorer.hiddenStates(pack) } else { _ = scorer.forward(pack) } }
+        over: rows, packTokens: packTokens, head: nil, decoder: decoder, workspace: workspace, team: team, ranks: ranks)
+      try scorer.forEachRound(of: examples, from: scorer.emptyPack(endsBeforeLabels: readsStates)) { packs in
+        for pack in scorer.own(packs) {
+          workspace.scoped { if readsStates { _ = scorer.hiddenStates(pack) } else { _ = scorer.forward(pack) } }
+        }
       }
     }
   }
@@ -68,10 +75,11 @@ package struct Evaluator {
     try withContext(of: prompt) { scorer in
       var states: [Float] = []
       var isComplete = true
-      try scorer.forEachPack(of: examples, from: scorer.emptyPack(endsBeforeLabels: true)) { pack in
+      try scorer.forEachRound(of: examples, from: scorer.emptyPack(endsBeforeLabels: true)) { packs in
         guard isComplete else { return }
-        states += workspace.scoped { scorer.hiddenStates(pack).values }
-        isComplete = try goesOn(states.count / decoder.hiddenWidth)
+        let own = scorer.own(packs).flatMap { pack in workspace.scoped { scorer.hiddenStates(pack).values } }
+        states += ranks.data.gather(own).flatMap { $0 }
+        isComplete = try ranks.all.all(goesOn(states.count / decoder.hiddenWidth))
       }
       return isComplete ? states : nil
     }
@@ -97,10 +105,12 @@ package struct ContextScorer {
   fileprivate let decoder: Decoder
   fileprivate let workspace: Workspace
   fileprivate let team: ThreadTeam
+  fileprivate let ranks: Ranks
 
   /// Computes the context. rows: its embeddings, [tokens, width].
   fileprivate init(
-    over rows: Matrix, packTokens: Int, head: ClassifierHead?, decoder: Decoder, workspace: Workspace, team: ThreadTeam
+    over rows: Matrix, packTokens: Int, head: ClassifierHead?, decoder: Decoder, workspace: Workspace, team: ThreadTeam,
+    ranks: Ranks
   ) {
     var tree = TokenTree()
     tree.append(.embeddings(rows))
@@ -111,6 +121,7 @@ package struct ContextScorer {
     self.decoder = decoder
     self.workspace = workspace
     self.team = team
+    self.ranks = ranks
   }
 
   /// An empty pack for rows.
@@ -133,6 +144,36 @@ package struct ContextScorer {
     }
   }
 
+  /// Scores the rows of packs, in their order: each rank computes one pack, and all get the scores. All ranks call it, with
+  /// the same packs.
+  ///
+  /// - Throws: `InputError.badData` naming a row whose probabilities are not finite.
+  package func scores(of packs: [CandidatePack]) throws -> [CandidateScores] {
+    let own = try own(packs).map(scores(of:))
+    if ranks.data.size == 1 { return own.flatMap { $0 } }
+    // For each row, the number of candidates, and of each its log-probability and its number of tokens.
+    let numbers = own.joined().flatMap { row in
+      [Double(row.logProbabilities.count)] + row.logProbabilities + row.tokenCounts.map(Double.init)
+    }
+    return ranks.data.gather(numbers).flatMap { numbers in
+      var rest = numbers[...], rows: [CandidateScores] = []
+      while let count = rest.popFirst().map({ Int($0) }) {
+        rows.append(
+          CandidateScores(
+            logProbabilities: Array(rest.prefix(count)),
+            tokenCounts: rest.dropFirst(count).prefix(count).map { Int($0) }))
+        rest = rest.dropFirst(2 * count)
+      }
+      return rows
+    }
+  }
+
+  /// Those of at most as many packs as ranks that this rank computes.
+  fileprivate func own(_ packs: [CandidatePack]) -> [CandidatePack] {
+    precondition(packs.count <= ranks.data.size, "each rank has one pack of a round")
+    return ranks.data.rank < packs.count ? [packs[ranks.data.rank]] : []
+  }
+
   fileprivate func forward(_ pack: CandidatePack) -> ForwardPass {
     decoder.forward(pack.tree, targets: pack.targets, prefix: context, workspace: workspace, on: team)
   }
@@ -141,16 +182,20 @@ package struct ContextScorer {
     decoder.hiddenStates(of: pack.tree, rows: pack.lastRows, prefix: context, workspace: workspace, on: team)
   }
 
-  /// Calls `body` with the rows of examples, pack by pack.
-  fileprivate func forEachPack(
-    of examples: [EncodedExample], from emptyPack: CandidatePack, _ body: (CandidatePack) throws -> Void
+  /// Calls `body` with the rows of examples, a pack for each rank at a time. The packs are the same for any number of ranks.
+  fileprivate func forEachRound(
+    of examples: [EncodedExample], from emptyPack: CandidatePack, _ body: ([CandidatePack]) throws -> Void
   ) throws {
-    var pack = emptyPack
+    var pack = emptyPack, packs: [CandidatePack] = []
     for (index, example) in examples.enumerated() {
       try pack.append(example.row)
-      guard pack.isFull || index == examples.count - 1 else { continue }
-      try body(pack)
+      let isLast = index == examples.count - 1
+      guard pack.isFull || isLast else { continue }
+      packs.append(pack)
       pack = emptyPack
+      guard packs.count == ranks.data.size || isLast else { continue }
+      try body(packs)
+      packs = []
     }
   }
 
@@ -161,8 +206,8 @@ package struct ContextScorer {
     _ examples: [EncodedExample], progress: (Int) -> Void = { _ in }
   ) throws -> [Prediction] {
     var predictions: [Prediction] = []
-    try forEachPack(of: examples, from: emptyPack) { pack in
-      for scores in try scores(of: pack) {
+    try forEachRound(of: examples, from: emptyPack) { packs in
+      for scores in try scores(of: packs) {
         let example = examples[predictions.count]
         predictions.append(
           Prediction(place: example.place, text: example.row.text, candidates: scores, label: example.label))

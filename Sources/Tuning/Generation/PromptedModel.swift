@@ -1,3 +1,4 @@
+import Collectives
 import Diagnostics
 import Kernels
 import LanguageModel
@@ -36,8 +37,8 @@ package struct PromptedModel: Sendable {
   /// Opens the model and tokenizer of a configuration, to compute with these threads.
   ///
   /// - Throws: `InputError` for anything missing or wrong.
-  package init(_ configuration: Configuration, adapter: Adapter, team: ThreadTeam) throws {
-    base = try TextModel(configuration, for: .texts, team: team)
+  package init(_ configuration: Configuration, adapter: Adapter, team: ThreadTeam, ranks: Ranks = .sole) throws {
+    base = try TextModel(configuration, for: .texts, team: team, ranks: ranks)
     guard let tokenizer = base.tokenizer, let encoder = base.exampleEncoder else {
       preconditionFailure("a model opened for texts has a tokenizer")
     }

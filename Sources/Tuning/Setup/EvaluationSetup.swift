@@ -1,3 +1,4 @@
+import Collectives
 import Kernels
 import LanguageModel
 import Method
@@ -19,6 +20,7 @@ package struct EvaluationSetup: Sendable {
   /// The classifier of the method `head`.
   package let head: ClassifierHead?
   package let team: ThreadTeam
+  package let ranks: Ranks
 
   /// Whether the untrained prompt without the classifier is in-context learning, to compare with: it then consists of
   /// examples.
@@ -29,11 +31,13 @@ package struct EvaluationSetup: Sendable {
   /// Opens the files of a configuration.
   ///
   /// - Throws: `InputError` for anything missing or wrong.
-  package init(_ configuration: Configuration, adapter: Adapter, split: Split, team: ThreadTeam) throws {
+  package init(
+    _ configuration: Configuration, adapter: Adapter, split: Split, team: ThreadTeam, ranks: Ranks = .sole
+  ) throws {
     var configuration = configuration.applyingMethod()
     let rows = try EvaluationRows(configuration.data, seed: configuration.training.seed, split: split)
     if configuration.data.labelWords == nil, !rows.labels.isEmpty { configuration.data.labelWords = rows.labels }
-    let source = try TextModel(configuration, for: rows.all.holdText ? .texts : .tokens, team: team)
+    let source = try TextModel(configuration, for: rows.all.holdText ? .texts : .tokens, team: team, ranks: ranks)
     prompt = try adapter.prompt(over: source.model.decoder, radii: configuration.projection)
     encoder = source.rowEncoder(
       labels: rows.labels, rows: rows.all, contextCount: prompt.context.count,
@@ -44,6 +48,7 @@ package struct EvaluationSetup: Sendable {
     skipped = rows.skipped
     self.configuration = configuration
     self.team = team
+    self.ranks = ranks
     model = source.model
     tokenizer = source.tokenizer
   }

@@ -1,4 +1,5 @@
 import ChatTemplates
+import Collectives
 import Diagnostics
 import Kernels
 import LanguageModel
@@ -30,13 +31,14 @@ package struct TextModel: Sendable {
   /// Opens the model and the tokenizer.
   ///
   /// - Throws: `InputError` for anything missing or wrong.
-  init(_ configuration: Configuration, for purpose: Purpose, team: ThreadTeam) throws {
+  init(_ configuration: Configuration, for purpose: Purpose, team: ThreadTeam, ranks: Ranks) throws {
     guard let folder = configuration.baseModel else {
       throw InputError.badData(
         "base_model_name_or_path", "is missing: expected a GGUF file or the folder of a Hugging Face model")
     }
     self.team = team
-    model = try FrozenModel(path: folder, quantizing: configuration.model.weights == .q8 ? team : nil)
+    model = try FrozenModel(
+      path: folder, quantizing: configuration.model.weights == .q8 ? team : nil, cutOver: ranks.tensor)
     if let claimed = configuration.tokenDimension, claimed != model.decoder.width {
       throw InputError.badData(
         "token_dim",

@@ -1,3 +1,4 @@
+import Collectives
 import Diagnostics
 import Kernels
 import LanguageModel
@@ -18,6 +19,7 @@ package struct TrainingSetup: Sendable {
   let truncatedContext: [String]
   package let encoder: RowEncoder
   package let team: ThreadTeam
+  package let ranks: Ranks
   /// Bytes that the program and the tokenizer hold.
   private let heldBytes: Int
   /// The prompt training starts from.
@@ -26,7 +28,7 @@ package struct TrainingSetup: Sendable {
   /// Opens the files of a configuration.
   ///
   /// - Throws: `InputError` for anything missing or wrong.
-  package init(_ configuration: Configuration, team: ThreadTeam) throws {
+  package init(_ configuration: Configuration, team: ThreadTeam, ranks: Ranks = .sole) throws {
     var configuration = configuration.applyingMethod()
     let adapter = try configuration.initialAdapter.map { try Adapter(folder: $0) }
     try adapter?.refuseHead(for: "\"initial_adapter\"")
@@ -42,7 +44,7 @@ package struct TrainingSetup: Sendable {
     if method == .head, showsExamples, data.trainOn == .all { data.trainOn = .rest }
     let rows = try TrainingRows(data, seed: seed, drawsContext: given == nil, showsContext: showsExamples)
     if configuration.data.labelWords == nil, !rows.labels.isEmpty { configuration.data.labelWords = rows.labels }
-    let source = try TextModel(configuration, for: rows.all.holdText ? .examples : .tokens, team: team)
+    let source = try TextModel(configuration, for: rows.all.holdText ? .examples : .tokens, team: team, ranks: ranks)
     let decoder = source.model.decoder
     func rowEncoder(contextCount: Int) -> RowEncoder {
       source.rowEncoder(
@@ -93,6 +95,7 @@ package struct TrainingSetup: Sendable {
     self.rows = rows
     self.context = context
     self.team = team
+    self.ranks = ranks
     model = source.model
     tokenizer = source.tokenizer
     heldBytes = source.heldBytes

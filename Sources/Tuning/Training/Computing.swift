@@ -1,3 +1,4 @@
+import Collectives
 import Diagnostics
 import Kernels
 import Method
@@ -13,12 +14,16 @@ struct Computing {
   /// Peak memory of the process in bytes, estimated.
   let bytes: Int
   fileprivate let threads: Int
+  fileprivate let ranks: Ranks
 
   /// What the run records, so that it can go on in the same way.
   var choices: Computation {
-    Computation(
+    var choices = Computation(
       packExamples: plan.examples, recomputesActivations: plan.retention == .inputs,
       evaluationPackTokens: evaluator.packTokens, threads: threads)
+    choices.dataRanks = ranks.data.size > 1 ? ranks.data.size : nil
+    choices.tensorRanks = ranks.tensor.size > 1 ? ranks.tensor.size : nil
+    return choices
   }
 }
 
@@ -70,6 +75,23 @@ struct ComputingPlanner {
         + "at least; raise the limit or shorten the context")
   }
 
+  /// The fastest way that is within every rank's limit: all of them compute alike.
+  ///
+  /// - Throws: `InputError.badData` when nothing fits the limit of this rank.
+  func fastestOfAllRanks() throws -> Computing {
+    let own = try fastest(), all = setup.ranks.all
+    if all.size == 1 { return own }
+    let found = all.gather([
+      own.bytes, own.plan.examples, own.plan.retention == .inputs ? 1 : 0, own.evaluator.packTokens,
+    ])
+    // What the rank with the least memory can take, all can.
+    let smallest = found.reduce(found[0]) { $1[0] < $0[0] ? $1 : $0 }
+    return try recorded(
+      Computation(
+        packExamples: smallest[1], recomputesActivations: smallest[2] == 1, evaluationPackTokens: smallest[3],
+        threads: step.team.threads))
+  }
+
   /// The way that a run recorded.
   func recorded(_ choices: Computation) throws -> Computing {
     let evaluation = try evaluation(packTokens: choices.evaluationPackTokens)
@@ -79,7 +101,7 @@ struct ComputingPlanner {
 
   private func evaluation(packTokens: Int) throws -> (evaluator: Evaluator, cost: Measurement?) {
     let evaluator = Evaluator(
-      decoder: step.decoder, workspace: step.workspace, team: step.team, packTokens: packTokens)
+      decoder: step.decoder, workspace: step.workspace, team: step.team, ranks: setup.ranks, packTokens: packTokens)
     return (
       evaluator,
       validation.isEmpty
@@ -101,6 +123,6 @@ struct ComputingPlanner {
   ) -> Computing {
     Computing(
       plan: found.plan, evaluator: evaluation.evaluator, evaluation: evaluation.cost, bytes: found.bytes,
-      threads: step.team.threads)
+      threads: step.team.threads, ranks: setup.ranks)
   }
 }

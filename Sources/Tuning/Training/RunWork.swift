@@ -13,14 +13,14 @@ package struct RunWork: Sendable {
     self.operationsOfEvaluation = operationsOfEvaluation
   }
 
-  /// Measures some of the steps, spread evenly over the run.
+  /// Measures some of the steps, spread evenly over the run; `batch` gives this rank's share of a step's examples.
   init(
-    step: TrainingStep, examples: [TypedTokens], order: BatchOrder, plan: PackPlan, steps: Int,
+    step: TrainingStep, examples: [TypedTokens], batch: (Int) -> [Int], plan: PackPlan, steps: Int,
     evaluation: Measurement?
   ) {
     operationsOfEvaluation = evaluation?.operations ?? 0
     let sample = stride(from: 0, to: steps, by: max(1, steps / 16)).map { index in
-      step.measure(examples: order.batch(forStep: index).map { examples[$0] }, plan: plan).operations
+      step.measure(examples: batch(index).map { examples[$0] }, plan: plan).operations
     }
     operationsOfStep = sample.isEmpty ? 0 : sample.reduce(0, +) / Double(sample.count)
   }

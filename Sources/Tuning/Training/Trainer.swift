@@ -1,3 +1,4 @@
+import Collectives
 import Diagnostics
 import FileFormats
 import Kernels
@@ -30,8 +31,9 @@ package struct Trainer {
   package let totalSteps: Int
   package let stepsPerEpoch: Int
   private var state: Checkpoint
-  /// The sole use of the run's folder.
+  /// The sole use of the run's folder; only the first rank has it.
   private var lock: FolderLock?
+  private var hasBegun = false
   /// The step of the checkpoint that the run resumed from; nil: it started from the beginning.
   private var resumedStep: Int?
 
@@ -52,19 +54,32 @@ package struct Trainer {
     let workspace = Workspace()
     step = TrainingStep(
       decoder: setup.model.decoder, context: setup.context.tokens, loss: configuration.loss,
-      workspace: workspace, team: setup.team)
+      workspace: workspace, team: setup.team, ranks: setup.ranks.data)
     stepContext = try StepContext(setup)
     order = BatchOrder(examples: examples.count, training)
     stepsPerEpoch = order.stepsPerEpoch
     let total = try Self.steps(of: training, perEpoch: order.stepsPerEpoch)
     totalSteps = total
+    let ranks = setup.ranks.data, order = order
+    let batches = order.batches(upTo: total)
+    guard training.method == .head || ranks.size <= batches[0].count else {
+      throw InputError.badData(
+        "training.batch_size",
+        "gives steps of \(batches[0].count) example\(batches[0].count == 1 ? "" : "s"), and \(ranks.size) ranks share them; "
+          + "use at most as many ranks, or larger batches")
+    }
     planner = ComputingPlanner(
-      setup, step, examples: examples, validation: classified.rows + validation, batches: order.batches(upTo: total))
-    let computing = try planner.fastest()
+      setup, step, examples: examples, validation: classified.rows + validation,
+      // Of an epoch's last batch, some ranks may have nothing.
+      batches: batches.map { Array($0[ranks.share(of: $0.count)]) }.filter { !$0.isEmpty })
+    let computing = try planner.fastestOfAllRanks()
     self.computing = computing
     work = RunWork(
-      step: step, examples: examples, order: order, plan: computing.plan, steps: total,
-      evaluation: computing.evaluation)
+      step: step, examples: examples,
+      batch: { index in
+        let batch = order.batch(forStep: index)
+        return Array(batch[ranks.share(of: batch.count)])
+      }, plan: computing.plan, steps: total, evaluation: computing.evaluation)
     let warmup = training.warmupRatio.flatMap { $0 > 0 ? .share($0) : nil } ?? training.warmupSteps
     schedule = LearningRateSchedule(kind: training.schedule, warmupSteps: warmup.count(of: total), totalSteps: total)
     state = Checkpoint(
@@ -132,12 +147,13 @@ package struct Trainer {
       let members = order.batch(forStep: 0)
       let rows = members.prefix(part(members.count, of: work.operationsOfStep)).map { examples[$0] }
       let kept = Array(0..<part(setup.context.count, of: work.operationsOfStep))
-      let cost = TrainingStep(
+      let width = step.decoder.width
+      let part = TrainingStep(
         decoder: step.decoder, context: step.context.keeping(kept), loss: step.loss, workspace: step.workspace,
-        team: step.team
-      ).measure(examples: rows, plan: computing.plan)
-      ofStep = rate(cost) {
-        _ = step.run(prompt: state.prompt.embeddings, examples: rows, plan: computing.plan, keeping: kept)
+        team: step.team)
+      let embeddings = Array(state.prompt.embeddings.prefix(kept.count * width))
+      ofStep = rate(part.measure(examples: rows, plan: computing.plan)) {
+        _ = part.run(prompt: embeddings, examples: rows, plan: computing.plan)
       }
     }
     var ofEvaluation: Double?
@@ -164,18 +180,28 @@ package struct Trainer {
     return RunRates(step: ofStep, evaluation: ofEvaluation)
   }
 
-  /// Takes the run's folder for this process, and goes on with the run in it if that is asked for: from its newest
-  /// checkpoint, or from the beginning without one.
+  /// Takes the run's folder for this process, or for the first rank, and goes on with the run in it if that is asked for:
+  /// from its newest checkpoint, or from the beginning without one.
   ///
   /// - Returns: whether other processes are kept out; false where the file system has no locks.
   /// - Throws: `InputError` when the folder is in use or holds what must not be there, or when the run in it had another
   ///   configuration.
   @discardableResult
   package mutating func begin(_ earlier: EarlierRun) throws -> Bool {
-    let lock = try run.claim(earlier)
-    self.lock = lock
+    let ranks = setup.ranks
+    if ranks.isFirst { lock = try run.claim(earlier) }
+    // The other ranks read what the first has left in the folder.
+    _ = ranks.all.all(true)
     if [.resume, .resumeIfAny].contains(earlier) { try resume() }
-    return lock.isExclusive
+    let remedy = "give every machine the same files"
+    try ranks.requireSame(
+      "the configuration", Fingerprint(of: Array(configuration.resolvedJSON.compact.utf8)).text, remedy: remedy)
+    try ranks.requireSame("the rows", fingerprint, remedy: remedy)
+    try ranks.requireSame("the model", setup.model.fingerprint, remedy: remedy)
+    try ranks.requireSame(
+      "the checkpoint", "step \(state.step)", remedy: "put the run's folder where every machine sees it")
+    hasBegun = true
+    return lock?.isExclusive ?? true
   }
 
   private mutating func resume() throws {
@@ -194,6 +220,8 @@ package struct Trainer {
     resumedStep = state.step
     // A caller that gives other threads has been told what that does.
     state.computation.threads = setup.team.threads
+    state.computation.dataRanks = computing.choices.dataRanks
+    state.computation.tensorRanks = computing.choices.tensorRanks
     if state.computation == computing.choices { return }
     computing = try planner.recorded(state.computation)
     let limit = planner.limit
@@ -217,17 +245,13 @@ package struct Trainer {
   package mutating func train(
     stopAfter: Int? = nil, shouldStop: () -> Bool = { false }, report listener: (TrainingEvent) throws -> Void
   ) throws -> TrainingSummary {
-    precondition(lock != nil, "the run has begun")
-    try writeAtomically(configuration.resolvedJSON.pretty + "\n", to: run.configurationFile)
-    try run.keepMetrics(upTo: resumedStep)
-    // A process that was killed may not have come to it.
-    try removeOldCheckpoints()
-    let metrics = try AppendingFile(path: run.metricsFile)
-    let tensorBoard =
-      training.report == .tensorBoard
-      ? try TensorBoardLog(folder: run.tensorBoard, firstStep: resumedStep.map { $0 + 1 } ?? 0) : nil
+    precondition(hasBegun, "the run has begun")
+    let ranks = setup.ranks
+    let recorder =
+      ranks.isFirst
+      ? try RunRecorder(run, configuration, model: setup.model, data: fingerprint, resumedFrom: resumedStep) : nil
     func report(_ event: TrainingEvent) throws {
-      try tensorBoard?.append(event)
+      try recorder?.append(event)
       try listener(event)
     }
     let start = monotonicSeconds()
@@ -237,7 +261,7 @@ package struct Trainer {
     func validate() throws {
       if validation.isEmpty { return }
       let (evaluation, isBest) = try evaluate(elapsedSince: start)
-      try metrics.append(line: evaluation.json.compact)
+      if isBest { try recorder?.writeBest(state) }
       try report(.evaluated(evaluation, isBest: isBest))
     }
     func isDue(_ interval: Int?) -> Bool { interval.map { state.step % $0 == 0 } ?? false }
@@ -276,7 +300,6 @@ package struct Trainer {
         step: state.step, epoch: Double(state.step) / Double(stepsPerEpoch), loss: result.loss,
         labelAccuracy: result.labelAccuracy, learningRate: rate, gradientNorm: norm,
         examplesPerSecond: Double(members.count) / max(now - stepStart, 1e-9), elapsedSeconds: now - start)
-      try metrics.append(line: line.json.compact)
       try report(.step(line))
 
       if validation.isEmpty { state.earlyStopping?.add(loss: result.loss) }
@@ -284,15 +307,16 @@ package struct Trainer {
         if validation.isEmpty { state.earlyStopping?.countTrainingLoss() } else { try validate() }
       }
       let isLast = state.step == totalSteps || hasStoppedEarly
-      wasInterrupted = !isLast && (shouldStop() || stopAfter.map { state.step >= $0 } == true)
-      if isLast || wasInterrupted || isDue(saveInterval) { try save(report) }
+      let isAsked = shouldStop() || stopAfter.map { state.step >= $0 } == true
+      // A signal need not reach all ranks, nor at once.
+      wasInterrupted = !isLast && !ranks.all.all(!isAsked)
+      if isLast || wasInterrupted || isDue(saveInterval) {
+        try recorder?.writeCheckpoint(state)
+        try report(.saved(run.checkpoint(state.step)))
+      }
       if wasInterrupted { break }
     }
-    if !wasInterrupted {
-      try Adapter(
-        prompt: state.prompt.projected, configuration: configuration, model: AdapterModel(setup.model), head: state.head
-      ).write(to: run.path)
-    }
+    if !wasInterrupted { try recorder?.writeAdapter(state) }
     return TrainingSummary(
       step: state.step, totalSteps: totalSteps, wasInterrupted: wasInterrupted,
       stagnation: hasStoppedEarly ? (stoppingMeasure, state.earlyStopping?.evaluationsWithoutBetter ?? 0) : nil,
@@ -345,18 +369,11 @@ package struct Trainer {
       state.bestMetric = value
       state.bestLoss = report.loss
       state.bestStep = state.step
-      try write(to: run.best)
     }
     let metrics = EvaluationMetrics(
       step: state.step, epoch: Double(state.step) / Double(stepsPerEpoch), loss: report.loss, accuracy: report.accuracy,
       macroF1: report.macroF1, elapsedSeconds: monotonicSeconds() - start)
     return (metrics, isBest)
-  }
-
-  private func write(to folder: String) throws {
-    try state.write(
-      to: folder, configuration: configuration, model: AdapterModel(setup.model), data: fingerprint,
-      modelFingerprint: setup.model.fingerprint)
   }
 
   /// A hash of every token the run depends on: a run can only resume on the data it started with.
@@ -366,17 +383,5 @@ package struct Trainer {
       for value in tokens.ids + tokens.types + [-1] { fingerprint.add(value) }
     }
     return fingerprint.text
-  }
-
-  private func save(_ report: (TrainingEvent) throws -> Void) throws {
-    let folder = run.checkpoint(state.step)
-    try write(to: folder)
-    try removeOldCheckpoints()
-    try report(.saved(folder))
-  }
-
-  private func removeOldCheckpoints() throws {
-    guard let limit = training.saveTotalLimit else { return }
-    for old in run.checkpointSteps.dropLast(limit) { try run.removeCheckpoint(run.checkpoint(old)) }
   }
 }

@@ -1,3 +1,4 @@
+import Collectives
 import Kernels
 import LanguageModel
 import Method
@@ -17,26 +18,40 @@ package struct TrainingStep {
   let loss: WeightedLoss
   let workspace: Workspace
   let team: ThreadTeam
+  /// The ranks that each compute a share of a batch.
+  let ranks: any Communicator
 
-  package init(decoder: Decoder, context: TypedTokens, loss: WeightedLoss, workspace: Workspace, team: ThreadTeam) {
+  package init(
+    decoder: Decoder, context: TypedTokens, loss: WeightedLoss, workspace: Workspace, team: ThreadTeam,
+    ranks: any Communicator = SoleRank.only
+  ) {
     self.decoder = decoder
     self.context = context
     self.loss = loss
     self.workspace = workspace
     self.team = team
+    self.ranks = ranks
   }
 
-  /// Computes the batch by the plan; without `weights`, its examples weigh the same.
+  /// Computes the batch by the plan; without `weights`, its examples weigh the same. With several ranks, each computes its
+  /// share of the examples, and the loss and the gradient are the sums of theirs, added in the order of ranks.
   package func run(
     prompt: [Float], examples: [TypedTokens], weights: [Double]? = nil, plan: PackPlan
   ) -> Result {
     let rows = Matrix(rows: context.count, columns: decoder.width, values: prompt)
+    let share = ranks.share(of: examples.count)
+    var ofBatch = loss.weights(context: context, examples: examples, exampleWeights: weights)
+    ofBatch.examples = Array(ofBatch.examples[share])
+    // The context's labels count once.
+    if ranks.rank > 0 { ofBatch.context = [] }
     return workspace.scoped {
       let (tally, gradient) = passes(
-        over: rows, examples: examples, weights: weights, plan: plan, workspace: workspace, on: team)
+        over: rows, examples: Array(examples[share]), weights: ofBatch, plan: plan, workspace: workspace, on: team)
+      sum(gradient, over: ranks, on: team)
+      let tallies = ranks.gather([tally.loss, Double(tally.labels), Double(tally.hits)])
+      let sums = (0..<3).map { index in tallies.reduce(0) { $0 + $1[index] } }
       return Result(
-        loss: tally.loss, gradient: gradient.values,
-        labelAccuracy: tally.labels == 0 ? 0 : Double(tally.hits) / Double(tally.labels))
+        loss: sums[0], gradient: gradient.values, labelAccuracy: sums[1] == 0 ? 0 : sums[2] / sums[1])
     }
   }
 
@@ -50,7 +65,8 @@ package struct TrainingStep {
     let width = decoder.width
     func row(_ index: Int) -> Range<Int> { (index * width)..<((index + 1) * width) }
     let part = TrainingStep(
-      decoder: decoder, context: context.keeping(kept), loss: loss, workspace: workspace, team: team)
+      decoder: decoder, context: context.keeping(kept), loss: loss, workspace: workspace, team: team,
+      ranks: ranks)
     var result = part.run(
       prompt: kept.flatMap { prompt[row($0)] }, examples: examples, weights: weights, plan: plan)
     var gradient = [Float](repeating: 0, count: prompt.count)
@@ -59,11 +75,12 @@ package struct TrainingStep {
     return result
   }
 
-  /// The cost of the batch under the plan, over the whole context: at least that over a part of it.
+  /// The cost of a rank's share of a batch under the plan, over the whole context: at least that over a part of it.
   package func measure(examples: [TypedTokens], plan: PackPlan) -> Measurement {
     Measurement(threads: team.threads) { workspace, team in
       let rows = workspace.matrix(context.count, decoder.width)
-      _ = passes(over: rows, examples: examples, weights: nil, plan: plan, workspace: workspace, on: team)
+      let weights = loss.weights(context: context, examples: examples)
+      _ = passes(over: rows, examples: examples, weights: weights, plan: plan, workspace: workspace, on: team)
     }
   }
 
@@ -89,12 +106,16 @@ package struct TrainingStep {
   /// The first pack is the context and the first examples. Later packs are examples over the context's stored keys and
   /// values. The gradients of these add up until the first pack's backward, which comes last.
   private func passes(
-    over rows: Matrix, examples: [TypedTokens], weights exampleWeights: [Double]?, plan: PackPlan,
+    over rows: Matrix, examples: [TypedTokens], weights: WeightedLoss.Weights, plan: PackPlan,
     workspace: Workspace, on team: ThreadTeam
   ) -> (tally: Tally, gradient: Matrix) {
-    let weights = loss.weights(context: context, examples: examples, exampleWeights: exampleWeights)
-    let packs = plan.packs(of: examples.count)
     var tally = Tally()
+    if examples.isEmpty {
+      let gradient = workspace.matrix(rows.rows, rows.columns)
+      fill(gradient, with: 0, on: team)
+      return (tally, gradient)
+    }
+    let packs = plan.packs(of: examples.count)
     var tree = TokenTree()
     let root = tree.append(.embeddings(rows))
     var targets = weights.context.map {
