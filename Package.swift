@@ -159,7 +159,7 @@ let package = Package(
     .testTarget(
       name: "TuningTests",
       dependencies: [
-        "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System", "TestSupport",
+        "Collectives", "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System", "TestSupport",
         "Tokenization", "Tuning",
       ]),
     .testTarget(
@@ -176,7 +176,7 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "cpt", "Diagnostics", "FileFormats", "Insights", "Method", "Runs", "System", "TestSupport", "Tuning",
+        "cpt", "Collectives", "Diagnostics", "FileFormats", "Insights", "Method", "Runs", "System", "TestSupport", "Tuning",
       ]),
   ],
   swiftLanguageModes: [.v6]

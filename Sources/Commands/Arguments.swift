@@ -279,6 +279,12 @@ struct Arguments {
       guard parts.count == 2, !parts[0].isEmpty else {
         throw InputError.usage("--set", "expected KEY=VALUE such as training.seed=3, found \"\(text)\"")
       }
+      // A shell passes on both characters.
+      if parts[1].contains("\\n"), (try? JSON(parsing: Array(parts[1].utf8), file: "--set")) == nil {
+        throw InputError.usage(
+          "--set", "\(parts[0]) has a backslash and an n; write a text with line breaks as JSON, such as "
+            + "--set '\(parts[0])=\"{title}\\n{body}\"'")
+      }
       // `{}` is the template of the bare text, not an empty object.
       if parts[1] == "{}" { return (parts[0], .string(parts[1])) }
       return (parts[0], (try? JSON(parsing: Array(parts[1].utf8), file: "--set")) ?? .string(parts[1]))

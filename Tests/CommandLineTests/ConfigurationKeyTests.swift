@@ -101,6 +101,7 @@ import TestSupport
     Case("data.max_test_examples", .integer(5), .evaluated(16, 5)),
     Case("data.max_train_examples", .integer(5), .fact("training_examples", 12, 5)),
     Case("data.max_validation_examples", .integer(5), .fact("validation_examples", 4, 5)),
+    Case("data.max_validation_examples", .integer(3), .evaluated(4, 3)),
     // Of too long a text everything is cut, and that is not enough.
     Case(
       "data.truncate_text", .bool(true), given: [("template.input", .string("{} " + filler(600)))],
@@ -206,8 +207,10 @@ import TestSupport
       case .evaluated(let before, let after):
         for (settings, rows) in [(others, before), (settings, after)] {
           #expect(try Self.train(settings, ["--overwrite"], in: folder).status == 0)
+          let split = item.key.contains("validation") ? "validation" : "test"
           #expect(
-            try Program.run(["eval", "--checkpoint", "run", "--json"], in: folder).json()["rows"] == .integer(rows))
+            try Program.run(["eval", "--checkpoint", "run", "--split", split, "--json"], in: folder).json()["rows"]
+              == .integer(rows))
         }
       case .copied(let file):
         #expect(try Self.train(settings, in: folder).status == 0)

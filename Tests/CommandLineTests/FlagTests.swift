@@ -44,6 +44,8 @@ import TestSupport
 
   private static let threads = Case(
     "--threads", "0", effect: .refuses("--threads: must be a whole number of at least 1"))
+  private static let tensorParallel = Case(
+    "--tensor-parallel", "2", effect: .refuses("--tensor-parallel: is 2, which does not divide the 1 rank"))
   private static let help = Case("--help", to: [], effect: .says("usage:"))
   private static let checkpoint = Case(
     "--checkpoint", "nowhere", to: [], effect: .refuses("nowhere/adapter_config.json: not found"))
@@ -68,7 +70,7 @@ import TestSupport
         Case(
           "--dry-run", to: ["--config", "config.json", "--overwrite"], effect: .says("at its peak")),
         Case("--profile", to: ["--config", "config.json", "--overwrite"], effect: .says("GFLOP/s")),
-        threads,
+        tensorParallel, threads,
         Case("--progress", "json", to: ["--config", "config.json", "--overwrite"], effect: .says("\"event\"")),
         Case("--json", to: ["--config", "config.json", "--overwrite"], effect: .says("\"total_steps\": 6")),
         help,
@@ -92,7 +94,7 @@ import TestSupport
         Case(
           "--overwrite", to: ["--checkpoint", "run", "--predictions", "other.tsv", "--split", "test"],
           effect: .says("16 rows")),
-        threads,
+        tensorParallel, threads,
         Case("--progress", "json", effect: .says("\"event\"")),
         Case("--json", effect: .says("\"macro_f1\"")),
         help,
@@ -151,7 +153,7 @@ import TestSupport
           effect: .says("log_probability_billing")),
         model,
         Case("--set", "model.weights=q9", effect: .refuses("\"model.weights\" must be one of")),
-        threads,
+        tensorParallel, threads,
         Case("--progress", "json", effect: .says("\"event\"")),
         Case("--json", effect: .says("\"prediction\": ")),
         help,

@@ -47,6 +47,18 @@ import Tuning
     #expect((places(other.training) == places(drawn.training)) == (shots == 50))
   }
 
+  /// Each label has its share of a limited number of rows, and at least one row if there are enough. The context has three.
+  @Test(arguments: [
+    (20, ["a": 10, "b": 6, "c": 4]), (5, ["a": 3, "b": 1, "c": 1]), (3, ["a": 1, "b": 1, "c": 1]), (37, ["a": 19, "b": 11, "c": 7]),
+  ])
+  func aLimitLeavesEachLabelItsShare(limit: Int, expected: [String: Int]) throws {
+    let drawn = try rows { data, _ in data.maxTrainExamples = limit }
+    #expect(counts(drawn.training) == expected)
+    #expect(Set(places(drawn.training)).isDisjoint(with: places(drawn.context)))
+    let other = try rows(seed: 1) { data, _ in data.maxTrainExamples = limit }
+    #expect((places(other.training) == places(drawn.training)) == (limit == 37 && other.context == drawn.context))
+  }
+
   @Test func contextAndRestShareTheShots() throws {
     let drawn = try rows { data, _ in data.trainExamplesPerLabel = 4 }
     #expect(counts(drawn.training) == ["a": 3, "b": 3, "c": 3] && counts(drawn.context) == ["a": 1, "b": 1, "c": 1])

@@ -27,7 +27,8 @@ package final class ComparisonRun {
     /// Some of all rows have been scored.
     case scoring(rows: Int, of: Int)
     case validated(Comparison.Candidate)
-    case finished(Comparison.Cell, trainingSeconds: Double)
+    /// Its cell was trained and evaluated, in so many seconds.
+    case finished(Comparison.Cell, seconds: Double)
     /// A cell was finished by an earlier run.
     case skipped(Comparison.Cell)
   }
@@ -466,7 +467,7 @@ package final class ComparisonRun {
       try writeAtomically(times.json.pretty + "\n", to: folder + "/" + ComparisonTimes.file)
       try write()
       try RunDirectory(folder + "/" + cell.folder).removeCheckpoints()
-      report(.finished(cell, trainingSeconds: ofCell.trainingSeconds))
+      report(.finished(cell, seconds: ofCell.trainingSeconds + ofCell.evaluationSeconds))
     case .candidate(let candidate):
       comparison.candidates.append(candidate)
       try write()
@@ -486,10 +487,13 @@ package final class ComparisonRun {
     let clock = ContinuousClock(), start = clock.now
     let examples = try run.setup.examples(of: comparison.split)
     let labels = run.setup.encoder.labelNames
-    try run.evaluator.withContext(of: run.prompt) { scorer in
+    struct Stop: Error {}
+    func goOn() throws { if shouldStop() { throw Stop() } }
+    do {
+      try run.evaluator.withContext(of: run.prompt) { scorer in
       let predictions = try scorer.predict(examples) {
         report(.scoring(rows: $0, of: examples.count))
-        if ranks.rank == 0 { answer() }
+        try goOn()
       }
       let priors = scorer.priors(of: run.setup.encoder)
       cell.scorings = Scoring.allCases.compactMap { scoring in
@@ -510,11 +514,12 @@ package final class ComparisonRun {
       if run.steps > 0 || run.head != nil {
         let measured = run.setup.rows.training.spread(over: Self.trainingRowsMeasured)
         let training = try ClassificationReport(
-          scorer.predict(run.setup.encoder.examples(of: measured)), labels: labels)
+          scorer.predict(run.setup.encoder.examples(of: measured)) { _ in try goOn() }, labels: labels)
         cell.trainingAccuracy = training.accuracy
         cell.trainingLoss = training.loss
       }
-    }
+      }
+    } catch is Stop { return nil }
     let rows = run.setup.rows
     cell.dataFingerprint = try fingerprint(of: configuration.data)
     cell.rowsLearntFrom = configuration.training.method == .icl ? rows.context.count : rows.learntFrom

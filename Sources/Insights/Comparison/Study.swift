@@ -73,8 +73,8 @@ extension FieldType where Value == JSON {
 
 extension FieldType where Value == [Study.Variant] {
   private static let words =
-    "an object from different names to objects with keys of a configuration (names: at most 60 letters, digits, \"-\", "
-    + "\".\", \"_\")"
+    "an object from different names to objects with keys of a configuration (a name: at most 60 letters, digits, \"-\", "
+    + "\".\", \"_\"; no space)"
 
   /// Names that can be part of a folder's name.
   private static func isName(_ text: String) -> Bool {

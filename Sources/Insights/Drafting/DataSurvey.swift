@@ -199,8 +199,8 @@ extension DataSurvey {
       // Names that are too long for a line, too many or with braces cannot be shown so.
       if pattern.utf8.count < 200, TemplatePattern(pattern)?.fields == names {
         sentence +=
-          "; to use \(others.count == 1 ? "both" : "all \(names.count)"), set template.input to "
-          + JSON.string(pattern).compact
+          "; to use \(others.count == 1 ? "both" : "all \(names.count)"), edit template.input, or --set "
+          + shellWord("template.input=" + JSON.string(pattern).compact)
       }
       notes.append(sentence)
     }

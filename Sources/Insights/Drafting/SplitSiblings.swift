@@ -32,6 +32,8 @@ package struct SplitSiblings: Sendable {
     }
     validation = sibling(["validation", "valid", "val", "dev"])
     test = sibling(["test"])
+    let found = [validation, test].compactMap { $0 }
+    if !found.isEmpty { notes.append("uses \(found.joined(separator: " and ")) beside \(name)") }
     self.notes = notes
   }
 }

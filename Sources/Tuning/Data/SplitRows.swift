@@ -43,16 +43,19 @@ struct SplitRows {
     let drawnTest = try take(testFraction, "data.test_fraction", others: 0)
     let known = draw.rest.map { all[$0] }.shots(configuration.trainExamplesPerLabel, seed: seed)
     if let folds = configuration.validationFolds {
-      (train, validation) = known.parted(by: folds, without: configuration.validationFold ?? 0, seed: seed)
+      let parts = known.parted(by: folds, without: configuration.validationFold ?? 0, seed: seed)
+      train = parts.rest
+      validation = parts.fold.spread(over: configuration.maxValidationExamples)
       if readsTrain, validation.isEmpty || train.isEmpty {
         throw InputError.badData(
           "data.validation_folds", "of \(folds) leave a part of \(counted(known.count, "row")) empty; use fewer folds")
       }
     } else {
       train = known
-      validation =
+      let all =
         try needed.contains(.validation) && configuration.validation != nil
         ? read(configuration.validation) : drawnValidation
+      validation = all.spread(over: configuration.maxValidationExamples)
     }
     let allTest = try needed.contains(.test) && configuration.test != nil ? read(configuration.test) : drawnTest
     test = allTest.spread(over: configuration.maxTestExamples)
@@ -183,6 +186,27 @@ extension [DataRow] {
     guard let limit else { return self }
     var generator = SeededGenerator(seed: seed, .shots)
     return byLabel(indices.shuffled(using: &generator)).flatMap { $0.prefix(limit) }.sorted().map { self[$0] }
+  }
+
+  /// At most `limit` of the rows at some places, drawn by the seed: of each label its share, and at least one row if there
+  /// are no more labels than that.
+  func drawn(_ limit: Int, of places: [Int], seed: Int) -> [Int] {
+    var generator = SeededGenerator(seed: seed, .trainingRows)
+    let labels = byLabel(places.shuffled(using: &generator))
+    let ideals = labels.map { Double(limit) * Double($0.count) / Double(places.count) }
+    var shares = ideals.map { Swift.max(labels.count <= limit ? 1 : 0, Int($0)) }
+    var missing = limit - shares.reduce(0, +)
+    while missing != 0 {
+      // The labels that are furthest from their share get or give one each.
+      let sign = missing > 0 ? 1 : -1
+      let open = labels.indices.filter { sign > 0 ? shares[$0] < labels[$0].count : shares[$0] > 1 }
+        .sorted { Double(sign) * (ideals[$0] - Double(shares[$0])) > Double(sign) * (ideals[$1] - Double(shares[$1])) }
+      for label in open.prefix(abs(missing)) {
+        shares[label] += sign
+        missing -= sign
+      }
+    }
+    return zip(labels, shares).flatMap { $0.prefix($1) }.sorted()
   }
 
   /// The rows in `folds` parts with as even a share of each label as possible, drawn by the seed: all but one part, and

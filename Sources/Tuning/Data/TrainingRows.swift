@@ -50,12 +50,11 @@ package struct TrainingRows: Sendable {
           + "\"\(drawsContext ? "context" : "all")\"")
     }
     if let limit = configuration.maxTrainExamples, limit < candidates.count {
-      var generator = SeededGenerator(seed: seed, .trainingRows)
-      candidates = Array(candidates.shuffled(using: &generator).prefix(limit)).sorted()
+      candidates = train.drawn(limit, of: candidates, seed: seed)
     }
     if !showsContext, configuration.trainOn == .rest { candidates = drawn + candidates }
     training = candidates.map { train[$0] }
-    validation = rows.validation.spread(over: configuration.maxValidationExamples)
+    validation = rows.validation
     test = rows.test
     skipped = rows.skipped
     areDrawn = rows.drawnFrom != nil

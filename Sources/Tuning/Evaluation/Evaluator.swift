@@ -201,9 +201,10 @@ package struct ContextScorer {
 
   /// The log probability of every candidate label of every example; `progress` gets the number of examples done.
   ///
-  /// - Throws: `InputError.badData` naming an example that starts with its label or whose probabilities are not finite.
+  /// - Throws: `InputError.badData` naming an example that starts with its label or whose probabilities are not finite; what
+  ///   `progress` throws.
   package func predict(
-    _ examples: [EncodedExample], progress: (Int) -> Void = { _ in }
+    _ examples: [EncodedExample], progress: (Int) throws -> Void = { _ in }
   ) throws -> [Prediction] {
     var predictions: [Prediction] = []
     try forEachRound(of: examples, from: emptyPack) { packs in
@@ -212,7 +213,7 @@ package struct ContextScorer {
         predictions.append(
           Prediction(place: example.place, text: example.row.text, candidates: scores, label: example.label))
       }
-      progress(predictions.count)
+      try progress(predictions.count)
     }
     return predictions
   }
