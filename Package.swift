@@ -107,7 +107,7 @@ let package = Package(
       swiftSettings: safeSettings),
     .target(
       name: "ContextTuning",
-      dependencies: ["Diagnostics", "FileFormats", "Kernels", "Method", "Runs", "System", "Tuning"],
+      dependencies: ["Collectives", "Diagnostics", "FileFormats", "Kernels", "Method", "Runs", "System", "Tuning"],
       swiftSettings: safeSettings),
     .systemLibrary(name: "CContextTuning"),
     .target(name: "CInterface", dependencies: ["CContextTuning", "ContextTuning", "Diagnostics"]),
@@ -159,7 +159,8 @@ let package = Package(
     .testTarget(
       name: "TuningTests",
       dependencies: [
-        "Collectives", "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System", "TestSupport",
+        "Collectives", "Diagnostics", "FileFormats", "Kernels", "LanguageModel", "Method", "Runs", "System",
+        "TestSupport",
         "Tokenization", "Tuning",
       ]),
     .testTarget(
@@ -176,7 +177,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "cpt", "Collectives", "Diagnostics", "FileFormats", "Insights", "Method", "Runs", "System", "TestSupport", "Tuning",
+        "cpt", "Collectives", "Diagnostics", "FileFormats", "Insights", "Method", "Runs", "System", "TestSupport",
+        "Tuning",
       ]),
   ],
   swiftLanguageModes: [.v6]

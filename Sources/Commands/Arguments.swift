@@ -282,7 +282,8 @@ struct Arguments {
       // A shell passes on both characters.
       if parts[1].contains("\\n"), (try? JSON(parsing: Array(parts[1].utf8), file: "--set")) == nil {
         throw InputError.usage(
-          "--set", "\(parts[0]) has a backslash and an n; write a text with line breaks as JSON, such as "
+          "--set",
+          "\(parts[0]) has a backslash and an n; write a text with line breaks as JSON, such as "
             + "--set '\(parts[0])=\"{title}\\n{body}\"'")
       }
       // `{}` is the template of the bare text, not an empty object.

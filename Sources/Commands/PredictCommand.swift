@@ -20,7 +20,7 @@ extension Command {
       Flag(name: "--text", value: .text("TEXT"), help: "a text to label, instead of --data", isRepeatable: true),
       Flag(
         name: "--format", value: .choice("FORMAT", DataFormat.self),
-        help: "jsonl, csv, tsv or lines (default: by the file's extension)"),
+        help: "jsonl, csv, tsv or lines (default: by extension)"),
       Flag(name: "--text-column", value: .text("NAME"), help: "column or key of the text (default: the run's)"),
       Flag(
         name: "--from-row", value: .number("N"), help: "begin with the Nth row of --data, to go on after a stop"),

@@ -100,8 +100,7 @@ import TestSupport
       given: [noValidation, ("data.validation_folds", .integer(4))], .run),
     Case("data.max_test_examples", .integer(5), .evaluated(16, 5)),
     Case("data.max_train_examples", .integer(5), .fact("training_examples", 12, 5)),
-    Case("data.max_validation_examples", .integer(5), .fact("validation_examples", 4, 5)),
-    Case("data.max_validation_examples", .integer(3), .evaluated(4, 3)),
+    Case("data.max_validation_examples", .integer(5), .evaluated(4, 5)),
     // Of too long a text everything is cut, and that is not enough.
     Case(
       "data.truncate_text", .bool(true), given: [("template.input", .string("{} " + filler(600)))],

@@ -351,7 +351,8 @@ import TestSupport
       let rows = (0..<40).map { "a title of \($0),the body of \($0) is,\($0 % 2 == 0 ? "x" : "y")" }
       let outcome = try initialize(
         (["title,the_body,label"] + rows).joined(separator: "\n"), named: "a.csv", in: folder)
-      let start = try #require(outcome.output.firstRange(of: "to use both, edit template.input, or --set 'template.input="))
+      let start = try #require(
+        outcome.output.firstRange(of: "to use both, edit template.input, or --set 'template.input="))
       let pattern = try #require(outcome.output[start.upperBound...].split(separator: "'").first)
       #expect(pattern == #""Title: {title}\nThe body: {the_body}""#, "\(outcome.output)")
       let written = try Configuration(

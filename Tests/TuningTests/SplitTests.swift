@@ -49,7 +49,8 @@ import Tuning
 
   /// Each label has its share of a limited number of rows, and at least one row if there are enough. The context has three.
   @Test(arguments: [
-    (20, ["a": 10, "b": 6, "c": 4]), (5, ["a": 3, "b": 1, "c": 1]), (3, ["a": 1, "b": 1, "c": 1]), (37, ["a": 19, "b": 11, "c": 7]),
+    (20, ["a": 10, "b": 6, "c": 4]), (5, ["a": 3, "b": 1, "c": 1]), (3, ["a": 1, "b": 1, "c": 1]),
+    (37, ["a": 19, "b": 11, "c": 7]),
   ])
   func aLimitLeavesEachLabelItsShare(limit: Int, expected: [String: Int]) throws {
     let drawn = try rows { data, _ in data.maxTrainExamples = limit }

@@ -491,33 +491,33 @@ package final class ComparisonRun {
     func goOn() throws { if shouldStop() { throw Stop() } }
     do {
       try run.evaluator.withContext(of: run.prompt) { scorer in
-      let predictions = try scorer.predict(examples) {
-        report(.scoring(rows: $0, of: examples.count))
-        try goOn()
-      }
-      let priors = scorer.priors(of: run.setup.encoder)
-      cell.scorings = Scoring.allCases.compactMap { scoring in
-        priors.predictions(predictions, by: scoring).map {
-          Comparison.ScoringAccuracy(
-            scoring: scoring, accuracy: ClassificationReport($0, labels: labels).accuracy)
+        let predictions = try scorer.predict(examples) {
+          report(.scoring(rows: $0, of: examples.count))
+          try goOn()
         }
-      }
-      let result = ClassificationReport(predictions, labels: labels)
-      cell.accuracy = result.accuracy
-      cell.accuracyStandardError = result.accuracyStandardError
-      cell.macroF1 = result.macroF1
-      cell.loss = result.loss
-      cell.hits = predictions.map { $0.predicted == $0.label }
-      let records = predictions.map { PredictionRecord($0, baseline: nil, labels: labels).json.compact + "\n" }
-      try writeAtomically(
-        records.joined(), to: folder + "/" + cell.folder + "/" + Comparison.predictionsFile)
-      if run.steps > 0 || run.head != nil {
-        let measured = run.setup.rows.training.spread(over: Self.trainingRowsMeasured)
-        let training = try ClassificationReport(
-          scorer.predict(run.setup.encoder.examples(of: measured)) { _ in try goOn() }, labels: labels)
-        cell.trainingAccuracy = training.accuracy
-        cell.trainingLoss = training.loss
-      }
+        let priors = scorer.priors(of: run.setup.encoder)
+        cell.scorings = Scoring.allCases.compactMap { scoring in
+          priors.predictions(predictions, by: scoring).map {
+            Comparison.ScoringAccuracy(
+              scoring: scoring, accuracy: ClassificationReport($0, labels: labels).accuracy)
+          }
+        }
+        let result = ClassificationReport(predictions, labels: labels)
+        cell.accuracy = result.accuracy
+        cell.accuracyStandardError = result.accuracyStandardError
+        cell.macroF1 = result.macroF1
+        cell.loss = result.loss
+        cell.hits = predictions.map { $0.predicted == $0.label }
+        let records = predictions.map { PredictionRecord($0, baseline: nil, labels: labels).json.compact + "\n" }
+        try writeAtomically(
+          records.joined(), to: folder + "/" + cell.folder + "/" + Comparison.predictionsFile)
+        if run.steps > 0 || run.head != nil {
+          let measured = run.setup.rows.training.spread(over: Self.trainingRowsMeasured)
+          let training = try ClassificationReport(
+            scorer.predict(run.setup.encoder.examples(of: measured)) { _ in try goOn() }, labels: labels)
+          cell.trainingAccuracy = training.accuracy
+          cell.trainingLoss = training.loss
+        }
       }
     } catch is Stop { return nil }
     let rows = run.setup.rows

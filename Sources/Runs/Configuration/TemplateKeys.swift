@@ -23,7 +23,9 @@ extension Template: ConfigurationSection {
       "end_of_text", \.addsEndOfText, .flag,
       "put the end-of-text token after each example, like PEFT's notebook; not used with chat"),
     Field("beginning_of_text", \.addsBeginningOfText, .flag, "put the beginning-of-text token before the context"),
-    Field("chat", \.isChat, .flag, "make examples turns of a conversation, in the model's chat template; emit_inter_separator must be false"),
+    Field(
+      "chat", \.isChat, .flag,
+      "make examples turns of a conversation, in the model's chat template; emit_inter_separator must be false"),
     Field(
       "system", \.system, .null(or: .text), "the system's text before the turns of a chat; null: the chat template's"),
   ]
