@@ -107,7 +107,7 @@ let package = Package(
       swiftSettings: safeSettings),
     .target(
       name: "ContextTuning",
-      dependencies: ["Collectives", "Diagnostics", "FileFormats", "Kernels", "Method", "Runs", "System", "Tuning"],
+      dependencies: ["Diagnostics", "FileFormats", "Kernels", "Method", "Runs", "System", "Tuning"],
       swiftSettings: safeSettings),
     .systemLibrary(name: "CContextTuning"),
     .target(name: "CInterface", dependencies: ["CContextTuning", "ContextTuning", "Diagnostics"]),
@@ -143,7 +143,7 @@ let package = Package(
       name: "ChatTemplatesTests", dependencies: ["ChatTemplates", "Diagnostics", "FileFormats", "TestSupport"]),
     .testTarget(name: "SystemTests", dependencies: ["Diagnostics", "System", "TestSupport"]),
     .testTarget(name: "FileFormatsTests", dependencies: ["Diagnostics", "FileFormats", "System", "TestSupport"]),
-    .testTarget(name: "KernelsTests", dependencies: ["Collectives", "FileFormats", "Kernels", "TestSupport"]),
+    .testTarget(name: "KernelsTests", dependencies: ["FileFormats", "Kernels", "TestSupport"]),
     .testTarget(
       name: "LanguageModelTests",
       dependencies: [
@@ -177,7 +177,7 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "cpt", "Collectives", "Diagnostics", "FileFormats", "Insights", "Method", "Runs", "System", "TestSupport",
+        "cpt", "Diagnostics", "FileFormats", "Insights", "Method", "Runs", "System", "TestSupport",
         "Tuning",
       ]),
   ],

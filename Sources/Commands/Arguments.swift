@@ -143,6 +143,14 @@ struct Arguments {
       forProcess: asked ?? earlier ?? (world.size > 1 ? world.threadsOfRank : nil), askedBy: "--threads",
       profile: profile)
     let threads = team.threads
+    if world.size > 1, asked ?? earlier == nil, let online = Cores.limits.first?.value, Cores.available < online,
+      threads == Cores.available
+    {
+      note(
+        "each rank has \(threads == 1 ? "one thread" : "\(threads) threads"): its launcher bound it to "
+          + "\(counted(Cores.available, "core")) of \(online); with mpirun of Open MPI, --bind-to none leaves all to the ranks"
+      )
+    }
     if let asked, let earlier, asked != earlier {
       note("--threads: the run used \(earlier) so far; with \(asked) its numbers round differently from here on")
     }

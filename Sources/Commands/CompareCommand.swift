@@ -1,5 +1,6 @@
 import Diagnostics
 import FileFormats
+import Glibc
 import Insights
 import Kernels
 import Method
@@ -74,7 +75,8 @@ private func runCompare(_ arguments: Arguments) throws -> Int32 {
   let outcome = try run.run(shouldStop: { receivedSignal() != nil }) { progress.show($0) }
   if outcome.wasInterrupted {
     progress.terminal.line("stopped; run the same command with --resume to continue")
-    return receivedSignal().map { 128 + $0 } ?? 0
+    // The signal may have come to another rank.
+    return 128 + (receivedSignal() ?? SIGTERM)
   }
   try arguments.has("--json")
     ? printResult(outcome.comparison.json) : printResult(ComparisonTables(outcome, in: run.path).text)
@@ -128,7 +130,7 @@ private struct ComparisonProgress {
     case .scoring(let rows, let all): terminal.rows(name, rows, of: all)
     case .validated(let candidate):
       terminal.line(
-        "\(messageLine(name)): validation accuracy \(percent(candidate.accuracy)), loss \(fixed(candidate.loss, 3)) with "
+        "\(messageLine(candidate.folder)): validation accuracy \(percent(candidate.accuracy)), loss \(fixed(candidate.loss, 3)) with "
           + candidate.settingsInWords)
     case .finished(let cell, let seconds): show(cell, duration(seconds))
     case .skipped(let cell): show(cell, "kept")

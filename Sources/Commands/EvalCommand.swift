@@ -50,7 +50,7 @@ private func runEval(_ arguments: Arguments) throws -> Int32 {
   let ranks = try arguments.ranks()
   let setup = try EvaluationSetup(
     configuration, adapter: adapter, split: split, team: arguments.team(), ranks: ranks)
-  try ranks.requireSame("model, prompt and rows", setup.fingerprint, remedy: "give every machine the same files")
+  try ranks.all.requireSame("model, prompt and rows", setup.fingerprint, remedy: "give every machine the same files")
   let examples = setup.examples
   let truncated = examples.count { $0.row.isTruncated }
   if truncated > 0 {

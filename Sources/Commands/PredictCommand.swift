@@ -168,7 +168,7 @@ extension Classifier {
   }
 
   fileprivate func requireSame(on ranks: Ranks) throws {
-    try ranks.requireSame("model and prompt", fingerprint, remedy: "give every machine the same files")
+    try ranks.all.requireSame("model and prompt", fingerprint, remedy: "give every machine the same files")
   }
 }
 

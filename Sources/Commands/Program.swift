@@ -75,12 +75,15 @@ package enum Program {
         try printPiece(command.helpText + "\n")
         return 0
       }
-      guard command.runsOnRanks || world.size == 1 else {
+      guard command.runsOnRanks || command.group == .shell || world.size == 1 else {
         throw InputError.usage(first, "runs as one process, found \(world.size) ranks; start it without mpirun or srun")
       }
       if command.flags.contains(where: { $0.name == Flag.progress.name }) {
         progressStyle = arguments.choice(Flag.progress.name, default: .auto)
       }
+      try world.requireSame(
+        "the command line", words.joined(separator: " "), remedy: "start all ranks with the same one")
+      try world.requireSame("the program", versionWithBuild(), remedy: "start the same cpt on every machine")
       return try command.run(arguments)
     }
   }

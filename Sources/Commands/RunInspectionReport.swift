@@ -141,6 +141,12 @@ extension RunForecast {
       Fact("packing", .string(packing)),
       Fact("total_steps", .integer(plan.totalSteps), "steps", "\(plan.totalSteps), \(plan.stepsPerEpoch) per epoch"),
       Fact("steps_per_epoch", .integer(plan.stepsPerEpoch)),
+      Fact(
+        "rank_speedups",
+        .object(rankSpeedups.map { .init(String($0.ranks), .number(($0.factor * 100).rounded() / 100)) }),
+        rankSpeedups.isEmpty ? nil : "ranks",
+        rankSpeedups.map { "\($0.ranks): \(fixed($0.factor, 1))" }.joined(separator: ", ")
+          + " times as fast a step (mpirun); each computes the context"),
     ]
   }
 }

@@ -1,6 +1,7 @@
 import Collectives
 import Diagnostics
 import FileFormats
+import Glibc
 import Insights
 import Kernels
 import Method
@@ -97,7 +98,9 @@ private func runTrain(_ arguments: Arguments) throws -> Int32 {
     if let times { try printResult(times.text + "\n") }
     try printResult(text(of: summary, in: run))
   }
-  return summary.wasInterrupted ? receivedSignal().map { 128 + $0 } ?? 0 : 0
+  if !summary.wasInterrupted || receivedSignal() == nil && stopAfter.map({ summary.step >= $0 }) == true { return 0 }
+  // The signal may have come to another rank.
+  return 128 + (receivedSignal() ?? SIGTERM)
 }
 
 /// Says that a run goes on with other ranks.

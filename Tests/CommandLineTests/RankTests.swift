@@ -119,16 +119,32 @@ import TestSupport
       }
     }
 
-    /// Ranks with different arguments: the second one cannot read its model.
-    @Test func aRankThatCannotReadTheModelIsNamed() throws {
+    /// The second rank's folder has another model, or other rows; or the rank is given another command.
+    @Test(arguments: ["nowhere", "the rows", "the command line", "the study"])
+    func aRankThatDiffersIsNamed(what: String) throws {
       try withTemporaryFolder { folder in
         try write(in: folder)
-        let second = [":", "-n", "1", Program.path] + train + ["--set", "base_model_name_or_path=nowhere"]
+        var other = WorkingExample(in: folder + "/other")
+        try makeDirectory(other.folder)
+        other.set("training", "learning_rate", .number(1e-3))
+        other.set("training", "max_steps", .integer(20))
+        if what == "nowhere" { other.configuration["base_model_name_or_path"] = .string("nowhere") }
+        other.train[3].0 += " or what"
+        try other.write()
+        let command =
+          what == "the study" ? ["compare", "--config", "config.json", "--threads", "1", "--seeds", "1"] : train
         let start = ContinuousClock.now
-        let outcome = try run(1, train + second, in: folder)
+        let isOther = "[ ${OMPI_COMM_WORLD_RANK:-$PMI_RANK} = 1 ]"
+        let script =
+          what == "the command line"
+          ? "\(isOther) && set -- \"$@\" --stop-after 3; exec \"$@\"" : "\(isOther) && cd other; exec \"$@\""
+        let outcome = try Program.run(
+          Self.environment + [Self.launcher, "-n", "2", "sh", "-c", script, "sh", Program.path] + command, in: folder,
+          executable: "/usr/bin/env")
         #expect(outcome.status != 0 && ContinuousClock.now - start < .seconds(20))
         let errors = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("cpt: error:") }
-        #expect(errors.count == 1 && errors[0].contains("rank 1 on") && errors[0].contains("nowhere"), "\(errors)")
+        #expect(errors.count == 1 && errors[0].contains("rank 1 ") && errors[0].contains(what), "\(errors)")
+        #expect(!fileExists(folder + "/run/metrics.jsonl"))
       }
     }
 
@@ -163,7 +179,7 @@ import TestSupport
         try write(in: folder)
         for (arguments, expected) in [
           (train + ["--tensor-parallel", "3"], "does not divide the 2 ranks"),
-          (["report", "run"], "runs as one process, found 2 ranks"),
+          (["report", "run", "--output", "report.html"], "runs as one process, found 2 ranks"),
         ] {
           let outcome = try run(2, arguments, in: folder)
           let errors = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("cpt: error:") }

@@ -65,7 +65,7 @@ package struct Comparison: Sendable, Equatable {
     package internal(set) var loss = 0.0
 
     /// The name of its run folder; a fold appends its own number.
-    var folder: String { (condition.names + [method, "candidate", String(number)]).joined(separator: "-") }
+    package var folder: String { (condition.names + [method, "candidate", String(number)]).joined(separator: "-") }
 
     /// "training.learning_rate 0.01, training.optim sgd".
     package var settingsInWords: String {

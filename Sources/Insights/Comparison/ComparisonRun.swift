@@ -3,6 +3,7 @@ import Diagnostics
 import FileFormats
 import Glibc
 import Kernels
+import LanguageModel
 import Method
 import Runs
 import System
@@ -62,6 +63,7 @@ package final class ComparisonRun {
   private let earlier: EarlierRun
   private let team: ThreadTeam
   private let ranks: any Communicator
+  private let ranksOnMachine: Int
   /// The parts of the study, and those that are done or that a rank has begun.
   private let work: [StudyWork]
   private var begun: Set<Int> = []
@@ -137,6 +139,7 @@ package final class ComparisonRun {
     self.folder = folder
     self.earlier = earlier
     self.ranks = ranks
+    ranksOnMachine = ranks.splitByMachine().size
     work = study.work
     let goesOn = earlier == .resume && fileExists(folder + "/" + Comparison.file)
     team = try makeTeam(goesOn ? Comparison(folder: folder).threads : nil)
@@ -300,6 +303,25 @@ package final class ComparisonRun {
     }
   }
 
+  /// A hash of all that the results depend on.
+  private func signature() throws -> String {
+    var signature = Fingerprint(), models: Set<String> = []
+    for condition in study.conditions {
+      for method in study.methods {
+        for choice in study.choices(of: method) {
+          let configuration = try study.configuration(condition, method, seed: nil, choice: choice)
+          signature.add(configuration.resolvedJSON.compact)
+          signature.add(try fingerprint(of: configuration.data))
+          if let model = configuration.baseModel, models.insert(model).inserted {
+            signature.add(try FrozenModel(path: model).fingerprint)
+          }
+        }
+      }
+    }
+    for seed in study.seeds { signature.add(seed) }
+    return signature.text
+  }
+
   /// A hash of the files with a cell's rows.
   private func fingerprint(of data: DataConfiguration) throws -> String {
     var fingerprint = Fingerprint()
@@ -332,6 +354,8 @@ package final class ComparisonRun {
   package func run(shouldStop: () -> Bool, report: @escaping (Event) -> Void) throws -> Outcome {
     self.report = report
     defer { self.report = { _ in } }
+    try ranks.requireSame(
+      "the study, its models and its rows", signature(), remedy: "give every machine the same files")
     if ranks.rank > 0 {
       try runForFirstRank(shouldStop: shouldStop)
       return Outcome(comparison: comparison, times: times, wasInterrupted: false)
@@ -428,6 +452,11 @@ package final class ComparisonRun {
           continue
         }
         let result = try StudyResult(message.bytes, from: message.sender)
+        if case .cell(let cell, _) = result, !fileExists(RunDirectory(folder + "/" + cell.folder).configurationFile) {
+          throw InputError.failure(
+            folder,
+            "does not show the cell that rank \(message.sender) has trained; use an --output that every machine sees")
+        }
         try record(result)
         if result == .stopped { left.insert(message.sender) } else { waiting.append(message.sender) }
       }
@@ -582,7 +611,7 @@ package final class ComparisonRun {
     var configuration = configuration
     let directory = RunDirectory(folder + "/" + name)
     configuration.outputDirectory = directory.path
-    let setup = try TrainingSetup(configuration, team: team)
+    let setup = try TrainingSetup(configuration, team: team, ranks: .alone(onMachine: ranksOnMachine))
     var trainer = try Trainer(setup, run: directory)
     if ranks.rank == 0 { try takeFolder() }
     try trainer.begin(.resumeIfAny)

@@ -54,6 +54,8 @@ package struct RunForecast: Sendable {
   package let memory: Int
   /// How batches are computed, in words.
   package let packing: String
+  /// Numbers of ranks, and how many times as fast they compute a step as one.
+  package let rankSpeedups: [(ranks: Int, factor: Double)]
 
   /// Estimates a run before its first step.
   package init(_ trainer: Trainer, _ setup: TrainingSetup) {
@@ -68,5 +70,6 @@ package struct RunForecast: Sendable {
     positions = setup.model.decoder.maximumPositions
     memory = trainer.estimatedMemory
     packing = trainer.packPlan.description
+    rankSpeedups = [2, 4, 8, 16].compactMap { ranks in trainer.speedup(ranks: ranks).map { (ranks, $0) } }
   }
 }

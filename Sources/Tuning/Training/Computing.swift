@@ -50,7 +50,10 @@ struct ComputingPlanner {
     let available = Memory.available(threads: step.team.threads)
     limit =
       setup.configuration.training.memoryLimit.map { Limit($0, source: "training.memory_limit") }
-      ?? Limit(available.value / 5 * 4, source: available.source, isHard: available.isHard)
+      ?? Limit(
+        available.value / 5 * 4 / setup.ranks.onMachine,
+        source: available.source + (setup.ranks.onMachine > 1 ? ", divided among \(setup.ranks.onMachine) ranks" : ""),
+        isHard: available.isHard)
   }
 
   /// The fastest way within the limit. If nothing fits, a limit of the user's or of addresses is an error, and under one of

@@ -128,6 +128,17 @@ package struct Trainer {
       evaluationSteps: evaluationInterval, mayStopEarly: training.earlyStoppingPatience != nil)
   }
 
+  /// How many times as fast as one rank some ranks compute a step, S(R) = (c + B·e) / (c + B·e / R): each computes the context,
+  /// c, and its share of the B examples of e operations each, rounded up. nil: a step has fewer examples.
+  package func speedup(ranks: Int) -> Double? {
+    let batch = order.batch(forStep: 0).map { examples[$0] }
+    guard totalSteps > 0, ranks <= batch.count else { return nil }
+    func operations(_ count: Int) -> Double {
+      step.measure(examples: Array(batch.prefix(count)), plan: computing.plan).operations
+    }
+    return operations(batch.count) / operations((batch.count + ranks - 1) / ranks)
+  }
+
   /// Measures how fast this machine computes the run: a step, or a part of one that takes about so many operations, and
   /// so with an evaluation. Each is computed twice; the first time reads the weights.
   ///
@@ -194,11 +205,11 @@ package struct Trainer {
     _ = ranks.all.all(true)
     if [.resume, .resumeIfAny].contains(earlier) { try resume() }
     let remedy = "give every machine the same files"
-    try ranks.requireSame(
+    try ranks.all.requireSame(
       "the configuration", Fingerprint(of: Array(configuration.resolvedJSON.compact.utf8)).text, remedy: remedy)
-    try ranks.requireSame("the rows", fingerprint, remedy: remedy)
-    try ranks.requireSame("the model", setup.model.fingerprint, remedy: remedy)
-    try ranks.requireSame(
+    try ranks.all.requireSame("the rows", fingerprint, remedy: remedy)
+    try ranks.all.requireSame("the model", setup.model.fingerprint, remedy: remedy)
+    try ranks.all.requireSame(
       "the checkpoint", "step \(state.step)", remedy: "put the run's folder where every machine sees it")
     hasBegun = true
     return lock?.isExclusive ?? true
