@@ -105,6 +105,8 @@ private struct ComparisonProgress {
   let terminal = Terminal()
   private var name = ""
   private var steps = 0
+  /// When a log gets its next line about a cell that trains.
+  private var pace = LogPace(start: 0, isEager: false)
   /// Cells finished so far, and all.
   private var done = 0
   private let cells: Int
@@ -123,9 +125,16 @@ private struct ComparisonProgress {
       terminal.event(.cell(name))
       terminal.status(self.name)
     case .folderWithoutLocks: note(inFolderWithoutLocks: folder)
-    case .training(.started(let plan)): steps = plan.totalSteps
+    case .training(.started(let plan)):
+      steps = plan.totalSteps
+      pace = LogPace(start: monotonicSeconds(), isEager: false)
     case .training(.step(let step)):
-      terminal.status("\(name): step \(step.step) of \(steps), loss \(fixed(step.loss, 3))")
+      let text = "\(name): step \(step.step) of \(steps), loss \(fixed(step.loss, 3))"
+      if terminal.isInteractive {
+        terminal.status(text)
+      } else if pace.isDue(step.step, of: steps, at: monotonicSeconds()) {
+        terminal.line(text)
+      }
     case .training: break
     case .scoring(let rows, let all): terminal.rows(name, rows, of: all)
     case .validated(let candidate):

@@ -14,6 +14,14 @@ package struct FieldType<Value>: Sendable {
     self.init(expected: expected, inner: [], read: { json, _, _ in read(json) }, write: write)
   }
 
+  /// Values without inner keys, of which `read` may say what is wrong; nil: they are not as expected.
+  package init(
+    expected: String, reading read: @escaping @Sendable (JSON, _ key: String, FieldOrigin) throws -> Value?,
+    write: @escaping @Sendable (Value) -> JSON
+  ) {
+    self.init(expected: expected, inner: [], read: read, write: write)
+  }
+
   private init(
     expected: String, inner: [FieldDescription],
     read: @escaping @Sendable (JSON, _ key: String, FieldOrigin) throws -> Value?,

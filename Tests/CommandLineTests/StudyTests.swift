@@ -242,10 +242,11 @@ import Testing
     (#"{"seeds": [0, 0], "methods": ["cpt"]}"#, "a number twice"),
     (#"{"seeds": [0], "methods": ["cptt"]}"#, "\"methods\" must be a list of methods"),
     (#"{"seeds": [0], "methods": {"mine": {}}}"#, "\"methods.mine\" is not the name of a method"),
-    (#"{"seeds": [0], "methods": {"a/b": {}}}"#, "\"methods\" must be a list of methods"),
+    (#"{"seeds": [0], "methods": {"a/b": {}}}"#, "\"methods\" has the name \"a/b\""),
     (#"{"seed": [0], "methods": ["cpt"]}"#, "\"seed\" is an unknown key; did you mean \"seeds\"?"),
     (#"{"seeds": [0], "methods": ["cpt"], "base": {"trainng": {}}}"#, "\"trainng\" is an unknown key"),
     (#"{"seeds": [0], "methods": ["cpt"], "base": {}}"#, "has no data.test to compare methods on"),
+    (#"{"seeds": [0], "methods": ["cpt"], "tasks": {"a, b": {}}}"#, "\"tasks\" has the name \"a, b\"; names become"),
     (#"{"seeds": [0], "methods": ["cpt"], "tasks": {"a": 3}}"#, "\"tasks\" must be an object from different names"),
     (
       #"{"seeds": [0], "methods": {"cpt": {"training": {"learning_rate": [0.1, 0.2]}}}, "base": {"data": {"test": "t.tsv"}}}"#,

@@ -73,8 +73,7 @@ extension FieldType where Value == JSON {
 
 extension FieldType where Value == [Study.Variant] {
   private static let words =
-    "an object from different names to objects with keys of a configuration (a name: at most 60 letters, digits, \"-\", "
-    + "\".\", \"_\"; no space)"
+    "an object from different names (at most 60 letters, digits, \"-\", \".\", \"_\") to objects with keys of a configuration"
 
   /// Names that can be part of a folder's name.
   private static func isName(_ text: String) -> Bool {
@@ -85,10 +84,16 @@ extension FieldType where Value == [Study.Variant] {
       }
   }
 
-  private static func named(_ json: JSON) -> [Study.Variant]? {
-    guard let members = json.object, members.allSatisfy({ $0.value.object != nil && isName($0.key) }),
+  private static func named(_ json: JSON, _ key: String, _ origin: FieldOrigin) throws -> [Study.Variant]? {
+    guard let members = json.object, members.allSatisfy({ $0.value.object != nil }),
       Set(members.map(\.key)).count == members.count
     else { return nil }
+    if let wrong = members.first(where: { !isName($0.key) }) {
+      throw origin.error(
+        key,
+        "has the name \"\(wrong.key)\"; names become those of folders: at most 60 letters, digits, \"-\", \".\" and \"_\""
+      )
+    }
     return members.map { Study.Variant(name: $0.key, settings: $0.value) }
   }
 
@@ -98,14 +103,14 @@ extension FieldType where Value == [Study.Variant] {
 
   fileprivate static var variants: FieldType {
     FieldType(
-      expected: words, read: named, write: written)
+      expected: words, reading: named, write: written)
   }
 
   fileprivate static var methods: FieldType {
     FieldType(
       expected: "a list of methods, or " + words,
-      read: { json in
-        guard let list = json.array else { return named(json) }
+      reading: { json, key, origin in
+        guard let list = json.array else { return try named(json, key, origin) }
         let names = list.compactMap(\.string)
         guard names.count == list.count, names.allSatisfy({ TuningMethod(rawValue: $0) != nil }),
           Set(names).count == names.count
