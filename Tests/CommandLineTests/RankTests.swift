@@ -120,7 +120,7 @@ import TestSupport
     }
 
     /// The second rank's folder has another model, or other rows; or the rank is given another command.
-    @Test(arguments: ["nowhere", "the rows", "the command line", "the study"])
+    @Test(arguments: ["nowhere", "the configuration", "the command line", "the study"])
     func aRankThatDiffersIsNamed(what: String) throws {
       try withTemporaryFolder { folder in
         try write(in: folder)

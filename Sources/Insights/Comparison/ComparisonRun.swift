@@ -375,7 +375,7 @@ package final class ComparisonRun {
         shouldStop: {
           // Between two steps there is time for the others.
           self.answer()
-          return shouldStop() || self.messageError != nil
+          return shouldStop() || self.isStopped || self.messageError != nil
         })
       if let messageError { throw messageError }
       try record(result)
