@@ -31,6 +31,16 @@ package enum World {
     #endif
   }
 
+  /// The name and version of the library that ranks need; nil: the program is built without.
+  package static var library: String? {
+    #if MPI
+      // Some say more than that.
+      String(MPICommunicator.library.prefix { $0 != "," && !$0.isNewline })
+    #else
+      nil
+    #endif
+  }
+
   /// Leaves the other processes, once all of them do.
   package static func leave(_ world: any Communicator) {
     #if MPI

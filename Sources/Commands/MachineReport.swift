@@ -1,18 +1,23 @@
+import Collectives
 import Diagnostics
 import FileFormats
 import Kernels
 import System
 
 /// What `cpt --version` prints: the version, what the program was compiled for and by, and the library of matrix products.
-func versionWithBuild() -> String {
-  "cpt \(version)\(commit.isEmpty ? "" : " (\(commit))")\n" + buildFacts.text
-}
+func versionWithBuild() -> String { programVersion + "\n" + buildFacts.text }
+
+/// The version and the commit.
+private var programVersion: String { "cpt \(version)\(commit.isEmpty ? "" : " (\(commit))")" }
+
+/// What must be the same in all ranks: they may have processors for which OpenBLAS takes different kernels.
+var programOfRanks: String { "\(programVersion) for \(instructionSet)" }
 
 private var buildFacts: [Fact] {
   [
     Fact("compiled", .string(instructionSet), "compiled", "for \(instructionSet), by Swift \(compilerVersion)"),
     Fact("products", .string(matrixLibrary), "products", matrixLibrary),
-  ]
+  ] + (World.library.map { [Fact("ranks", .string($0), "ranks", $0)] } ?? [])
 }
 
 /// The compiler's version, as exactly as the language tells it.

@@ -83,7 +83,7 @@ package enum Program {
       }
       try world.requireSame(
         "the command line", words.joined(separator: " "), remedy: "start all ranks with the same one")
-      try world.requireSame("the program", versionWithBuild(), remedy: "start the same cpt on every machine")
+      try world.requireSame("the program", programOfRanks, remedy: "start the same cpt on every machine")
       return try command.run(arguments)
     }
   }
