@@ -139,9 +139,9 @@ struct Arguments {
   /// - Throws: `InputError.usage` when the addresses that the process may use do not suffice for them.
   func team(earlier: Int? = nil, profile: Profile? = nil) throws -> ThreadTeam {
     let asked = try integer("--threads", from: 1)
-    let team = try ThreadTeam(
-      forProcess: asked ?? earlier ?? (world.size > 1 ? world.threadsOfRank : nil), askedBy: "--threads",
-      profile: profile)
+    // All ranks ask each other, whatever each has found in its folder.
+    let own = world.size > 1 ? world.threadsOfRank : nil
+    let team = try ThreadTeam(forProcess: asked ?? earlier ?? own, askedBy: "--threads", profile: profile)
     let threads = team.threads
     if world.size > 1, asked ?? earlier == nil, let online = Cores.limits.first?.value, Cores.available < online,
       threads == Cores.available
