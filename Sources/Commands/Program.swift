@@ -38,8 +38,11 @@ package enum Program {
   /// Tells an error, and ends the other ranks, which may wait for this one.
   private static func failed(with status: Int32, _ error: String, in world: any Communicator) -> Int32 {
     if world.size == 1 { return ended(with: status, error) }
-    // What is wrong for all is said once, by the first.
-    if world.rank > 0 { usleep(UInt32(2_000_000 + min(world.rank, 400) * 1000)) }
+    // What is wrong for all is said once, by the first, which then ends the others: with a signal, which ends the wait.
+    if world.rank > 0 {
+      usleep(UInt32(2_000_000 + min(world.rank, 400) * 1000))
+      if receivedSignal() != nil { return status }
+    }
     isSilent = false
     _ = ended(with: status, "rank \(world.rank) on \(World.hostName): \(error)")
     World.abort(world, status: status)
