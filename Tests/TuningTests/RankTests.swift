@@ -105,54 +105,66 @@ import Tuning
     }
   }
 
-  /// A rank with other rows, or another model, is named before anything is written.
+  /// What ranks are told when they open and begin the run; the last opens it after the others, once the files or its
+  /// configuration have changed.
+  private func refusals(
+    _ ranks: Int, of example: Example, _ change: @escaping @Sendable (inout Configuration) throws -> Void = { _ in }
+  ) throws -> [String] {
+    try ThreadRanks.run(ranks) { world in
+      let ranks = try Ranks(world), isLast = world.rank == world.size - 1
+      var configuration = try Configuration(file: example.folder + "/config.json")
+      func open() throws -> TrainingSetup {
+        try TrainingSetup(configuration, team: ThreadTeam(threads: 1), ranks: ranks)
+      }
+      let early = isLast ? nil : try open()
+      _ = world.all(true)
+      if isLast { try change(&configuration) }
+      let setup = try early ?? open()
+      do {
+        var trainer = try Trainer(setup, run: RunDirectory(example.folder + "/run"))
+        try trainer.begin(.refuse)
+        return "no error"
+      } catch let error as InputError { return error.description }
+    }
+  }
+
+  /// A rank with other rows, another model or other settings is named before anything is written.
   @Test(arguments: ["the rows", "the model", "the configuration"])
   func ranksWithOtherFilesAreNamed(what: String) throws {
     try withTemporaryFolder { folder in
+      let model = folder + "/model"
+      try makeDirectory(model)
+      for file in ["config.json", "model.safetensors"] {
+        try writeAtomically(readBytes(of: llama.folder + "/" + file), to: model + "/" + file)
+      }
       let example = try Example(llama, in: folder)
-      let messages = try ThreadRanks.run(3) { world in
-        var configuration = try Configuration(file: example.folder + "/config.json")
-        if world.rank == 2 {
-          switch what {
-          case "the rows":
-            try writeAtomically(readBytes(of: folder + "/rows.jsonl").dropLast(200), to: folder + "/other.jsonl")
-            let text = try String(decoding: readBytes(of: folder + "/other.jsonl"), as: UTF8.self)
-            let lines = text.split(separator: "\n").dropLast().joined(separator: "\n")
-            try writeAtomically(lines, to: folder + "/other.jsonl")
-            configuration.data.validation = folder + "/other.jsonl"
-          case "the model": configuration.baseModel = fixtures + "/families/llama-yarn"
-          default: configuration.training.learningRate = 0.5
-          }
+      var configuration = try #require(JSON.read(file: folder + "/config.json").object)
+      configuration[0] = .init("base_model_name_or_path", .string(model))
+      try writeAtomically(JSON.object(configuration).pretty, to: folder + "/config.json")
+      let messages = try refusals(3, of: example) { configuration in
+        switch what {
+        case "the rows":
+          let rows = try readBytes(of: folder + "/rows.jsonl").split(separator: UInt8(ascii: "\n"))
+          try writeAtomically(
+            Array(rows.dropLast().joined(separator: [UInt8(ascii: "\n")])), to: folder + "/rows.jsonl")
+        case "the model":
+          var bytes = try readBytes(of: model + "/model.safetensors")
+          // The lowest byte of each number.
+          for index in stride(from: bytes.count % 4 + 8192, to: bytes.count, by: 4) { bytes[index] ^= 1 }
+          try writeAtomically(bytes, to: model + "/model.safetensors")
+        default: configuration.training.learningRate = 0.5
         }
-        let ranks = try Ranks(world)
-        do {
-          var trainer = try Trainer(
-            TrainingSetup(configuration, team: ThreadTeam(threads: 1), ranks: ranks), run: RunDirectory(folder + "/run")
-          )
-          try trainer.begin(.refuse)
-          return "no error"
-        } catch let error as InputError { return error.description }
       }
-      for message in messages {
-        // Paths and models are part of the configuration.
-        #expect(message.hasPrefix("the configuration: rank 2") || message.hasPrefix(what + ": rank 2"), "\(message)")
-      }
+      for message in messages { #expect(message.hasPrefix(what + ": rank 2 has"), "\(message)") }
       #expect(!fileExists(folder + "/run/metrics.jsonl"))
     }
   }
 
   @Test func moreRanksThanRowsOfAStepAreAnError() throws {
     try withTemporaryFolder { folder in
-      let example = try Example(llama, in: folder)
-      let messages = try ThreadRanks.run(6) { world in
-        let setup = try TrainingSetup(
-          Configuration(file: example.folder + "/config.json"), team: ThreadTeam(threads: 1), ranks: Ranks(world))
-        do {
-          _ = try Trainer(setup, run: RunDirectory(folder + "/run"))
-          return "no error"
-        } catch let error as InputError { return error.description }
+      for message in try refusals(6, of: Example(llama, in: folder)) {
+        #expect(message.contains("training.batch_size") && message.contains("6 ranks"))
       }
-      for message in messages { #expect(message.contains("training.batch_size") && message.contains("6 ranks")) }
     }
   }
 

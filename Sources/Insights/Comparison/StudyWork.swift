@@ -1,6 +1,7 @@
 import Collectives
 import Diagnostics
 import FileFormats
+import Runs
 
 /// A part of a study that one rank does: a candidate that is validated, or a cell that is trained and evaluated.
 enum StudyWork {
@@ -21,6 +22,25 @@ extension Study {
         }
       }
     }
+  }
+}
+
+extension Study {
+  /// The configuration of a cell: it learns from all rows if folds only serve to choose settings.
+  func cellConfiguration(
+    _ condition: Condition, _ method: Study.Variant, seed: Int, choice: [(path: String, value: JSON)]
+  ) throws -> Configuration {
+    var configuration = try configuration(condition, method, seed: seed, choice: choice)
+    if hasChoices {
+      configuration.data.validationFolds = nil
+      configuration.data.validationFold = nil
+    }
+    return configuration
+  }
+
+  /// A choice as keys with values.
+  static func settings(_ choice: [(path: String, value: JSON)]) -> JSON {
+    .object(choice.map { .init($0.path, $0.value) })
   }
 }
 
